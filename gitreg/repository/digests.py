@@ -1,0 +1,102 @@
+"""Where an artifact's checksum stands already: a small table beside the repository that can be made again.
+
+- It follows the branch by comparing trees, so keeping up costs what has changed.
+- It only ever proposes: whoever asks reads the manifests it names. Losing or doubting it costs a rebuild, never a
+  wrong answer. Where nothing can be written it lives in memory.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
+from gitreg.errors import GitregError
+from gitreg.manifests import MAX_BYTES
+from gitreg.repository.git import EntryChange, GitRepository
+
+_DIGEST: Final = re.compile(rb"\bdigest\"?:\s*[\"']?([0-9a-f]{64})\b")
+_FOLDERS: Final = ("models/", "datasets/")
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS digests_by_digest ON digests (digest);
+CREATE TABLE IF NOT EXISTS position (one INTEGER PRIMARY KEY CHECK (one = 1), oid TEXT NOT NULL);
+"""
+
+
+class DigestIndex:
+    """Finds records by the SHA-256 of their artifact."""
+
+    def __init__(self, repo: GitRepository) -> None:
+        self._repo = repo
+        self._file = repo.state_dir / "digests.sqlite3"
+        self._lock = threading.Lock()
+        self._db = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            return self._connect(str(self._file))
+        except (OSError, sqlite3.DatabaseError):
+            with suppress(OSError):
+                self._file.unlink(missing_ok=True)
+            return self._connect(":memory:")
+
+    @staticmethod
+    def _connect(where: str) -> sqlite3.Connection:
+        db = sqlite3.connect(where, timeout=5, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA synchronous = OFF")
+        db.executescript(_SCHEMA)
+        return db
+
+    def paths(self, commit: str, digest: str) -> tuple[str, ...]:
+        """Find the paths whose manifest names this digest at a commit."""
+        with self._lock:
+            try:
+                return self._paths(commit, digest)
+            except sqlite3.Error:
+                self._db.close()
+                self._db = self._connect(":memory:")
+                return self._paths(commit, digest)
+
+    def _paths(self, commit: str, digest: str) -> tuple[str, ...]:
+        self._follow(commit)
+        rows = self._db.execute("SELECT path FROM digests WHERE digest = ? ORDER BY path", (digest,))
+        return tuple(path for (path,) in rows)
+
+    def _follow(self, commit: str) -> None:
+        row = self._db.execute("SELECT oid FROM position").fetchone()
+        if row and row[0] == commit:
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for change in self._changes(row[0] if row else None, commit):
+                self._apply(change)
+            self._db.execute("INSERT OR REPLACE INTO position VALUES (1, ?)", (commit,))
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _changes(self, known: str | None, commit: str) -> Iterator[EntryChange]:
+        try:
+            yield from self._repo.diff(known, commit)
+        except GitregError:
+            if known is None:
+                raise
+            self._db.execute("DELETE FROM digests")
+            yield from self._repo.diff(None, commit)
+
+    def _apply(self, change: EntryChange) -> None:
+        if not change.path.startswith(_FOLDERS):
+            return
+        self._db.execute("DELETE FROM digests WHERE path = ?", (change.path,))
+        entry = change.new
+        if entry is None or not entry.is_plain or self._repo.blob_size(entry.oid) > MAX_BYTES:
+            return
+        found = _DIGEST.search(self._repo.read_blob(entry.oid))
+        if found:
+            self._db.execute("INSERT INTO digests VALUES (?, ?)", (change.path, found[1].decode()))

@@ -1,0 +1,60 @@
+"""Every test runs with a home of its own: no git setting of the machine reaches it, by git or by libgit2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pygit2
+import pytest
+from pygit2.enums import ConfigLevel, Option
+
+from gitreg.repository.git import GitRepository, Signature
+from gitreg.repository.writing import advance, write_commit
+
+AUTHOR = Signature("Example Author", "author@example.com", datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+Committing = Callable[..., str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _isolated_git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    home = tmp_path_factory.mktemp("home")
+    empty = home / "empty.gitconfig"
+    empty.touch()
+    levels = (ConfigLevel.PROGRAMDATA, ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL)
+    before = {level: pygit2.option(Option.GET_SEARCH_PATH, level) for level in levels}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL"):
+            patch.delenv(name, raising=False)
+        patch.setenv("HOME", str(home))
+        patch.setenv("XDG_CONFIG_HOME", str(home / "xdg"))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        patch.setenv("GIT_CONFIG_GLOBAL", str(empty))
+        for level in levels:
+            pygit2.option(Option.SET_SEARCH_PATH, level, str(home / "nothing"))
+        yield
+    for level, path in before.items():
+        pygit2.option(Option.SET_SEARCH_PATH, level, path)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> GitRepository:
+    """An empty bare repository."""
+    return GitRepository.create(tmp_path / "registry.git", bare=True)
+
+
+@pytest.fixture
+def commit_to() -> Committing:
+    """Commit to the tip of a repository: `commit_to(repo, {"a.yaml": b"..."})` gives the new commit."""
+
+    def commit(repo: GitRepository, changes: dict[str, bytes | None], message: str = "change") -> str:
+        old = repo.tip()
+        new = write_commit(
+            repo, parent=old, changes=changes, author=AUTHOR, committer=AUTHOR, message=message
+        )
+        advance(repo, new=new, old=old, message=message)
+        return new
+
+    return commit
