@@ -1,0 +1,74 @@
+"""Rules on the JSON Schemas that manifests carry: that they are JSON Schemas at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, best_match
+
+from gitreg.errors import Finding, Severity
+from gitreg.kinds import Dataset, Manifest, MetadataSchema, Model, Pipeline, PipelineTemplate
+from gitreg.kinds import Config as ConfigKind
+from gitreg.validation import Change, Rule
+
+
+def _check_schemas(change: Change) -> Iterator[Finding]:
+    """Find embedded schemas that are not draft 2020-12."""
+    for record in change.records:
+        manifest = record.after.manifest if record.after else None
+        if manifest is None:
+            continue
+        for field, schema in _schemas_of(manifest):
+            fault = _fault_of(schema)
+            if fault is not None:
+                yield embedded_schema.finding(
+                    f"not a JSON Schema: {fault}",
+                    "write a schema of draft 2020-12",
+                    field=field,
+                    path=record.path,
+                ).at(ref=manifest.address.ref)
+
+
+def _schemas_of(manifest: Manifest) -> Iterator[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    match manifest:
+        case Model():
+            found = [("spec.inputSchema", manifest.spec.input_schema), ("spec.outputSchema", manifest.spec.output_schema)]
+        case Dataset():
+            found = [("spec.recordSchema", manifest.spec.record_schema)]
+        case ConfigKind():
+            found = [("spec.valueSchema", manifest.spec.value_schema)]
+        case MetadataSchema():
+            found = [("spec.schema", manifest.spec.value_schema)]
+        case PipelineTemplate():
+            found = [
+                (f"spec.parameters.{name}.schema", parameter.value_schema)
+                for name, parameter in manifest.spec.parameters.items()
+            ]
+        case Pipeline():
+            found = [("spec.inputSchema", manifest.spec.input_schema), ("spec.outputSchema", manifest.spec.output_schema)]
+            for n, node in enumerate(manifest.spec.dag.nodes):
+                found += [(f"spec.dag.nodes[{n}].inputs.{port}", schema) for port, schema in node.inputs.items()]
+                found += [(f"spec.dag.nodes[{n}].outputs.{port}", schema) for port, schema in node.outputs.items()]
+        case _:
+            pass
+    yield from ((field, schema) for field, schema in found if schema is not None)
+
+
+def _fault_of(schema: Any) -> str | None:
+    meta = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+    try:
+        error = best_match(meta.iter_errors(schema))
+    except (SchemaError, RecursionError) as broken:
+        return str(broken)
+    if error is None:
+        return None
+    where = "/".join(map(str, error.absolute_path))
+    return f"{error.message} at {where or 'its root'}"
+
+
+embedded_schema = Rule("GR-003", "schema", Severity.ERROR, _check_schemas, is_fixed=True)
+
+RULES: Final = (embedded_schema,)
