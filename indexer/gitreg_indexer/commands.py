@@ -1,0 +1,306 @@
+"""The commands that read: `index`, `search`, `get`, `list`, `history`, `resolve`.
+
+- They answer from the index, and bring it up to main's tip first where they may write it.
+- Where no index can be kept (a read-only disk), records are read through Git; search then says that it cannot.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from gitreg.cli.options import (
+    JsonOption,
+    RepoOption,
+    open_registry,
+    print_json,
+    print_table,
+    print_text,
+    progress,
+    remark,
+)
+from gitreg.errors import ConflictError, GitregError
+from gitreg.manifests import dump_yaml
+from gitreg.refs import Ref, kind_named
+from gitreg.registry import Registry
+from gitreg.repository.git import HistoryRewritten
+from gitreg_indexer.engine import SORTS, Query
+from gitreg_indexer.index import (
+    Fact,
+    ForeignIndexError,
+    Index,
+    IndexFormatError,
+    Page,
+    Reader,
+)
+
+IndexOption = Annotated[
+    Path | None,
+    typer.Option("--index", metavar="DIR", help="The index's folder; inside the Git folder unless named."),
+]
+RefArgument = Annotated[
+    str,
+    typer.Argument(metavar="REF", help="[kind:]namespace/name[@version|range|alias]; a model where no kind is named."),
+]
+MAX_LIMIT = 1_000_000
+
+
+def open_current(registry: Registry, folder: Path | None, *, quiet: bool) -> Index:
+    """Open a registry's index, brought up to main's tip as far as that can be done now."""
+    index = Index.open(registry, folder)
+    if index.is_behind():
+        try:
+            with progress("indexing", total=index.pending(), silent=quiet) as step:
+                index.catch_up(progress=step)
+        except ConflictError as error:
+            remark(f"answering from {index.catalog.position().commit[:12] or 'an empty index'}: {error.says}")
+        except HistoryRewritten as error:
+            remark(f"answering from the last good state: {error.says}; {error.mend}")
+    return index
+
+
+def index(
+    repo: RepoOption = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Delete the index and make it again from Git.")] = False,
+    folder: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the index up to main's tip.
+
+    Example: gitreg index --repo my-registry
+    """
+    registry = open_registry(repo)
+    made = Index.emptied(registry, folder) if rebuild else Index.open(registry, folder)
+    with progress("indexing", total=made.pending(), silent=as_json) as step:
+        report = made.catch_up(progress=step)
+    bad = made.reader().quarantine()
+    made.close()
+    if as_json:
+        print_json(report.as_data())
+        return
+    print_text(
+        f"{report.records} records at commit {report.commit[:12] or '-'} (seq {report.seq}), "
+        f"{report.quarantined} quarantined, in {report.seconds:.2f} s"
+    )
+    for entry in bad:
+        print_text(f"quarantined: {entry['path']}: {entry['findings'][0]['says']}")
+
+
+def get(
+    ref: RefArgument,
+    repo: RepoOption = None,
+    folder: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one record: the newest version, or the one that the selector means.
+
+    Example: gitreg get acme/nlp/summarizer@^1.2
+    """
+    registry = open_registry(repo)
+    parsed = Ref.parse(ref)
+    reader = _reader_or_none(registry, folder, quiet=as_json)
+    data = reader.resolve(parsed).data() if reader else registry.describe(registry.get(ref))
+    if as_json:
+        print_json(data)
+    else:
+        print_text(_as_yaml(data))
+
+
+def list_(
+    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="A kind, like `model` or `pipelines`.")] = None,
+    repo: RepoOption = None,
+    namespace: Annotated[str | None, typer.Option("--namespace", metavar="NS", help="With all below it.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, max=MAX_LIMIT, help="Records at most.")] = MAX_LIMIT,
+    offset: Annotated[int, typer.Option("--offset", min=0, help="Records to skip.")] = 0,
+    folder: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List records by namespace, name and newest version.
+
+    Example: gitreg list model --namespace acme
+    """
+    registry = open_registry(repo)
+    wanted = kind_named(kind).kind if kind else None
+    reader = _reader_or_none(registry, folder, quiet=as_json)
+    if reader is None:
+        _list_from_git(registry, wanted, namespace, as_json=as_json)
+        return
+    page = reader.search(Query(kind=wanted, namespace=namespace, sort="name"), offset=offset, limit=limit)
+    _print_page(page, as_json=as_json)
+
+
+def search(
+    text: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]", help="Words; all must be found.")] = None,
+    repo: RepoOption = None,
+    kind: Annotated[str | None, typer.Option("--kind", metavar="K", help="A kind, like `model`.")] = None,
+    namespace: Annotated[str | None, typer.Option("--namespace", metavar="NS", help="With all below it.")] = None,
+    provider: Annotated[list[str] | None, typer.Option("--provider", metavar="P", help="Any of these.")] = None,
+    type_: Annotated[list[str] | None, typer.Option("--type", metavar="T", help="Any of these.")] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="T", help="All of these.")] = None,
+    status: Annotated[list[str] | None, typer.Option("--status", metavar="S", help="Any of these.")] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="F", help=f"{', '.join(SORTS)}; '-' in front for the reverse."),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, max=1000, help="Results at most.")] = 20,
+    offset: Annotated[int, typer.Option("--offset", min=0, help="Results to skip.")] = 0,
+    folder: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find records by words, identifiers and filters.
+
+    An exact name, ref, id or identifier of another catalogue comes first; then records with all words in the name,
+    in the heading (tags, provider), anywhere.
+
+    Example: gitreg search summarizer --type completion --sort -updatedAt
+    """
+    query = Query(
+        text=" ".join(text) if text else None,
+        kind=kind_named(kind).kind if kind else None,
+        namespace=namespace,
+        provider=tuple(provider or ()),
+        type=tuple(type_ or ()),
+        status=tuple(status or ()),
+        tag=tuple(tag or ()),
+        sort=sort,
+    )
+    query.order()
+    current = open_current(open_registry(repo), folder, quiet=as_json)
+    page = current.reader().search(query, offset=offset, limit=limit)
+    current.close()
+    _print_page(page, as_json=as_json)
+
+
+def history(
+    ref: RefArgument,
+    repo: RepoOption = None,
+    folder: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell which commits touched a record, newest first, and what each changed.
+
+    Example: gitreg history acme/nlp/summarizer@1.2.0
+    """
+    registry = open_registry(repo)
+    parsed = Ref.parse(ref)
+    reader = _reader_or_none(registry, folder, quiet=as_json)
+    stages = reader.history(parsed) if reader else [entry.as_data() for entry in registry.history(ref)]
+    if as_json:
+        print_json(stages)
+        return
+    for stage in stages:
+        subject = stage["message"].splitlines()[0] if stage["message"] else ""
+        print_text(f"{stage['time']}  {stage['commit'][:12]}  seq {stage['seq']}  {stage['author']}")
+        print_text(f"    {stage['change']}: {subject}")
+        if stage["change"] == "changed":
+            for field in stage["fields"]:
+                print_text(f"    {field['path']}: {_short(field['before'])} -> {_short(field['after'])}")
+
+
+def resolve(
+    ref: RefArgument,
+    repo: RepoOption = None,
+    folder: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell which version a selector means now.
+
+    Example: gitreg resolve acme/nlp/summarizer@production
+    """
+    registry = open_registry(repo)
+    parsed = Ref.parse(ref)
+    reader = _reader_or_none(registry, folder, quiet=as_json)
+    data = reader.resolve(parsed).data() if reader else registry.describe(registry.get(ref))
+    if as_json:
+        print_json(resolution(ref, data))
+    else:
+        print_text(data["registry"]["ref"])
+
+
+def resolution(asked: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Give what a ref means as JSON data."""
+    metadata, known = data["metadata"], data["registry"]
+    return {
+        "asked": asked,
+        "ref": known["ref"],
+        "id": known["id"],
+        "kind": data["kind"],
+        "namespace": metadata.get("namespace"),
+        "name": metadata.get("name"),
+        "version": metadata.get("version"),
+        "path": known["path"],
+        "commit": known["commit"],
+        "seq": known["seq"],
+    }
+
+
+def _reader_or_none(registry: Registry, folder: Path | None, *, quiet: bool) -> Reader | None:
+    """Give a reader of the current index; None, with a note, where no index can be kept and none was named."""
+    try:
+        return open_current(registry, folder, quiet=quiet).reader()
+    except (ForeignIndexError, IndexFormatError):
+        raise
+    except GitregError as error:
+        if folder is not None:
+            raise
+        remark(f"reading through Git, which is slower: {error.says} ({error.got})")
+        return None
+
+
+def _list_from_git(registry: Registry, kind: str | None, namespace: str | None, *, as_json: bool) -> None:
+    snapshot = registry.snapshot()
+    records = [snapshot.record(address) for address in snapshot.addresses(kind, namespace)]
+    found = [registry.describe(record) for record in records if record]
+    if as_json:
+        seq = registry.repo.seq(snapshot.commit) if snapshot.commit else 0
+        print_json(
+            {
+                "items": found,
+                "total": len(found),
+                "limit": len(found),
+                "offset": 0,
+                "commit": snapshot.commit,
+                "seq": seq,
+            }
+        )
+    else:
+        print_table(("ref", "description"), [(d["registry"]["ref"], _description(d)) for d in found])
+
+
+def _print_page(page: Page, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "items": [fact.data() for fact in page.items],
+                "total": page.total,
+                "limit": page.limit,
+                "offset": page.offset,
+                "commit": page.position.commit,
+                "seq": page.position.seq,
+            }
+        )
+        return
+    print_table(("ref", "status", "description"), [_line(fact) for fact in page.items])
+    if page.offset + len(page.items) < page.total:
+        remark(f"{len(page.items)} of {page.total}; --offset {page.offset + len(page.items)} shows more")
+
+
+def _line(fact: Fact) -> tuple[str, str, str]:
+    return fact.ref, fact.status or "", _description(fact.data())
+
+
+def _description(data: dict[str, Any]) -> str:
+    text = data["metadata"].get("description", "")
+    return _short(text.splitlines()[0] if text else "")
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def _as_yaml(data: dict[str, Any]) -> str:
+    return dump_yaml(data).rstrip("\n")

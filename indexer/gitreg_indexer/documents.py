@@ -1,0 +1,109 @@
+"""What of a fact is searched: identifiers exactly, names, tags and descriptions as words, and numbers to sort by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from gitreg_indexer.catalog import Fact
+from gitreg_indexer.engine import Document
+from gitreg_indexer.facts import FOREVER
+
+_NOT_TEXT: Final = frozenset({"registry", "apiVersion", "digest", "algorithm"})
+_MAX_TEXT: Final = 65_536
+
+
+def document_of(fact: Fact, version_key: str) -> Document:
+    """Make the search document of a fact."""
+    data = fact.data()
+    metadata, spec, known = data["metadata"], data["spec"], data["registry"]
+    namespace = metadata.get("namespace", "") or (metadata["name"] if fact.kind == "Namespace" else "")
+    name = metadata.get("name", "")
+    return Document(
+        id=fact.id,
+        kind=fact.kind,
+        namespaces=tuple(_with_parents(namespace)),
+        provider=spec.get("provider"),
+        type=_text_or_none(spec.get("type")),
+        status=fact.status,
+        tags=tuple(metadata.get("tags", ())),
+        exact=tuple(sorted(set(_identifiers(fact, namespace, name, metadata, known)))),
+        name=name,
+        heading=" ".join(_heading(metadata, spec)),
+        text=" ".join(_words(data))[:_MAX_TEXT],
+        order=f"{namespace}/{name}\x01{_descending(version_key)}\x01{fact.kind}",
+        version_key=version_key,
+        seq_from=fact.seq,
+        seq_to=fact.seq_to,
+        created=_epoch_text(known["createdAt"]),
+        context_length=(spec.get("capabilities") or {}).get("contextLength") if fact.kind == "Model" else None,
+        input_price=_input_price(spec),
+        is_live=fact.seq_to == FOREVER,
+    )
+
+
+def _with_parents(namespace: str) -> Iterator[str]:
+    parts = namespace.split("/") if namespace else []
+    for length in range(1, len(parts) + 1):
+        yield "/".join(parts[:length])
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _identifiers(
+    fact: Fact, namespace: str, name: str, metadata: dict[str, Any], known: dict[str, Any]
+) -> Iterator[str]:
+    place = f"{namespace}/{name}" if fact.kind != "Namespace" else name
+    for identifier in (name, place, fact.ref, fact.ref.partition(":")[2], known["id"]):
+        if identifier:
+            yield identifier.casefold()
+    if fact.version:
+        yield f"{name}@{fact.version}".casefold()
+        yield fact.ref.rpartition("@")[0].casefold()
+    for value in metadata.get("externalIds", {}).values():
+        yield value.casefold()
+
+
+def _heading(metadata: dict[str, Any], spec: dict[str, Any]) -> Iterator[str]:
+    yield metadata.get("name", "")
+    yield metadata.get("namespace", "")
+    yield from metadata.get("tags", ())
+    yield from metadata.get("externalIds", {}).values()
+    for key in ("provider", "type", "title", "displayName"):
+        if isinstance(spec.get(key), str):
+            yield spec[key]
+    category = spec.get("category", ())
+    yield from ([category] if isinstance(category, str) else category)
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Give every text of a document, keys of free maps included; digests and derived fields are left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in _NOT_TEXT:
+                if isinstance(inner, (bool, int, float)):
+                    yield key
+                yield from _words(inner)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _words(item)
+
+
+def _input_price(spec: dict[str, Any]) -> float | None:
+    prices = (spec.get("pricing") or {}).get("perMillionTokens") or {}
+    price = prices.get("input")
+    return float(price) if isinstance(price, (int, float)) else None
+
+
+def _epoch_text(time: str) -> int:
+    """Give an RFC 3339 time in UTC as the integer of its digits: it sorts as the time does."""
+    return int("".join(char for char in time if char.isdigit()))
+
+
+def _descending(version_key: str) -> str:
+    """Turn a sort key of printable ASCII around, so that ascending order puts the newest version first."""
+    return "".join(chr(0x9E - ord(char)) for char in version_key + " ")
