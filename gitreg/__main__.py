@@ -1,0 +1,7 @@
+"""`python -m gitreg` is `gitreg`."""
+
+import sys
+
+from gitreg.cli import main
+
+sys.exit(main())
