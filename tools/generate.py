@@ -17,10 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from gitreg.cli.reference import cli_reference
 from gitreg.kinds import FACT_TYPES, KIND_TYPES
 from gitreg.kinds.schema import json_schema, schema_names
 from gitreg.manifests import SCHEMA_FOLDER
 from gitreg.refs import KINDS
+from gitreg_api.app import described_app
+from gitreg_api.openapi import document, written
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 TEMPLATE: Final = "registry_repo_template"
@@ -250,11 +253,23 @@ def _changes(field: SchemaField, kind: str) -> str:
     return "frozen" if field.path in IDENTITY.get(kind, _WHO) else "mutable"
 
 
+def api_description(_root: Path) -> Files:
+    """Make the API's OpenAPI description."""
+    return {"api/gitreg_api/openapi.json": written(document(described_app()))}
+
+
+def command_reference(_root: Path) -> Files:
+    """Make the page of all commands."""
+    return {"docs/cli.md": cli_reference().rstrip("\n").encode() + b"\n"}
+
+
 STEPS: Final[list[tuple[str, Step]]] = [
     ("schemas", schemas),
     ("template-schemas", template_schemas),
     ("template-examples", template_examples),
     ("kind-pages", kind_pages),
+    ("api-description", api_description),
+    ("command-reference", command_reference),
 ]
 
 

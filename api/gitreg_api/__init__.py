@@ -1,0 +1,1 @@
+"""The read API: every answer comes from the index and says which commit it speaks of."""

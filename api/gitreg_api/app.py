@@ -1,0 +1,117 @@
+"""Puts the application together: FastAPI with its routes, the fast lane in front, the follower behind.
+
+- Nothing is loaded from anywhere: there are no documentation pages that fetch scripts.
+- The application opens no network and writes nothing but its index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from gitreg.errors import GitregError
+from gitreg.registry import Registry
+from gitreg_api import openapi
+from gitreg_api.answers import Reply, answer_of
+from gitreg_api.cors import AllowOrigins
+from gitreg_api.following import Follower
+from gitreg_api.hot import FastLane
+from gitreg_api.problems import explain_errors
+from gitreg_api.routes import add_routes
+from gitreg_api.source import PATIENCE, Source
+from gitreg_api.status import Status
+from gitreg_indexer import Index, Position
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    registry: Path | str | Index,
+    *,
+    index_folder: Path | None = None,
+    follow: bool = True,
+    cors: Collection[str] = (),
+    patience: float = PATIENCE,
+) -> ASGIApp:
+    """Make the application that serves a registry, by its path or its opened index.
+
+    `follow` keeps the index up to date while the application runs; `cors` names the origins whose pages may read;
+    `patience` is how many seconds `min_seq` waits.
+    """
+    index = registry if isinstance(registry, Index) else Index.open(Registry.open(registry), index_folder)
+    source = Source(index, patience=patience)
+    follower = Follower(index) if follow else None
+    app: ASGIApp = FastLane(slow_lane(source, follower), source)
+    return AllowOrigins(app, cors) if cors else app
+
+
+def slow_lane(source: Source, follower: Follower | None = None) -> FastAPI:
+    """Make the FastAPI application, which answers everything by itself."""
+    app = _bare_app(_lifespan(follower))
+    add_routes(app, source, Status(source, follower))
+    described = _Described(app, source)
+    app.add_api_route("/openapi.json", described.answer, include_in_schema=False, response_model=None)
+    explain_errors(app, lambda: _position(source))
+    return app
+
+
+def described_app() -> FastAPI:
+    """Make an application that can be described and cannot answer: for writing `openapi.json`."""
+    app = _bare_app(None)
+    nowhere = cast("Source", None)
+    add_routes(app, nowhere, Status(nowhere, None))
+    return app
+
+
+def _bare_app(lifespan: Lifespan | None) -> FastAPI:
+    return FastAPI(
+        title="gitreg",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=cast("Any", lifespan),
+    )
+
+
+def _lifespan(follower: Follower | None) -> Lifespan | None:
+    if follower is None:
+        return None
+
+    @asynccontextmanager
+    async def following(_app: FastAPI) -> AsyncIterator[None]:
+        follower.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(follower.stop)
+
+    return following
+
+
+class _Described:
+    """Answers with the description of an application, made once."""
+
+    def __init__(self, app: FastAPI, source: Source) -> None:
+        self._source = source
+        self._body = cache(lambda: openapi.written(openapi.document(app)))
+
+    async def answer(self) -> Response:
+        """Answer with it."""
+        return Reply(answer_of(await run_in_threadpool(self._body), self._source.now()))
+
+
+def _position(source: Source) -> Position | None:
+    try:
+        position = source.now()
+    except GitregError:
+        return None
+    return position if position.seq else None

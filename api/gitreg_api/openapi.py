@@ -1,0 +1,358 @@
+"""The API's description: what FastAPI knows of the routes, and the schemas of the kinds in the answers.
+
+- The kinds' schemas are those of `gitreg.kinds.schema`, with the block `registry` that every answer adds.
+- What is said often is said once, under `components`, and pointed at.
+- `openapi.json` beside this file is the golden copy: `make generate` writes it again.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from gitreg.kinds import KIND_TYPES
+from gitreg.kinds.schema import json_schema
+from gitreg.refs import KINDS
+from gitreg_api.paths import COLLECTIONS
+
+GOLDEN: Final = Path(__file__).with_name("openapi.json")
+API_RELEASE: Final = "1.0.0"
+_COMPONENTS: Final = "#/components"
+Schema = dict[str, Any]
+
+_DESCRIPTION: Final = """\
+The read API of a gitreg registry. Every answer comes from an index of the registry's Git history and says which
+commit it speaks of: `X-Gitreg-Commit` and `X-Gitreg-Seq` (the commit's position on main, from 1). The `ETag` is strong
+and names the body's bytes: send it back as `If-None-Match` and get a 304. `HEAD` works wherever `GET` does. Errors are
+problem documents (RFC 9457) with a `mend`. Unknown query parameters are refused; one without a value counts as not
+given. Nothing is written through this API."""
+
+_STRING: Final[Schema] = {"type": "string"}
+_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_POSITION: Final[dict[str, Schema]] = {
+    "commit": {"type": "string", "description": "The commit that the answer is of.", "pattern": "^[0-9a-f]{40,64}$"},
+    "seq": {"type": "integer", "minimum": 1, "description": "Its position on main, from 1."},
+}
+_PAGING: Final[dict[str, Schema]] = {
+    "total": {**_COUNT, "description": "How many there are altogether."},
+    "limit": {"type": "integer", "minimum": 1},
+    "offset": _COUNT,
+}
+_PROVENANCE_EXAMPLE: Final = {
+    "id": "6f7f3f3a-8d6a-5d7e-9a57-1f8a5c2b7d10",
+    "ref": "model:acme/nlp/summarizer@1.2.0",
+    "path": "models/acme/nlp/summarizer/1.2.0.yaml",
+    "blob": "9c56cc51b374c3ba189210d5b6d4bf57790d351c",
+    "commit": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "seq": 42,
+    "createdAt": "2025-01-02T03:04:05Z",
+    "updatedAt": "2025-06-07T08:09:10Z",
+    "registeredBy": "Example Author <author@example.com>",
+}
+
+
+def about(operation: str, summary: str, schema: str, tag: str) -> dict[str, Any]:
+    """Describe a route for FastAPI: its name, what it does, what it answers with."""
+    return {
+        "operation_id": operation,
+        "summary": summary,
+        "tags": [tag],
+        "responses": {
+            200: {
+                "description": "The answer.",
+                "headers": _headers(with_etag=tag != "service"),
+                "content": {"application/json": {"schema": _to(schema)}},
+            },
+            **({} if tag == "service" else {304: {"$ref": f"{_COMPONENTS}/responses/NotModified"}}),
+            "4XX": {"$ref": f"{_COMPONENTS}/responses/Problem"},
+            "5XX": {"$ref": f"{_COMPONENTS}/responses/Problem"},
+        },
+    }
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Make the whole description of an application."""
+    made = get_openapi(
+        title="gitreg",
+        version=API_RELEASE,
+        summary="Models, datasets, pipelines, suites and policies, by name, version and alias.",
+        description=_DESCRIPTION,
+        routes=app.routes,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        tags=_tags(),
+    )
+    parameters: dict[str, Any] = {}
+    for item in made["paths"].values():
+        for operation in item.values():
+            operation["responses"] = {
+                code: _without_description(answer) for code, answer in operation["responses"].items()
+            }
+            listed = operation.get("parameters", [])
+            operation["parameters"] = [_shared(parameter, parameters) for parameter in listed]
+    made["components"] = {
+        "schemas": dict(sorted(_schemas().items())),
+        "parameters": dict(sorted(parameters.items())),
+        "responses": _responses(),
+        "headers": _header_components(),
+    }
+    return made
+
+
+def written(described: dict[str, Any]) -> bytes:
+    """Write a description as the golden copy holds it."""
+    return json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def _tags() -> list[dict[str, str]]:
+    kinds = {name: (KIND_TYPES[place.kind].__doc__ or "").splitlines()[0] for name, place in COLLECTIONS.items()}
+    own = {"registry": "The registry as a whole, across its kinds.", "service": "The service itself."}
+    return [{"name": name, "description": said} for name, said in {**own, **kinds}.items()]
+
+
+def _to(schema: str) -> Schema:
+    return {"$ref": f"{_COMPONENTS}/schemas/{schema}"}
+
+
+def _without_description(answer: dict[str, Any]) -> dict[str, Any]:
+    """Undo what FastAPI adds beside a `$ref`."""
+    return {"$ref": answer["$ref"]} if "$ref" in answer else answer
+
+
+def _shared(parameter: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """Put a query parameter under `components` the first time, and point at it; a different namesake stays."""
+    name = parameter["name"]
+    if parameter["in"] != "query" or known.setdefault(name, parameter) != parameter:
+        return parameter
+    return {"$ref": f"{_COMPONENTS}/parameters/{name}"}
+
+
+def _headers(*, with_etag: bool) -> dict[str, Any]:
+    names = ("X-Gitreg-Commit", "X-Gitreg-Seq", "ETag", "Cache-Control") if with_etag else ("Cache-Control",)
+    return {name: {"$ref": f"{_COMPONENTS}/headers/{name}"} for name in names}
+
+
+def _header_components() -> dict[str, Any]:
+    said: dict[str, tuple[str, Schema]] = {
+        "X-Gitreg-Commit": ("The commit that the answer is of.", _POSITION["commit"]),
+        "X-Gitreg-Seq": ("The commit's position on main, from 1.", _POSITION["seq"]),
+        "ETag": ("Names the body's bytes; strong.", {"type": "string", "pattern": '^"[0-9a-f]{32}"$'}),
+        "Cache-Control": ("How long the answer may be kept.", _STRING),
+        "Retry-After": ("Seconds after which to try again.", _COUNT),
+    }
+    return {name: {"description": text, "schema": schema} for name, (text, schema) in said.items()}
+
+
+def _responses() -> dict[str, Any]:
+    problem = {
+        "type": "urn:gitreg:problem:not-found",
+        "title": "Nothing answers to that name",
+        "status": 404,
+        "detail": "there is no model:acme/nlp/sumarizer",
+        "instance": "/api/v1/models/acme/nlp/sumarizer",
+        "mend": "did you mean acme/nlp/summarizer? `gitreg list model` shows what there is",
+        "got": "model:acme/nlp/sumarizer",
+    }
+    return {
+        "NotModified": {
+            "description": "The body is still the one that `If-None-Match` names.",
+            "headers": _headers(with_etag=True),
+        },
+        "Problem": {
+            "description": "What is wrong, and how to mend it.",
+            "headers": {"Retry-After": {"$ref": f"{_COMPONENTS}/headers/Retry-After"}},
+            "content": {"application/problem+json": {"schema": _to("Problem"), "example": problem}},
+        },
+    }
+
+
+def _schemas() -> dict[str, Schema]:
+    schemas: dict[str, Schema] = dict(_own_schemas())
+    for kind in KINDS:
+        schemas.update(_schemas_of(kind, schemas))
+    records = [_to(f"{kind}Record") for kind in KINDS]
+    mapping = {kind: f"{_COMPONENTS}/schemas/{kind}Record" for kind in KINDS}
+    schemas["Record"] = {"oneOf": records, "discriminator": {"propertyName": "kind", "mapping": mapping}}
+    schemas["RecordPage"] = _page("Record")
+    return schemas
+
+
+def _schemas_of(kind: str, known: dict[str, Schema]) -> dict[str, Schema]:
+    """Give the schemas of one kind's answers: its parts, the record with its block `registry`, a page of records."""
+    schema = json_schema(kind)
+    parts: dict[str, Schema] = schema.pop("$defs", {})
+    names = _names_of(kind, parts, known)
+    record: Schema = _pointing({key: value for key, value in schema.items() if not key.startswith("$")}, names)
+    record["properties"] = {**record["properties"], "registry": _to("Provenance")}
+    record["required"] = [*record["required"], "registry"]
+    example = yaml.safe_load(KIND_TYPES[kind].example)
+    record["examples"] = [{**example, "registry": _PROVENANCE_EXAMPLE}]
+    moved = {names[name]: _pointing(part, names) for name, part in parts.items()}
+    return {**moved, f"{kind}Record": record, f"{kind}Page": _page(f"{kind}Record")}
+
+
+def _names_of(kind: str, parts: dict[str, Schema], known: dict[str, Schema]) -> dict[str, str]:
+    """Name a kind's parts; one that differs from a known namesake gets the kind's name in front."""
+    names = {name: name for name in parts}
+    while True:
+        clashing = [
+            name
+            for name, part in parts.items()
+            if names[name] == name and known.get(name, _pointing(part, names)) != _pointing(part, names)
+        ]
+        if not clashing:
+            return names
+        names.update({name: f"{kind}{name}" for name in clashing})
+
+
+def _pointing(schema: Any, names: dict[str, str]) -> Any:
+    """Point a schema's references at `components`."""
+    if isinstance(schema, list):
+        return [_pointing(item, names) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: _target(value, names) if key == "$ref" else _pointing(value, names) for key, value in schema.items()}
+
+
+def _target(ref: Any, names: dict[str, str]) -> Any:
+    if isinstance(ref, str) and ref.startswith("#/$defs/"):
+        return f"{_COMPONENTS}/schemas/{names[ref.removeprefix('#/$defs/')]}"
+    return ref
+
+
+def _object(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), says: str = "") -> Schema:
+    made: Schema = {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+    }
+    return {**made, "description": says} if says else made
+
+
+def _list_of(schema: Schema) -> Schema:
+    return {"type": "array", "items": schema}
+
+
+def _or_null(kind: str) -> Schema:
+    return {"type": [kind, "null"]}
+
+
+def _page(schema: str) -> Schema:
+    return _object({"items": _list_of(_to(schema)), **_PAGING, **_POSITION})
+
+
+def _own_schemas() -> dict[str, Schema]:
+    fault = {"anyOf": [_object({"says": _STRING, "mend": _STRING}), {"type": "null"}]}
+    change = _object({"path": _STRING, "before": {}, "after": {}}, optional=("before", "after"))
+    collection = _object({"kind": _STRING, "href": _STRING, "records": _COUNT})
+    return {
+        "Provenance": _provenance(),
+        "Problem": _problem(),
+        "History": _object(
+            {
+                "items": _list_of(
+                    _object(
+                        {
+                            **_POSITION,
+                            "time": {"type": "string", "format": "date-time"},
+                            "author": _STRING,
+                            "message": _STRING,
+                            "change": {"enum": ["added", "changed", "removed"]},
+                            "fields": _list_of(change),
+                        }
+                    )
+                ),
+                **_PAGING,
+                **_POSITION,
+            },
+            says="The commits that touched a record, newest first, and what each changed.",
+        ),
+        "AliasesOf": _object(
+            {
+                "aliases": {"type": "object", "additionalProperties": _STRING},
+                "latest": {**_or_null("string"), "description": "The highest version neither prerelease nor retired."},
+                **_POSITION,
+            }
+        ),
+        "Resolved": _object(
+            {
+                **dict.fromkeys(("ref", "kind"), _STRING),
+                "namespace": _or_null("string"),
+                "name": _STRING,
+                "version": _or_null("string"),
+                "status": _or_null("string"),
+                "id": {"type": "string", "format": "uuid"},
+                **dict.fromkeys(("path", "blob", "href"), _STRING),
+                **_POSITION,
+            }
+        ),
+        "Quarantine": _object(
+            {
+                "items": _list_of(
+                    _object(
+                        {
+                            **dict.fromkeys(("path", "blob"), _STRING),
+                            "seq": _POSITION["seq"],
+                            "findings": _list_of({"type": "object"}),
+                        }
+                    )
+                ),
+                **_PAGING,
+                **_POSITION,
+            }
+        ),
+        "Overview": _object(
+            {
+                **{name: _or_null("string") for name in ("name", "uid", "description")},
+                "records": _COUNT,
+                "quarantined": _COUNT,
+                "collections": {"type": "object", "additionalProperties": collection},
+                "links": {"type": "object", "additionalProperties": _STRING},
+                **_POSITION,
+            }
+        ),
+        "Health": _object({"status": {"const": "ok"}}),
+        "Ready": _object(
+            {
+                "status": {"const": "ready"},
+                "behind": {**_or_null("boolean"), "description": "Whether main has moved on; null without Git."},
+                "following": _object({"on": {"type": "boolean"}, "fault": fault}),
+                **_POSITION,
+            }
+        ),
+    }
+
+
+def _provenance() -> Schema:
+    said = {
+        "id": ({"type": "string", "format": "uuid"}, "UUIDv5 of the registry's uid and the ref."),
+        "ref": (_STRING, "The ref that names exactly this record."),
+        "path": (_STRING, "Its file in the registry repo."),
+        "blob": (_STRING, "The Git object id of that file."),
+        "commit": (_POSITION["commit"], "The commit that last touched it."),
+        "seq": (_POSITION["seq"], "That commit's position on main."),
+        "createdAt": ({"type": "string", "format": "date-time"}, "When its file first landed."),
+        "updatedAt": ({"type": "string", "format": "date-time"}, "When it was last touched."),
+        "registeredBy": (_STRING, "Who registered it."),
+    }
+    properties = {name: {**schema, "description": text} for name, (schema, text) in said.items()}
+    return _object(properties, says="What Git knows of a record; derived, never written in manifests.")
+
+
+def _problem() -> Schema:
+    said = {
+        "type": ({"type": "string", "format": "uri"}, "What sort of problem it is: `urn:gitreg:problem:<code>`."),
+        "title": (_STRING, "The sort of problem, for people."),
+        "status": ({"type": "integer"}, "The HTTP status."),
+        "detail": (_STRING, "What is wrong here."),
+        "instance": (_STRING, "The path that was asked for."),
+        "mend": (_STRING, "How to mend it."),
+        "got": (_STRING, "What was given."),
+        "expected": (_STRING, "What would do."),
+    }
+    properties = {name: {**schema, "description": text} for name, (schema, text) in said.items()}
+    return _object(properties, optional=("got", "expected"), says="A problem document (RFC 9457).")

@@ -1,0 +1,175 @@
+"""The routes: what FastAPI documents and answers, each the shortest way from parameters to an `Answer`.
+
+- A record is answered on the event loop (it takes microseconds); lists, searches and histories in a thread.
+- Every route waits for `min_seq` first, and refuses parameters that it does not take.
+- Annotations are values here, not texts: FastAPI reads them, and the routes are made in loops.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, FastAPI, Path, Query
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from gitreg.refs import KindAddress, Shape
+from gitreg_api import openapi
+from gitreg_api.answers import Answer, Reply
+from gitreg_api.paths import COLLECTIONS, ROOT, Part, parts_of, read_path
+from gitreg_api.records import answer_path, answer_quarantine, answer_resolve
+from gitreg_api.search import (
+    Asking,
+    HomeAsking,
+    ListAsking,
+    PageAsking,
+    ResolveAsking,
+    SearchAsking,
+    answer_search,
+    only,
+    query_of,
+)
+from gitreg_api.source import Source
+from gitreg_api.status import Status, answer_health
+
+Endpoint = Callable[..., Any]
+_FIRST_PAGE: Final = PageAsking.model_validate({})
+_PART_TITLES: Final[dict[Part, str]] = {
+    "versions": "List the versions of {a}, highest first",
+    "history": "Tell which commits touched {a}, newest first",
+    "aliases": "Give the aliases of {a}, and what `latest` means",
+}
+_PART_SCHEMAS: Final[dict[Part, str]] = {"versions": "{kind}Page", "history": "History", "aliases": "AliasesOf"}
+_REF_EXAMPLES: Final = {
+    Shape.VERSION: ("acme/nlp/summarizer", "acme/nlp/summarizer@^2", "acme/nlp/summarizer@production"),
+    Shape.NAME: ("acme/nlp/pii",),
+    Shape.NAMESPACE: ("acme/nlp",),
+    Shape.FLAT: ("publisher",),
+    Shape.ALIASES: ("model/acme/nlp/summarizer",),
+    Shape.SINGLE: ("registry",),
+}
+
+
+def add_routes(app: FastAPI, source: Source, status: Status) -> None:
+    """Put every route on an application."""
+    _add_own_routes(app, status)
+    _add_search(app, source)
+    for name, place in COLLECTIONS.items():
+        _add_collection(app, source, name, place)
+
+
+def _add(app: FastAPI, path: str, endpoint: Endpoint, asking: type[BaseModel] | None, **about: Any) -> None:
+    app.add_api_route(
+        path,
+        endpoint,
+        methods=["GET"],
+        dependencies=[Depends(only(asking))],
+        response_class=Response,
+        response_model=None,
+        **about,
+    )
+
+
+def _add_own_routes(app: FastAPI, status: Status) -> None:
+    async def root() -> Response:
+        return await _in_thread(status.answer_root)
+
+    async def home() -> Response:
+        return await _in_thread(status.answer_home)
+
+    async def health() -> Response:
+        return Reply(answer_health())
+
+    async def ready() -> Response:
+        return await _in_thread(status.answer_ready)
+
+    _add(app, ROOT, root, None, **openapi.about("getOverview", "Say what there is", "Overview", "registry"))
+    _add(app, "/healthz", health, None, **openapi.about("getHealth", "Say that the process is up", "Health", "service"))
+    _add(app, "/readyz", ready, None, **openapi.about("getReady", "Say whether it can answer", "Ready", "service"))
+    _add(app, "/", home, HomeAsking, include_in_schema=False)
+
+
+def _add_search(app: FastAPI, source: Source) -> None:
+    async def search(asked: Annotated[SearchAsking, Query()]) -> Response:
+        return await _answer_list(source, asked, None)
+
+    async def resolve(asked: Annotated[ResolveAsking, Query()]) -> Response:
+        await source.reach(asked.min_seq)
+        return await _in_thread(lambda: answer_resolve(source, asked.ref))
+
+    async def quarantine(asked: Annotated[PageAsking, Query()]) -> Response:
+        await source.reach(asked.min_seq)
+        return await _in_thread(lambda: answer_quarantine(source, asked))
+
+    titled = openapi.about
+    title = "List the files that cannot be read as records, with what is wrong"
+    _add(app, f"{ROOT}/search", search, SearchAsking, **titled("search", "Search all kinds", "RecordPage", "registry"))
+    _add(app, f"{ROOT}/resolve", resolve, ResolveAsking, **titled("resolve", "Resolve a ref", "Resolved", "registry"))
+    _add(app, f"{ROOT}/quarantine", quarantine, PageAsking, **titled("listQuarantine", title, "Quarantine", "registry"))
+
+
+def _add_collection(app: FastAPI, source: Source, name: str, place: KindAddress) -> None:
+    """Add a collection: the list, the parts of a record (first, since they are longer paths), the record."""
+    path, kind = f"{ROOT}/{name}", place.kind
+    described = Path(description=_described(place), examples=list(_REF_EXAMPLES[place.shape]))
+
+    async def list_records(asked: Annotated[ListAsking, Query()]) -> Response:
+        return await _answer_list(source, asked, kind)
+
+    async def get_record(ref: Annotated[str, described], asked: Annotated[Asking, Query()]) -> Response:
+        await source.reach(asked.min_seq)
+        return Reply(answer_path(source, read_path(place, ref), _FIRST_PAGE))
+
+    _add(app, path, list_records, ListAsking, **openapi.about(f"list{kind}", f"List {name}", f"{kind}Page", name))
+    for part in parts_of(place):
+        about = openapi.about(
+            f"get{kind}{part.capitalize()}",
+            _PART_TITLES[part].format(a=_with_article(place.word)),
+            _PART_SCHEMAS[part].format(kind=kind),
+            name,
+        )
+        _add(app, f"{path}/{{ref:path}}/{part}", _get_part(source, place, part, described), PageAsking, **about)
+    about = openapi.about(f"get{kind}", f"Get {_with_article(place.word)}", f"{kind}Record", name)
+    _add(app, f"{path}/{{ref:path}}", get_record, Asking, **about)
+
+
+def _get_part(source: Source, place: KindAddress, part: Part, described: Any) -> Endpoint:
+    async def get_part(ref: Annotated[str, described], asked: Annotated[PageAsking, Query()]) -> Response:
+        await source.reach(asked.min_seq)
+        wanted = read_path(place, f"{ref}/{part}")
+        return await _in_thread(lambda: answer_path(source, wanted, asked))
+
+    get_part.__name__ = f"get_{part}"
+    return get_part
+
+
+async def _answer_list(source: Source, asked: ListAsking, kind: str | None) -> Response:
+    """Answer a list; the search engine may be a moment behind the catalog, so it is asked until it has caught up."""
+    query = query_of(asked, kind)
+    source.ready()
+    until, wanted = source.deadline(), asked.min_seq or 1
+    while True:
+        await source.reach(asked.min_seq, until)
+        answer, seq = await run_in_threadpool(
+            answer_search, source.reader, query, limit=asked.limit, offset=asked.offset
+        )
+        if seq >= wanted:
+            return Reply(answer)
+        await source.pause(seq, wanted, until)
+
+
+async def _in_thread(make: Callable[[], Answer]) -> Reply:
+    return Reply(await run_in_threadpool(make))
+
+
+def _described(place: KindAddress) -> str:
+    if place.is_versioned:
+        return (
+            "`namespace/name`, the newest version, or `namespace/name@selector` with a version, an npm-style range "
+            "(percent-encoded where it must be) or an alias. Slashes may stand as they are or as %2F."
+        )
+    return f"What the kind is addressed by: {place.shape.value}."
+
+
+def _with_article(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"

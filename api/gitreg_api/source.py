@@ -1,0 +1,115 @@
+"""What the API answers from: an index, its reader, and where both stand.
+
+- An answer and the position that it names are always of one state: whoever asks is asked again when the index moved.
+- The position is remembered for `MEMORY` seconds, so that the fast lane does not ask for it on every request.
+  Within one process it never goes back, and `reach` (`?min_seq=`) looks at the real one before it waits.
+- Nothing indexed yet is never the same as nothing there: it is `NotReady`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Final, TypeVar
+
+from gitreg.errors import GitregError, NotFoundError
+from gitreg_indexer import Index, Position, Reader
+
+MEMORY: Final = 0.005
+PATIENCE: Final = 5.0
+_ATTEMPTS: Final = 100
+_FIRST_PAUSE: Final = 0.005
+_LONGEST_PAUSE: Final = 0.05
+
+T = TypeVar("T")
+
+
+class NotReady(GitregError):  # noqa: N818 - it is what it is
+    """There is no index to answer from, or it has not come far enough; trying again helps."""
+
+    code = "not-ready"
+
+
+class Absent(NotFoundError):  # noqa: N818 - it is what it is
+    """Nothing answers to that name, as of a position."""
+
+    def __init__(self, error: NotFoundError, position: Position) -> None:
+        super().__init__(error.says, mend=error.mend, where=error.where, got=error.got, expected=error.expected)
+        self.position = position
+
+
+class Source:
+    """An index that is read from many threads."""
+
+    def __init__(self, index: Index, *, patience: float = PATIENCE) -> None:
+        self.index = index
+        self.reader: Reader = index.reader()
+        self._patience = patience
+        self._lock = Lock()
+        self._position = Position(0, "")
+        self._good_until = 0.0
+
+    def now(self) -> Position:
+        """Look where the index stands."""
+        with self._lock:
+            position = self.reader.position()
+            if position != self._position:
+                self._position = position
+            self._good_until = time.monotonic() + MEMORY
+            return self._position
+
+    def recent(self) -> Position:
+        """Tell where the index stood at most `MEMORY` seconds ago."""
+        if time.monotonic() < self._good_until:
+            return self._position
+        return self.now()
+
+    def answering(self, ask: Callable[[Reader], T]) -> tuple[T, Position]:
+        """Ask the reader, and give the answer with the position that it is of."""
+        for _ in range(_ATTEMPTS):
+            before = self.ready()  # remembered or not: what it was, and still is afterwards, it was all the time
+            try:
+                found = ask(self.reader)
+            except NotFoundError as error:
+                if self.now() == before:
+                    raise Absent(error, before) from error
+                continue
+            if self.now() == before:
+                return found, before
+        raise NotReady("the index moved on every time it was asked", mend="try again in a moment")
+
+    def deadline(self) -> float:
+        """Give the moment until which a request may wait."""
+        return time.monotonic() + self._patience
+
+    async def reach(self, seq: int | None, until: float | None = None) -> None:
+        """Wait until the index has come to a seq; `NotReady` when it takes longer than is bearable."""
+        if seq is None:
+            return
+        until = self.deadline() if until is None else until
+        here, pause = self.recent(), _FIRST_PAUSE
+        while here.seq < seq and (here := self.now()).seq < seq:
+            await self.pause(here.seq, seq, until, pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def pause(self, here: int, wanted: int, until: float, seconds: float = _FIRST_PAUSE) -> None:
+        """Wait a little for a seq to come; `NotReady` where the time is up."""
+        if time.monotonic() + seconds > until:
+            raise NotReady(
+                f"the index stands at seq {here}, and seq {wanted} did not come within {self._patience:g} s",
+                got=here,
+                expected=f"seq {wanted}",
+                mend="try again in a moment; if it stays so, look at /readyz",
+            )
+        await asyncio.sleep(seconds)
+
+    def ready(self) -> Position:
+        """Tell where the index stood a moment ago; `NotReady` where it has not begun."""
+        position = self.recent()
+        if position.seq == 0:
+            position = self.now()
+        if position.seq == 0:
+            raise NotReady("nothing has been indexed yet", mend="try again in a moment, or run `gitreg index`")
+        return position
