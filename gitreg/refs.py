@@ -22,6 +22,12 @@ NAME_PATTERN: Final = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"
 NAMESPACE_PATTERN: Final = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?(/[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?){0,2}$"
 ALIAS_PATTERN: Final = r"^[a-z][a-z0-9-]{0,62}$"
 LATEST: Final = "latest"
+RESERVED_NAMES: Final = frozenset({"versions", "history", "aliases", "resolve", "search"})
+"""Names that the API's paths need for themselves."""
+WINDOWS_NAMES: Final = frozenset(
+    {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
+)
+"""Names that no file may have on Windows, whatever follows a dot."""
 
 _NAME = re.compile(NAME_PATTERN.replace("$", r"\Z"))
 _NAMESPACE = re.compile(NAMESPACE_PATTERN.replace("$", r"\Z"))
@@ -246,7 +252,7 @@ class Ref:
         else:
             body = text
         if text == "registry":
-            kind = "Registry"
+            kind, body = "Registry", ""
         return _ref_of(kind, body, text)
 
     @property
@@ -269,7 +275,7 @@ def _ref_of(kind: str, body: str, text: str) -> Ref:
     place = KINDS[kind]
     match place.shape:
         case Shape.SINGLE:
-            return Ref(kind, "", "registry")
+            return _registry_ref(body, text)
         case Shape.NAMESPACE:
             return Ref(kind, _checked_namespace(body, text), body)
         case Shape.FLAT:
@@ -280,13 +286,36 @@ def _ref_of(kind: str, body: str, text: str) -> Ref:
         case Shape.ALIASES:
             word, _, rest = body.partition("/")
             namespace, _, name = rest.rpartition("/")
-            of = kind_named(word).kind
+            of = _versioned_kind(word, text)
             return Ref(kind, _checked_namespace(namespace, text), _checked_name(name, text), of=of)
         case Shape.VERSION:
             holder, at, selector = body.partition("@")
             namespace, _, name = holder.rpartition("/")
             chosen = _selector(selector, text) if at else None
             return Ref(kind, _checked_namespace(namespace, text), _checked_name(name, text), chosen)
+
+
+def _versioned_kind(word: str, text: str) -> str:
+    place = kind_named(word)
+    if place.is_versioned:
+        return place.kind
+    raise UsageError(
+        f"{text!r} is not a ref: a {place.word} has no versions, and so no aliases",
+        got=text,
+        expected="aliases:kind/namespace/name, with one of " + ", ".join(KINDS[kind].word for kind in VERSIONED_KINDS),
+        mend="write it like `aliases:model/acme/summarizer`",
+    )
+
+
+def _registry_ref(body: str, text: str) -> Ref:
+    if not body:
+        return Ref("Registry", "", "registry")
+    raise UsageError(
+        f"{text!r} is not a ref: a registry has one record of itself, and nothing follows its name",
+        got=text,
+        expected="registry",
+        mend="write `registry`",
+    )
 
 
 def _checked_namespace(namespace: str, text: str) -> str:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ from gitreg.manifests import (
     Reading,
     differences,
     edit_manifest,
+    is_same,
     manifest_from_data,
     to_data,
     write_manifest,
@@ -220,10 +222,12 @@ class Registry:
         message: str | None = None,
         when: datetime | None = None,
         approve: Collection[str] = (),
+        onto: str | None = None,
     ) -> Receipt:
         """Land drafts as one commit, all or none; `Rejected` carries every finding that stands in the way.
 
         `approve` names rules whose demand for a human decision the caller has decided; the commit's message says so.
+        `onto` is for drafts that were made from what a commit holds: `RefMoved` where the branch stands elsewhere.
         """
         if not drafts:
             raise UsageError("there is nothing to register", mend="name at least one file")
@@ -231,6 +235,14 @@ class Registry:
         readings = self._read_drafts(drafts)
         for _ in range(ATTEMPTS):
             base = self.snapshot()
+            if onto is not None and base.commit != onto:
+                raise RefMoved(
+                    "the branch moved while the change was being made",
+                    where=self.repo.branch,
+                    got=base.commit,
+                    expected=onto,
+                    mend="make it again from what stands there now",
+                )
             plan = self._plan(base, drafts, readings, approve)
             if not plan.files:
                 seq = self.repo.seq(base.commit) if base.commit else None
@@ -268,8 +280,7 @@ class Registry:
                     f"{address.ref} was not updated", reading.findings, mend="mend the values, and try again"
                 )
             _refuse_renaming(address, reading)
-            drafts = (Draft(edited, address.path),)
-            plan = self._plan(base, drafts, (reading,), approve)
+            plan = self._plan(base, (Draft(edited, address.path),), (reading,), approve)
             if not plan.files:
                 return Receipt(base.commit, self.repo.seq(base.commit or ""), plan.landed, plan.warnings, is_new=False)
             with suppress(RefMoved):
@@ -307,20 +318,16 @@ class Registry:
             if status != "unchanged":
                 files[address.path] = draft.raw
             landed.append(Landed(address.ref, address.id(uid), address.path, status))
-        findings = check(Change(base, Overlay(base, files))) if files else []
+        origins = {record.path: draft.origin for record, draft in zip(landed, drafts, strict=True)}
+        checked = check(Change(base, Overlay(base, files))) if files else []
+        findings = [finding.at(path=origins.get(finding.path or "")) for finding in checked]
         blocking = [f for f in findings if f.severity is not Severity.WARNING and f.rule not in approve]
         errors = [f for f in findings if f.severity is Severity.ERROR]
         if blocking or errors:
             raise _rejected([*errors, *(f for f in blocking if f not in errors)], len(drafts))
         return _Plan(files, tuple(landed), tuple(f for f in findings if f.severity is Severity.WARNING))
 
-    def _land(
-        self,
-        base: Snapshot,
-        plan: _Plan,
-        who: Signature,
-        message: str,
-    ) -> Receipt:
+    def _land(self, base: Snapshot, plan: _Plan, who: Signature, message: str) -> Receipt:
         commit = write_commit(
             self.repo, parent=base.commit, changes=plan.files, author=who, committer=who, message=message
         )
@@ -507,7 +514,8 @@ def _status(base: Snapshot, address: Address, manifest: Manifest) -> Status:
     if base.entry(address.path) is None:
         return "registered"
     record = base.record(address)
-    return "unchanged" if record is not None and record.manifest == manifest else "updated"
+    is_known = record is not None and is_same(to_data(record.manifest), to_data(manifest))
+    return "unchanged" if is_known else "updated"
 
 
 def _message(message: str | None, plan: _Plan, approve: Collection[str]) -> str:
@@ -547,7 +555,7 @@ def _clear(where: Path, *, keep: bool) -> None:
 
 
 def _name_from(where: Path) -> str:
-    stem = "".join(char if char.isalnum() or char in "._-" else "-" for char in where.resolve().name.lower())
+    stem = re.sub(r"[^a-z0-9._-]", "-", where.resolve().name.lower())
     return stem.removesuffix(".git").strip("._-")[:64] or "registry"
 
 

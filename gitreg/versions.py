@@ -117,9 +117,7 @@ class Version:
         text = str(self)
         same = Version.parse(text)
         if (same.prerelease, same.build) != (self.prerelease, self.build):
-            raise InvalidVersion(
-                text, "an identifier is of the wrong type", "give numbers as int, the rest as str"
-            )
+            raise InvalidVersion(text, "an identifier is of the wrong type", "give numbers as int, the rest as str")
         object.__setattr__(self, "order", same.order)
 
     @classmethod
@@ -208,9 +206,7 @@ def _from_match(match: re.Match[str], text: str) -> Version:
     numbers = int(match[1]), int(match[2]), int(match[3])
     if max(numbers) > MAX_NUMBER:
         raise InvalidVersion(text, f"{max(numbers)} is too large", f"use numbers up to {MAX_NUMBER}")
-    prerelease = (
-        tuple(int(part) if part.isdigit() else part for part in match[4].split(".")) if match[4] else ()
-    )
+    prerelease = tuple(int(part) if part.isdigit() else part for part in match[4].split(".")) if match[4] else ()
     build = tuple(match[5].split(".")) if match[5] else ()
     version = object.__new__(Version)
     set_field = object.__setattr__
@@ -254,9 +250,7 @@ def _explain_version(text: str) -> InvalidVersion:
     for pattern, why, mend in _VERSION_FAULTS:
         if re.fullmatch(pattern, text, re.DOTALL | re.ASCII):
             return InvalidVersion(text, why, mend)
-    return InvalidVersion(
-        text, "it is not major.minor.patch[-prerelease][+build]", "write it such as 1.0.0-rc.1"
-    )
+    return InvalidVersion(text, "it is not major.minor.patch[-prerelease][+build]", "write it such as 1.0.0-rc.1")
 
 
 # ---------------------------------------------------------------------------------------------- ranges
@@ -447,9 +441,7 @@ def _read_range(text: str, include_prerelease: bool, loose: bool) -> Range:
     read = (_read_set(part.strip(" "), text, include_prerelease, loose) for part in tidy.split("||"))
     sets = tuple(each for each in read if each)
     if not sets:
-        raise InvalidRange(
-            text, "no part of it is a comparator", "write one such as ^1.2.0 or >=1.2.0 <2.0.0"
-        )
+        raise InvalidRange(text, "no part of it is a comparator", "write one such as ^1.2.0 or >=1.2.0 <2.0.0")
     return Range(_drop_idle_sets(sets), include_prerelease)
 
 
@@ -495,9 +487,7 @@ def _read_primitive(word: str, whole: str, *, loose: bool) -> Comparator:
         return ANY
     match = (_LOOSE if loose else _STRICT).primitive.fullmatch(word)
     if match is None:
-        raise InvalidRange(
-            whole, f"{word!r} is not a comparator", "write one such as ^1.2.0 or >=1.2.0 <2.0.0"
-        )
+        raise InvalidRange(whole, f"{word!r} is not a comparator", "write one such as ^1.2.0 or >=1.2.0 <2.0.0")
     try:
         version = Version.parse_npm(match[2], loose=loose)
     except InvalidVersion as fault:
@@ -536,9 +526,7 @@ def _is_tidy(major: str, minor: str | None, patch: str | None) -> bool:
     return (_is_x(minor) or not _is_x(major)) and (_is_x(patch) or not _is_x(minor))
 
 
-def _desugar_caret(
-    major: str, minor: str | None, patch: str | None, prerelease: str | None, *, floor: str
-) -> str:
+def _desugar_caret(major: str, minor: str | None, patch: str | None, prerelease: str | None, *, floor: str) -> str:
     if _is_x(major):
         return ""
     if minor is None or _is_x(minor):
@@ -559,9 +547,7 @@ def _above(major: str, minor: str, patch: str | None) -> str:
     return f"0.0.{_next(patch)}"
 
 
-def _desugar_tilde(
-    major: str, minor: str | None, patch: str | None, prerelease: str | None, *, floor: str
-) -> str:
+def _desugar_tilde(major: str, minor: str | None, patch: str | None, prerelease: str | None, *, floor: str) -> str:
     if _is_x(major):
         return ""
     if minor is None or _is_x(minor):
@@ -595,11 +581,7 @@ def _desugar_partial(operator: str, major: str, minor: str | None, *, floor: str
 def _desugar_hyphen(match: re.Match[str], floor: str) -> str:
     low, *low_parts = match.groups()[:5]
     high, *high_parts = match.groups()[5:]
-    return (
-        f"{_hyphen_low(low, *low_parts, floor=floor)} {_hyphen_high(high, *high_parts, floor=floor)}".strip(
-            " "
-        )
-    )
+    return f"{_hyphen_low(low, *low_parts, floor=floor)} {_hyphen_high(high, *high_parts, floor=floor)}".strip(" ")
 
 
 def _hyphen_low(

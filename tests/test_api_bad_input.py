@@ -42,7 +42,7 @@ def problem(answer: Any, status: int) -> dict[str, Any]:
         pytest.param(f"{MODELS}?kind=model", "no parameter `kind`", "this path takes", id="a filter of another path"),
         pytest.param(f"{CHAT}?q=x", "no parameter `q`", "min_seq", id="a filter on a record"),
         pytest.param("/healthz?x=1", "no parameter `x`", "takes none", id="a parameter on a path without"),
-        pytest.param("/?q=x", "no parameter `q`", "takes none", id="a parameter on the page"),
+        pytest.param("/?x=1", "no parameter `x`", "q, kind", id="a parameter on the page"),
         pytest.param(f"{MODELS}?limit=1&limit=2", "given 2 times", "give it once", id="a limit given twice"),
         pytest.param(f"{MODELS}?limit=0", "`limit`", "from 1 to 1000", id="no items"),
         pytest.param(f"{MODELS}?limit=1001", "`limit`", "from 1 to 1000", id="too many items"),

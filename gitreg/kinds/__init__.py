@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from functools import cache
-from types import UnionType
-from typing import Any, Final, Union, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -55,6 +55,7 @@ __all__ = [
     "TestResult",
     "TestSuite",
     "Waiver",
+    "data_path",
     "mutable_paths",
     "part_at",
 ]
@@ -100,30 +101,61 @@ def _marked(part: type[BaseModel], prefix: tuple[str, ...]) -> list[tuple[str, .
     return found
 
 
-def part_at(kind: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:
-    """Find the part of a kind that a path leads to, for suggesting its keys; None where the path leaves the parts."""
+def part_at(kind: type[BaseModel], loc: tuple[str | int, ...]) -> type[BaseModel] | None:
+    """Give the part of a kind that pydantic's path leads to, for its keys; None where it leaves the parts."""
     here: Any = kind
-    for step in path:
-        candidates = _parts_in(here)
-        if isinstance(step, int):
-            continue
-        nexts = [
-            field.annotation
-            for part in candidates
-            for name, field in part.model_fields.items()
-            if step in (field.alias, name)
-        ]
-        if nexts:
-            here = Union[tuple(nexts)]  # noqa: UP007 - built at run time
-        elif not any(part.__name__ == step for part in candidates):
-            return None
-    parts = _parts_in(here)
+    for step in loc:
+        here, _ = _follow(here, step)
+    parts = [option for option in _options(here) if _is_part(option)]
     return parts[0] if parts else None
 
 
-def _parts_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if get_origin(annotation) in (Union, UnionType, tuple, list, dict) or get_origin(annotation) is not None:
-        return [part for inner in get_args(annotation) for part in _parts_in(inner)]
-    return []
+def data_path(kind: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Give the path in the data that pydantic's path means: without the steps that name types of a union."""
+    here: Any = kind
+    path: list[str | int] = []
+    for step in loc:
+        here, is_data = _follow(here, step)
+        if is_data:
+            path.append(step)
+    return tuple(path)
+
+
+def _follow(here: Any, step: str | int) -> tuple[Any, bool]:
+    """Take one step of pydantic's path: the annotation it leads to, and whether it is a step in the data too."""
+    if step == "[key]":
+        return None, False
+    options = _options(here)
+    if len(options) > 1:
+        return next((option for option in options if _answers_to(option, step)), None), False
+    option: Any = options[0] if options else None
+    if _is_part(option):
+        fields = option.model_fields.items()
+        return next((field.annotation for name, field in fields if step == (field.alias or name)), None), True
+    inner = get_args(option)
+    return (inner[-1 if get_origin(option) is dict else 0] if inner else None), True
+
+
+def _options(annotation: Any) -> tuple[Any, ...]:
+    """Give what a value may be, None aside, with what is annotated laid open."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _options(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return tuple(option for inner in get_args(annotation) for option in _options(inner))
+    return () if annotation in (None, NoneType) else (annotation,)
+
+
+def _answers_to(option: Any, step: str | int) -> bool:
+    """Tell whether pydantic calls one option of a union by this word: a part by its tag, the rest by their type."""
+    if _is_part(option):
+        return any(
+            get_origin(field.annotation) is Literal and step in get_args(field.annotation)
+            for field in option.model_fields.values()
+        )
+    word = (get_origin(option) or option).__name__
+    return isinstance(step, str) and (step == word or step.startswith(f"{word}["))
+
+
+def _is_part(option: Any) -> bool:
+    return isinstance(option, type) and issubclass(option, BaseModel)

@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from datetime import date
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
-from pydantic.functional_validators import AfterValidator
+from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from gitreg.errors import UsageError
 from gitreg.refs import KINDS, NAME_PATTERN, NAMESPACE_PATTERN, Address, Ref, is_range, is_version
@@ -33,6 +35,7 @@ class Part(BaseModel):
         validate_by_alias=True,
         validate_by_name=True,
         serialize_by_alias=True,
+        defer_build=True,
     )
 
 
@@ -43,9 +46,7 @@ def mutable(default: Any = None, **about: Any) -> Any:
     return Field(json_schema_extra=dict(MUTABLE), **about)
 
 
-_NOT_A_VERSION: Final = (
-    "not a semantic version: major.minor.patch, optional -prerelease, no leading zeros, no build metadata"
-)
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _NUMBER: Final = r"(0|[1-9]\d*)"
 _PRERELEASE: Final = r"(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)"
 _VERSION_PATTERN: Final = rf"^{_NUMBER}\.{_NUMBER}\.{_NUMBER}(-{_PRERELEASE}(\.{_PRERELEASE})*)?$"
@@ -54,29 +55,37 @@ _VERSION_PATTERN: Final = rf"^{_NUMBER}\.{_NUMBER}\.{_NUMBER}(-{_PRERELEASE}(\.{
 def _checked_version(text: str) -> str:
     if is_version(text):
         return text
-    raise ValueError(
-        "not a semantic version: major.minor.patch, optional -prerelease, no leading zeros, no build metadata"
-    )
+    raise ValueError("major.minor.patch with an optional -prerelease, no leading zeros and no build metadata")
+
+
+def _checked_day(value: object) -> object:
+    """Read a day, and refuse the other texts that pydantic takes for one, like seconds since 1970."""
+    if not isinstance(value, str):
+        return value
+    with suppress(ValueError):
+        if _DAY.match(value):
+            return date.fromisoformat(value)
+    raise ValueError("a date like 2026-11-30")
 
 
 def _checked_range(text: str) -> str:
     if text.strip() and is_range(text):
         return text
-    raise ValueError("not an npm-style range, like ^2.1, ~1.4.0, >=2.0.0 <3.0.0 or 1.x")
+    raise ValueError("an npm-style range like ^2.1, ~1.4.0, >=2.0.0 <3.0.0 or 1.x")
 
 
 def _checked_ref(text: str) -> str:
     try:
         Ref.parse(text)
     except UsageError as error:
-        raise ValueError(error.says) from error
+        raise ValueError(f"[kind:]namespace/name[@selector] ({error.says})") from error
     return text
 
 
 def _checked_name_ref(text: str) -> str:
     _checked_ref(text)
     if Ref.parse(text).selector is not None:
-        raise ValueError("a ref without a version is wanted here: cut the part from '@' on")
+        raise ValueError("a ref without a version: nothing from '@' on")
     return text
 
 
@@ -116,9 +125,12 @@ NameRef = Annotated[
     str,
     StringConstraints(max_length=512),
     AfterValidator(_checked_name_ref),
-    WithJsonSchema({"type": "string", "minLength": 3, "maxLength": 512, "format": "gitreg-name-ref", "pattern": "^[^@]+$"}),
+    WithJsonSchema(
+        {"type": "string", "minLength": 3, "maxLength": 512, "format": "gitreg-name-ref", "pattern": "^[^@]+$"}
+    ),
 ]
 Identity = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\s]+( [^\s]+)*$")]
+Day = Annotated[date, BeforeValidator(_checked_day)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=9_007_199_254_740_991)]
 PositiveCount = Annotated[int, Field(ge=1, le=9_007_199_254_740_991)]
@@ -261,8 +273,8 @@ class VersionLifecycle(Part):
     status: Literal["experimental", "active", "deprecated", "retired"] = Field(
         "active", description="experimental, active, deprecated or retired; only ever forward."
     )
-    deprecation_date: date | None = Field(None, description="The day from which it is deprecated.")
-    retirement_date: date | None = Field(None, description="The day on which it stops being served.")
+    deprecation_date: Day | None = Field(None, description="The day from which it is deprecated.")
+    retirement_date: Day | None = Field(None, description="The day on which it stops being served.")
     successor: RefText | None = Field(None, description="What to move to.")
     reason: Text | None = Field(None, description="Why it goes, or where it goes to if there is no successor.")
 

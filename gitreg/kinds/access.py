@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from gitreg.kinds._base import (
+    Day,
     Identity,
     LabelKey,
     Line,
@@ -68,7 +68,7 @@ class RoleBindingSpec(Part):
         description="People (`name@example.com`), teams (`@acme/nlp`) and service accounts (`svc:ci`).",
     )
     scope: Scope = Field(default_factory=Scope, description="Where it holds; everywhere where nothing is named.")
-    expires_at: date | None = Field(None, description="The last day on which it holds.")
+    expires_at: Day | None = Field(None, description="The last day on which it holds.")
 
 
 class RoleBinding(Manifest):

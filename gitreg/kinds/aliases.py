@@ -13,9 +13,9 @@ from gitreg.refs import ALIAS_PATTERN, LATEST, Address, is_alias
 
 def _checked_alias(text: str) -> str:
     if text == LATEST:
-        raise ValueError("`latest` is computed from the versions: choose another alias")
+        raise ValueError("another alias than `latest`, which is computed from the versions")
     if not is_alias(text):
-        raise ValueError("an alias that reads as a version or a range could not be told from one: choose another")
+        raise ValueError("an alias that does not read as a version or a range")
     return text
 
 

@@ -41,9 +41,9 @@ class MetadataSchemaSpec(Part):
     """What one version of a metadata schema demands."""
 
     value_schema: JsonSchema = Field(alias="schema", description="JSON Schema of the namespace's custom fields.")
-    applies_to: tuple[Literal["Model", "Dataset", "Config", "Pipeline", "PipelineTemplate", "TestSuite", "Policy"], ...] = Field(
-        ("Model",), min_length=1, description="The kinds whose custom fields it types."
-    )
+    applies_to: tuple[
+        Literal["Model", "Dataset", "Config", "Pipeline", "PipelineTemplate", "TestSuite", "Policy"], ...
+    ] = Field(("Model",), min_length=1, description="The kinds whose custom fields it types.")
     required: bool = Field(False, description="Whether every record of those kinds must have the fields.")
     indexed_fields: tuple[IndexedField, ...] = Field((), description="Fields that can be searched for.")
     validation_rules: tuple[ValidationRule, ...] = Field((), description="Further checks.")

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
@@ -14,6 +13,7 @@ from pydantic import Field, StringConstraints
 from gitreg.kinds._base import (
     Count,
     Custom,
+    Day,
     Dependency,
     JsonSchema,
     Line,
@@ -281,7 +281,7 @@ class Pricing(Part):
     """What it costs. Mutable: the dated history of prices is the history of this block."""
 
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = Field(description="ISO 4217 code, like `USD`.")
-    effective_date: date | None = Field(None, description="The day from which these prices hold.")
+    effective_date: Day | None = Field(None, description="The day from which these prices hold.")
     source: Url | None = Field(None, description="Where the prices are published.")
     per_million_tokens: TokenPrices | None = Field(None, description="The base prices.")
     tiers: tuple[PriceTier, ...] = Field((), description="Prices by service level and size of the request.")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, JsonValue, StringConstraints
 
 from gitreg.kinds._base import (
     Custom,
+    Day,
     Dependency,
     JsonSchema,
     Line,
@@ -122,8 +122,8 @@ class PipelineLifecycle(Part):
     status: Literal["draft", "active", "paused", "deprecated", "archived"] = Field(
         "active", description="draft, active, paused, deprecated or archived."
     )
-    deprecation_date: date | None = Field(None, description="The day from which it is deprecated.")
-    retirement_date: date | None = Field(None, description="The day on which it stops being run.")
+    deprecation_date: Day | None = Field(None, description="The day from which it is deprecated.")
+    retirement_date: Day | None = Field(None, description="The day on which it stops being run.")
     successor: RefText | None = Field(None, description="What to move to.")
     reason: Text | None = Field(None, description="Why it goes, or where it goes to if there is no successor.")
 

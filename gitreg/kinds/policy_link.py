@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Literal
 
 from pydantic import Field
 
 from gitreg.kinds._base import (
+    Day,
     Identity,
     LabelKey,
     Line,
@@ -42,8 +42,8 @@ class PolicyException(Part):
     record: RefText = Field(description="The record, with the versions that are meant.")
     reason: Text = Field(description="Why.")
     approved_by: Identity = Field(description="Who allowed it.")
-    approved_at: date = Field(description="The day on which it was allowed.")
-    expires_at: date | None = Field(None, description="The last day on which it holds.")
+    approved_at: Day = Field(description="The day on which it was allowed.")
+    expires_at: Day | None = Field(None, description="The last day on which it holds.")
 
 
 class PolicyLinkSpec(Part):

@@ -17,7 +17,7 @@ class Limits(Part):
     namespaces: PositiveCount = Field(1000, description="Namespaces in this repo.")
     names_per_namespace: PositiveCount = Field(3000, description="Names of one kind in one namespace.")
     files_per_change: PositiveCount = Field(10_000, description="Files in one change.")
-    manifest_bytes: PositiveCount = Field(65_536, le=65_536, description="Bytes in one manifest.")
+    manifest_bytes: Annotated[int, Field(ge=1, le=65_536)] = Field(65_536, description="Bytes in one manifest.")
 
 
 class GateSettings(Part):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from gitreg.kinds._base import Identity, Manifest, NamedMetadata, NamespacePath, Part, RefText, Text
+from gitreg.kinds._base import Day, Identity, Manifest, NamedMetadata, NamespacePath, Part, RefText, Text
 
 
 class WaiverScope(Part):
@@ -24,7 +23,7 @@ class WaiverSpec(Part):
     scope: WaiverScope = Field(description="What it is for.")
     reason: Text = Field(description="Why.")
     approved_by: Identity = Field(description="Who allowed it.")
-    expires_at: date = Field(description="The last day on which it holds.")
+    expires_at: Day = Field(description="The last day on which it holds.")
 
 
 class Waiver(Manifest):

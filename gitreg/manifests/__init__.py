@@ -1,7 +1,7 @@
 """Manifests: strict YAML in, canonical YAML out."""
 
 from gitreg.manifests._subset import MAX_BYTES, MAX_DEPTH
-from gitreg.manifests.difference import FieldChange, differences, without
+from gitreg.manifests.difference import FieldChange, differences, is_same, without
 from gitreg.manifests.reader import Reading, manifest_from_data, point_at, read_manifest, split_path
 from gitreg.manifests.writer import (
     SCHEMA_FOLDER,
@@ -23,6 +23,7 @@ __all__ = [
     "dump_yaml",
     "edit_manifest",
     "format_manifest",
+    "is_same",
     "manifest_from_data",
     "point_at",
     "read_manifest",

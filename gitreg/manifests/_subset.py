@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -43,6 +44,8 @@ _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?
 _NOT_FINITE: Final = re.compile(r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z")
 _AMBIGUOUS: Final = re.compile(r"[-+]?(0[0-9_]+|0[oxb][0-9a-fA-F_]+|[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?)\Z")
 
+ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+
 _Path = tuple[str | int, ...]
 
 
@@ -70,13 +73,29 @@ def parse_subset(raw: bytes) -> Parsed:
         mend = "save the file as UTF-8 without a byte order mark"
         parsed.findings.append(fault_at(text, 0, 0, "the file begins with a byte order mark", mend))
         return parsed
+    parsed.findings.extend(_odd_breaks(text))
+    if parsed.findings:
+        return parsed
     try:
-        parsed.events = list(yaml.parse(text, Loader=yaml.CSafeLoader))
+        parsed.events.extend(_events(text))
     except yaml.YAMLError as error:
         parsed.findings.append(_syntax_fault(text, error))
         return parsed
     _Builder(parsed).build()
     return parsed
+
+
+def _events(text: str) -> Iterator[Any]:
+    """Give the events until it is too deep: libyaml's time grows with the square of the depth."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        yield event
+        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            depth += 1
+            if depth > MAX_DEPTH:
+                return
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            depth -= 1
 
 
 def resolve_plain(text: str) -> Any:
@@ -246,10 +265,17 @@ def _enter(frames: list[list[Any]], path: list[str | int], event: Any) -> Any:
     return event
 
 
+@lru_cache(maxsize=8)
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(text.split("\n"))
+
+
 def fault_at(text: str, line: int, column: int, says: str, mend: str, rule: tuple[str, str] | None = None) -> Finding:
-    """Make a finding at a place in the text; line and column count from 0 here."""
-    lines = text.split("\n")
-    source = lines[line].rstrip("\r")[:_SOURCE_WIDTH] if line < len(lines) else None
+    """Make a finding at a place in the text, or at its end; line and column count from 0 here."""
+    lines = _lines(text)
+    if line >= len(lines):
+        line, column = len(lines) - 1, len(lines[-1])
+    source = lines[line].rstrip("\r")[:_SOURCE_WIDTH] if text else None
     return _fault(says, mend, line + 1, column + 1, source, rule)
 
 
@@ -271,11 +297,26 @@ def _broken_text(raw: bytes, error: UnicodeDecodeError) -> Finding:
     return _fault(says, "save the file as UTF-8", line, column, source)
 
 
+def _odd_breaks(text: str) -> Iterator[Finding]:
+    """Find the first of each character that ends a line for some readers and not for others."""
+    first = {found[0]: found for found in reversed(list(ODD_BREAK.finditer(text)))}
+    for found in sorted(first.values(), key=lambda found: found.start()):
+        line, column = _position(text, found.start())
+        code = f"U+{ord(found[0]):04X}"
+        says = f"the character {code} ends a line for some readers of YAML and not for others"
+        escape = "\\r" if found[0] == "\r" else f"\\u{ord(found[0]):04x}"
+        yield fault_at(text, line, column, says, f'end lines with U+000A; within "quotes" write {escape}')
+
+
+def _position(text: str, offset: int) -> tuple[int, int]:
+    return text.count("\n", 0, offset), offset - (text.rfind("\n", 0, offset) + 1)
+
+
 def _syntax_fault(text: str, error: yaml.YAMLError) -> Finding:
     mark = getattr(error, "problem_mark", None)
     if mark is None:  # a reader error: a character that YAML does not allow
-        offset = min(getattr(error, "position", 0), len(text))
-        line, column = text.count("\n", 0, offset), offset - (text.rfind("\n", 0, offset) + 1)
+        bytes_before = text.encode()[: getattr(error, "position", 0)]
+        line, column = _position(text, len(bytes_before.decode("utf-8", "ignore")))
         says = f"not YAML: {getattr(error, 'reason', error)}"
         return fault_at(text, line, column, says, "remove the control character")
     problem = getattr(error, "problem", None) or "it cannot be parsed"
@@ -285,7 +326,7 @@ def _syntax_fault(text: str, error: yaml.YAMLError) -> Finding:
 
 
 def _syntax_mend(text: str, mark: Any, problem: str) -> str:
-    lines = text.split("\n")
+    lines = _lines(text)
     line = lines[mark.line] if mark.line < len(lines) else ""
     if "\t" in line[: mark.column + 1]:
         return "indent with spaces, not tabs"
@@ -332,6 +373,9 @@ def _scalar_spans(parsed: Parsed) -> dict[int, tuple[tuple[int, int, bool], ...]
             spans[start.line] = (*spans.get(start.line, ()), (start.column, end.column, False))
             continue
         last = end.line if end.column else end.line - 1
+        if event.style in ("|", ">") and "+" not in lines[start.line][start.column :].split("#")[0]:
+            while not lines[last].strip():  # blank lines below a block are no part of it, unless it keeps them
+                last -= 1
         for number in range(start.line, last + 1):
             first = start.column if number == start.line else 0
             until = end.column if number == end.line and end.column else len(lines[number])

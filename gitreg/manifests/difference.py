@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-_ABSENT: Any = None
+_ABSENT: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +23,34 @@ class FieldChange:
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[FieldChange]:
-    """Find the differing fields of two manifests given as plain data, by path; lists count as one value."""
-    if before == after and type(before) is type(after):
+    """Find the differing fields of two manifests given as plain data, by path; lists count as one value.
+
+    Values are compared as JSON has them: `1` is `1.0`, and is neither `true` nor `"1"`; `null` is not absence.
+    """
+    if is_same(before, after):
         return
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted({*before, *after}):
+    if (isinstance(before, dict) and isinstance(after, dict)) or _is_beginning_or_end(before, after):
+        olds, news = (side if isinstance(side, dict) else {} for side in (before, after))
+        for key in sorted({*olds, *news}):
             inner = f"{path}.{key}" if path else key
-            yield from differences(before.get(key, _ABSENT), after.get(key, _ABSENT), inner)
+            yield from differences(olds.get(key, _ABSENT), news.get(key, _ABSENT), inner)
         return
-    if isinstance(before, dict) and after is None:
-        yield from differences(before, {}, path) if before else [FieldChange(path, before, None)]
-        return
-    if isinstance(after, dict) and before is None:
-        yield from differences({}, after, path) if after else [FieldChange(path, None, after)]
-        return
-    if before != after:
-        yield FieldChange(path, before, after)
+    yield FieldChange(path, *(None if side is _ABSENT else side for side in (before, after)))
+
+
+def _is_beginning_or_end(before: Any, after: Any) -> bool:
+    """Tell whether a mapping that holds something came or went whole: then each of its fields did."""
+    here = after if before is _ABSENT else before
+    return (before is _ABSENT or after is _ABSENT) and isinstance(here, dict) and bool(here)
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Tell whether two pieces of plain data are the same JSON value."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
 
 
 def without(data: Any, paths: Iterable[tuple[str, ...]]) -> Any:

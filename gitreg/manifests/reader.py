@@ -16,8 +16,8 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from gitreg.errors import Finding
-from gitreg.kinds import API_VERSION, KIND_TYPES, Manifest, part_at
-from gitreg.manifests._subset import Parsed, fault_at, locate, parse_subset
+from gitreg.kinds import API_VERSION, KIND_TYPES, Manifest, data_path, part_at
+from gitreg.manifests._subset import Parsed, fault_at, locate, parse_subset, resolve_plain
 
 SCHEMA_RULE: Final = ("GR-003", "schema")
 _DERIVED: Final = frozenset(
@@ -82,10 +82,12 @@ def manifest_from_data(data: Any) -> Reading:
     if not isinstance(kind, str) or kind not in KIND_TYPES:
         return Reading(None, (_kind_fault(Parsed(""), data),))
     try:
-        return Reading(KIND_TYPES[kind].model_validate_json(orjson.dumps(data)))
+        return Reading(_manifest_of(KIND_TYPES[kind], data))
     except ValidationError as error:
-        findings = [_explain(Parsed(""), {}, KIND_TYPES[kind], fault) for fault in error.errors(include_url=False)]
-        return Reading(None, tuple(findings))
+        return Reading(None, tuple(_explain_all(Parsed(""), {}, KIND_TYPES[kind], error)))
+    except orjson.JSONEncodeError as error:
+        mend = "give text, numbers, true, false, null, lists and mappings with text as keys"
+        return Reading(None, (fault_at("", 0, 0, f"the data is not JSON: {error}", mend, SCHEMA_RULE),))
 
 
 def point_at(finding: Finding, raw: bytes) -> Finding:
@@ -114,18 +116,18 @@ def _validate(parsed: Parsed) -> tuple[Manifest | None, list[Finding]]:
     if not isinstance(kind, str) or kind not in KIND_TYPES:
         return None, [_kind_fault(parsed, data)]
     try:
-        return KIND_TYPES[kind].model_validate_json(orjson.dumps(data)), []
+        return _manifest_of(KIND_TYPES[kind], data), []
     except ValidationError as error:
-        places = locate(parsed)
-        faults = [_explain(parsed, places, KIND_TYPES[kind], fault) for fault in error.errors(include_url=False)]
-        return None, sorted(_once(faults), key=lambda finding: (finding.line or 0, finding.column or 0))
+        faults = _explain_all(parsed, locate(parsed), KIND_TYPES[kind], error)
+        return None, sorted(faults, key=lambda finding: (finding.line or 0, finding.column or 0))
     except orjson.JSONEncodeError as error:
         mend = "write the text without lone surrogates (\\ud800 to \\udfff)"
         return None, [fault_at(parsed.text, 0, 0, f"the text cannot be encoded: {error}", mend)]
 
 
-def _once(findings: list[Finding]) -> list[Finding]:
-    return list(dict.fromkeys(findings))
+def _manifest_of(kind: type[Manifest], data: Any) -> Manifest:
+    """Make a manifest of data whose keys are spelt as in files (`contextLength`), never as in Python."""
+    return kind.model_validate_json(orjson.dumps(data), by_alias=True, by_name=False)
 
 
 def _kind_fault(parsed: Parsed, data: Any) -> Finding:
@@ -153,43 +155,43 @@ def _near(word: str, known: Iterable[str], *, fold: bool = False) -> str | None:
     return words[found[0]] if found else None
 
 
-def _explain(parsed: Parsed, places: dict[Any, Any], kind: type[BaseModel], fault: Any) -> Finding:
-    loc = _data_path(tuple(fault["loc"]), places)
-    field = _field_text(loc)
-    rule = SCHEMA_RULE if fault["type"] == "missing" else _RULES_BY_FIELD.get(loc, SCHEMA_RULE)
-    says, mend = _wording(kind, tuple(fault["loc"]), loc, fault)
-    if fault["type"] == "extra_forbidden" and loc[-1] in _DERIVED:
+def _explain_all(
+    parsed: Parsed, places: dict[Any, Any], kind: type[BaseModel], error: ValidationError
+) -> list[Finding]:
+    """Explain each fault once: what pydantic says of a value for every type of a union is one fault."""
+    grouped: dict[Any, list[Any]] = {}
+    for fault in error.errors(include_url=False):
+        loc = tuple(fault["loc"])
+        grouped.setdefault((data_path(kind, loc), "[key]" in loc), []).append(fault)
+    return [
+        _explain(parsed, places, kind, path, faults)
+        for (path, _), faults in grouped.items()
+        if faults[0]["type"] != "too_short" or not faults[0]["ctx"]["actual_length"] < len(faults[0]["input"])
+    ]
+
+
+def _explain(
+    parsed: Parsed, places: dict[Any, Any], kind: type[BaseModel], path: tuple[str | int, ...], faults: list[Any]
+) -> Finding:
+    fault = faults[0]
+    problem = fault["type"]
+    if problem in ("union_tag_invalid", "union_tag_not_found"):
+        path = (*path, fault["ctx"]["discriminator"].strip("'"))
+    field = _field_text(path)
+    rule = SCHEMA_RULE if problem == "missing" else _RULES_BY_FIELD.get(path, SCHEMA_RULE)
+    says, mend = _wording(kind, path, faults)
+    if problem == "extra_forbidden" and len(path) <= 2 and path[-1] in _DERIVED:
         rule = ("GR-019", "derived-fields")
         says = f"`{field}` is derived from Git and never written by hand"
-        mend = f"remove `{loc[-1]}`; answers carry it under `registry`"
-    line, column = _place(places, loc, prefers_key=fault["type"] == "extra_forbidden")
+        mend = f"remove `{path[-1]}`; answers carry it under `registry`"
+    line, column = _place(places, path, prefers_key=problem == "extra_forbidden" or "[key]" in fault["loc"])
     finding = fault_at(parsed.text, line, column, says, mend, rule)
-    return Finding(
-        rule=finding.rule,
-        slug=finding.slug,
-        says=says,
-        mend=mend,
+    return replace(
+        finding,
         line=finding.line if parsed.text else None,
         column=finding.column if parsed.text else None,
         field=field or None,
-        source=finding.source,
     )
-
-
-def _data_path(loc: tuple[str | int, ...], places: dict[Any, Any]) -> tuple[str | int, ...]:
-    """Drop the steps of pydantic's path that are names of types (`model`, `[key]`), not keys of the data."""
-    if not places:
-        return tuple(step for step in loc if step != "[key]")
-    path: tuple[str | int, ...] = ()
-    for index, step in enumerate(loc):
-        is_last = index == len(loc) - 1
-        if (*path, step) in places or (is_last and not _is_type_step(step)):
-            path = (*path, step)
-    return path
-
-
-def _is_type_step(step: str | int) -> bool:
-    return isinstance(step, str) and (step == "[key]" or step in ("int", "float", "bool", "str") or "[" in step)
 
 
 def _field_text(loc: tuple[str | int, ...]) -> str:
@@ -207,22 +209,25 @@ def _place(places: dict[Any, Any], loc: tuple[str | int, ...], *, prefers_key: b
     return (event.start_mark.line, event.start_mark.column) if event is not None else (0, 0)
 
 
-def _wording(
-    kind: type[BaseModel], loc: tuple[str | int, ...], path: tuple[str | int, ...], fault: Any
-) -> tuple[str, str]:
-    problem, got = fault["type"], fault["input"]
+def _wording(kind: type[BaseModel], path: tuple[str | int, ...], faults: list[Any]) -> tuple[str, str]:
+    fault = faults[0]
+    problem, got, loc = fault["type"], fault["input"], tuple(fault["loc"])
     leaf = path[-1] if path else "the manifest"
     if path[:1] == ("apiVersion",) and problem != "missing":
         return f"apiVersion is {got!r}; expected {API_VERSION!r}", f"write `apiVersion: {API_VERSION}`"
     if problem == "extra_forbidden":
         return _unknown_key(kind, loc, str(leaf))
-    if problem == "missing":
+    if problem in ("missing", "union_tag_not_found"):
         return f"`{leaf}` is missing{_in(path)}", _missing_mend(kind, loc, str(leaf))
-    expected = _expected(fault)
+    if problem == "union_tag_invalid":
+        got = fault["ctx"]["tag"]
+    elif "[key]" in loc:
+        got = leaf
+    expected = _expected_of_all(faults)
     says = f"got {_shown(got)}; expected {expected}"
     if path in _MENDS_BY_FIELD:
         return says, _MENDS_BY_FIELD[path]
-    return says, _value_mend(fault, got)
+    return says, _value_mend(fault, got, expected)
 
 
 def _in(path: tuple[str | int, ...]) -> str:
@@ -263,14 +268,26 @@ def _expected(fault: Any) -> str:
             return f"text that matches {context.get('pattern')}"
         case "value_error":
             return str(context.get("error", fault["msg"]))
+        case "too_short":
+            return f"a list of at least {context.get('min_length')}"
+        case "string_too_short":
+            return f"text of at least {_characters(context.get('min_length'))}"
+        case "string_too_long":
+            return f"text of at most {_characters(context.get('max_length'))}"
+        case "greater_than_equal":
+            return f"at least {context.get('ge')}"
+        case "less_than_equal":
+            return f"at most {context.get('le')}"
         case "union_tag_invalid":
             return f"one of {context.get('expected_tags')}"
-        case "union_tag_not_found":
-            return f"a mapping with {context.get('discriminator')}"
         case _:
             return _TYPE_WORDS.get(
                 problem, str(fault["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
             )
+
+
+def _characters(count: Any) -> str:
+    return f"{count} character{'s' * (count != 1)}"
 
 
 _TYPE_WORDS: Final = {
@@ -292,21 +309,34 @@ _TYPE_WORDS: Final = {
 }
 
 
-def _value_mend(fault: Any, got: Any) -> str:
+def _expected_of_all(faults: list[Any]) -> str:
+    """Say what was expected by every type of a union; an integer is a number, and goes without saying."""
+    telling = [fault for fault in faults if len(faults) == 1 or fault["type"] != "int_type"]
+    return " or ".join(dict.fromkeys(_expected(fault) for fault in telling))
+
+
+def _value_mend(fault: Any, got: Any, expected: str) -> str:
     problem = fault["type"]
     if problem == "string_type" and isinstance(got, (int, float, bool)):
         return f"quote it: '{_yaml_word(got)}'"
-    if problem in ("int_type", "float_type", "bool_type") and isinstance(got, str):
+    if isinstance(got, str) and _is_quoted(got, problem):
         return "write it without quotes"
-    if problem in ("literal_error", "enum") and isinstance(got, str):
-        options = [
-            word.strip("' ") for word in str(fault.get("ctx", {}).get("expected", "")).replace(" or ", ",").split(",")
-        ]
+    if problem in ("literal_error", "enum", "union_tag_invalid") and isinstance(got, str):
+        options = [word.strip("' ") for word in expected.removeprefix("one of ").replace(" or ", ",").split(",")]
         near = _near(got, options, fold=True)
         return f"did you mean {near!r}?" if near else f"write one of: {', '.join(options)}"
     if problem in ("tuple_type", "list_type"):
         return "write each item on a line of its own that begins with '- '"
-    return f"write {_expected(fault)}"
+    return f"write {expected}"
+
+
+def _is_quoted(text: str, problem: str) -> bool:
+    """Tell whether a text would be what was expected if it had no quotes."""
+    wanted: dict[str, tuple[type, ...]] = {"int_type": (int,), "float_type": (int, float), "bool_type": (bool,)}
+    try:
+        return type(resolve_plain(text)) in wanted.get(problem, ())
+    except ValueError:
+        return False
 
 
 def _yaml_word(value: Any) -> str:

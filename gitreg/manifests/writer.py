@@ -14,15 +14,17 @@ from typing import Any, Final
 from uuid import UUID
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from gitreg.errors import Finding, UsageError
 from gitreg.kinds import Manifest
-from gitreg.manifests._subset import Parsed, comments_of, locate, parse_subset, resolve_plain
+from gitreg.manifests._subset import ODD_BREAK, Parsed, comments_of, locate, parse_subset, resolve_plain
 from gitreg.manifests.reader import Reading, manifest_from_data, read_manifest, split_path
 from gitreg.refs import KINDS, Address
 
 SCHEMA_FOLDER: Final = ".gitreg/schemas/v1"
+_ANY_JSON: Final[Any] = JsonValue
+_YAML_1_1_BOOLEANS: Final = frozenset({"y", "Y", "n", "N"})
 _SCHEMA_MARK: Final = "# yaml-language-server:"
 
 
@@ -35,11 +37,13 @@ def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
 
 
 def _style_of(text: str) -> str | None:
+    if ODD_BREAK.search(text):
+        return '"'
     if "\n" in text:
         reads_well = not text[0].isspace() and not text.endswith("\n\n") and " \n" not in text
         return "|" if reads_well else '"'
     try:
-        return None if type(resolve_plain(text)) is str else "'"
+        return None if type(resolve_plain(text)) is str and text not in _YAML_1_1_BOOLEANS else "'"
     except ValueError:
         return "'"
 
@@ -48,13 +52,16 @@ _CanonicalDumper.add_representer(str, _represent_text)
 
 
 def to_data(value: Any) -> Any:
-    """Give a manifest, or a part of one, as plain JSON data in canonical order; what nobody stated is left out."""
+    """Give a manifest, or a part of one, as plain JSON data in canonical order; what nobody stated is left out.
+
+    Null says no more than nothing does, but where any JSON may stand: there it is a value.
+    """
     if isinstance(value, BaseModel):
         stated = value.model_fields_set
         return {
             field.alias or name: to_data(getattr(value, name))
             for name, field in type(value).model_fields.items()
-            if name in stated and getattr(value, name) is not None
+            if name in stated and (getattr(value, name) is not None or field.annotation is _ANY_JSON)
         }
     if isinstance(value, dict):
         return {key: to_data(value[key]) for key in sorted(value)}
@@ -118,7 +125,9 @@ def edit_manifest(
     edited = manifest_from_data(data)
     if edited.manifest is None:
         return None, Reading(None, tuple(finding.at(path=path) for finding in edited.findings))
-    return _rewrite(edited.manifest, parsed), edited
+    rewritten = _rewrite(edited.manifest, parsed)
+    again = read_manifest(rewritten, path=path)
+    return (rewritten if again.manifest else None), again
 
 
 def _steps(dotted: str) -> tuple[str, ...]:
@@ -190,15 +199,15 @@ def _rewrite(manifest: Manifest, source: Parsed) -> bytes:
 
 def _notes_of(source: Parsed) -> list[tuple[_Path, bool, str]]:
     """Tie each comment and blank line to a field: (path, whether it trails the field's line, text)."""
-    at_line = _paths_by_line(source)
+    at_line, ending_line = _paths_by_line(source)
     lines = sorted(at_line)
     notes: list[tuple[_Path, bool, str]] = []
     for line, column, text in comments_of(source):
         if text.startswith(_SCHEMA_MARK):
             continue
         trails = column > 0 and bool(source.text.split("\n")[line][:column].strip())
-        if trails and line in at_line:
-            notes.append((at_line[line], True, text))
+        if trails and line in ending_line:
+            notes.append((ending_line[line], True, text))
             continue
         following = next((number for number in lines if number > line), None)
         notes.append((at_line[following] if following is not None else _END, False, text))
@@ -210,20 +219,23 @@ def _without_idle_blanks(notes: list[tuple[_Path, bool, str]]) -> list[tuple[_Pa
     for note in notes:
         path, trails, text = note
         is_first = path == ("apiVersion",) and not any(kept_path == path for kept_path, _, _ in kept)
-        is_double = bool(kept) and kept[-1] == note
-        if not trails and text == "" and (is_first or is_double or path == _END):
+        if not trails and text == "" and (is_first or path == _END):
             continue
         kept.append(note)
     return kept
 
 
-def _paths_by_line(parsed: Parsed) -> dict[int, _Path]:
-    """Tie each line that begins a field to the outermost field that begins there."""
-    at_line: dict[int, _Path] = {}
-    for path, (key_event, _) in sorted(locate(parsed).items(), key=lambda item: len(item[0])):
+def _paths_by_line(parsed: Parsed) -> tuple[dict[int, _Path], dict[int, _Path]]:
+    """Tie lines to fields: to the outermost that begins there, and to the last that begins or has its end there."""
+    first: dict[int, _Path] = {}
+    last: dict[int, _Path] = {}
+    for path, (key_event, event) in sorted(locate(parsed).items(), key=lambda item: len(item[0])):
         if path:
-            at_line.setdefault(int(key_event.start_mark.line), path)
-    return at_line
+            first.setdefault(int(key_event.start_mark.line), path)
+            last[int(key_event.start_mark.line)] = path
+            if type(event) is yaml.ScalarEvent and event.style not in ("|", ">"):
+                last.setdefault(int(event.end_mark.line), path)  # type: ignore[union-attr] # libyaml marks every event
+    return first, last
 
 
 def _with_notes(canonical: bytes, notes: list[tuple[_Path, bool, str]]) -> bytes:
@@ -234,9 +246,9 @@ def _with_notes(canonical: bytes, notes: list[tuple[_Path, bool, str]]) -> bytes
     after: dict[int, str] = {}
     for path, trails, text in notes:
         line = _line_of(path, places, len(lines))
-        if trails and line not in after and line < len(lines) and _takes_trailing(path, places, line):
+        if trails and line not in after and line < len(lines) and _takes_trailing(path, places, line, lines[line]):
             after[line] = text
-        else:
+        elif text or before.get(line, [None])[-1] != "":  # two blank lines are one
             before.setdefault(line, []).append(text)
     return _interleave(lines, before, after).encode()
 
@@ -250,13 +262,13 @@ def _line_of(path: _Path, places: dict[Any, Any], end: int) -> int:
     return end if event is None else int(event.start_mark.line)
 
 
-def _takes_trailing(path: _Path, places: dict[Any, Any], line: int) -> bool:
+def _takes_trailing(path: _Path, places: dict[Any, Any], line: int, text: str) -> bool:
+    """Tell whether a comment may stand behind a field: behind a value on one line, or a key with its value below."""
     event: Any = places.get(path, (None, None))[1]
     if event is None:
         return False
-    if type(event) is not yaml.ScalarEvent:
-        return bool(event.start_mark.line != line)
-    return bool(event.start_mark.line == event.end_mark.line == line)
+    begins, is_scalar, ends = event.start_mark.line, type(event) is yaml.ScalarEvent, event.end_mark.line
+    return bool(begins == ends == line if is_scalar else begins != line or text.endswith(("{}", "[]")))
 
 
 def _interleave(lines: list[str], before: dict[int, list[str]], after: dict[int, str]) -> str:

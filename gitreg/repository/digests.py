@@ -1,8 +1,9 @@
 """Where an artifact's checksum stands already: a small table beside the repository that can be made again.
 
 - It follows the branch by comparing trees, so keeping up costs what has changed.
-- It only ever proposes: whoever asks reads the manifests it names. Losing or doubting it costs a rebuild, never a
-  wrong answer. Where nothing can be written it lives in memory.
+- It only ever proposes: every word of a manifest that looks like a SHA-256 is in it, and whoever asks reads the
+  manifests it names. Losing or doubting it costs a rebuild, never a wrong answer. Where nothing can be written it
+  lives in memory.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from gitreg.errors import GitregError
 from gitreg.manifests import MAX_BYTES
 from gitreg.repository.git import EntryChange, GitRepository
 
-_DIGEST: Final = re.compile(rb"\bdigest\"?:\s*[\"']?([0-9a-f]{64})\b")
+_DIGEST: Final = re.compile(rb"\b[0-9a-f]{64}\b")
 _FOLDERS: Final = ("models/", "datasets/")
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS digests_by_digest ON digests (digest);
-CREATE TABLE IF NOT EXISTS position (one INTEGER PRIMARY KEY CHECK (one = 1), oid TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS words (path TEXT, digest TEXT, PRIMARY KEY (path, digest)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS words_by_digest ON words (digest);
+CREATE TABLE IF NOT EXISTS place (one INTEGER PRIMARY KEY CHECK (one = 1), oid TEXT NOT NULL);
 """
 
 
@@ -53,7 +54,7 @@ class DigestIndex:
         return db
 
     def paths(self, commit: str, digest: str) -> tuple[str, ...]:
-        """Find the paths whose manifest names this digest at a commit."""
+        """Find the paths whose manifest has this digest in it, somewhere, at a commit."""
         with self._lock:
             try:
                 return self._paths(commit, digest)
@@ -63,23 +64,28 @@ class DigestIndex:
                 return self._paths(commit, digest)
 
     def _paths(self, commit: str, digest: str) -> tuple[str, ...]:
-        self._follow(commit)
-        rows = self._db.execute("SELECT path FROM digests WHERE digest = ? ORDER BY path", (digest,))
-        return tuple(path for (path,) in rows)
-
-    def _follow(self, commit: str) -> None:
-        row = self._db.execute("SELECT oid FROM position").fetchone()
-        if row and row[0] == commit:
-            return
-        self._db.execute("BEGIN IMMEDIATE")
+        """Follow the commit and look, in one transaction: another process may follow another commit meanwhile."""
+        self._db.execute("BEGIN" if self._place() == commit else "BEGIN IMMEDIATE")
         try:
-            for change in self._changes(row[0] if row else None, commit):
-                self._apply(change)
-            self._db.execute("INSERT OR REPLACE INTO position VALUES (1, ?)", (commit,))
+            self._follow(commit)
+            rows = self._db.execute("SELECT path FROM words WHERE digest = ? ORDER BY path", (digest,)).fetchall()
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+        return tuple(path for (path,) in rows)
+
+    def _place(self) -> str | None:
+        row = self._db.execute("SELECT oid FROM place").fetchone()
+        return row[0] if row else None
+
+    def _follow(self, commit: str) -> None:
+        known = self._place()
+        if known == commit:
+            return
+        for change in self._changes(known, commit):
+            self._apply(change)
+        self._db.execute("INSERT OR REPLACE INTO place VALUES (1, ?)", (commit,))
 
     def _changes(self, known: str | None, commit: str) -> Iterator[EntryChange]:
         try:
@@ -87,16 +93,15 @@ class DigestIndex:
         except GitregError:
             if known is None:
                 raise
-            self._db.execute("DELETE FROM digests")
+            self._db.execute("DELETE FROM words")
             yield from self._repo.diff(None, commit)
 
     def _apply(self, change: EntryChange) -> None:
         if not change.path.startswith(_FOLDERS):
             return
-        self._db.execute("DELETE FROM digests WHERE path = ?", (change.path,))
+        self._db.execute("DELETE FROM words WHERE path = ?", (change.path,))
         entry = change.new
         if entry is None or not entry.is_plain or self._repo.blob_size(entry.oid) > MAX_BYTES:
             return
-        found = _DIGEST.search(self._repo.read_blob(entry.oid))
-        if found:
-            self._db.execute("INSERT INTO digests VALUES (?, ?)", (change.path, found[1].decode()))
+        found = {word.decode() for word in _DIGEST.findall(self._repo.read_blob(entry.oid))}
+        self._db.executemany("INSERT INTO words VALUES (?, ?)", ((change.path, word) for word in found))

@@ -228,9 +228,7 @@ class GitRepository:
         return cls(_open_found(found))
 
     @classmethod
-    def create(
-        cls, path: str | os.PathLike[str], *, bare: bool = False, branch: str = "main"
-    ) -> GitRepository:
+    def create(cls, path: str | os.PathLike[str], *, bare: bool = False, branch: str = "main") -> GitRepository:
         """Make an empty repository at `path`, whole or not at all."""
         where = Path(path)
         if not pygit2.reference_is_valid_name(f"refs/heads/{branch}"):
@@ -550,8 +548,7 @@ class GitRepository:
                 "an object of the repository cannot be read",
                 where=f"{self.git_dir}: object {oid}",
                 got=text_of(error),
-                mend=mend_of(error)
-                or "run `git fsck` in it, and bring the object back from a clone or a backup",
+                mend=mend_of(error) or "run `git fsck` in it, and bring the object back from a clone or a backup",
             ) from error
 
     def _config(self, name: str) -> str | None:

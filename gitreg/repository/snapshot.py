@@ -210,7 +210,13 @@ class Snapshot:
 
     def paths_with_digest(self, digest: str) -> tuple[str, ...]:
         """Find the records whose checksum is this digest."""
-        return self.memory.digests.paths(self.commit, digest) if self.commit else ()
+        found = self.memory.digests.paths(self.commit, digest) if self.commit else ()
+        return tuple(path for path in found if self._digest_at(path) == digest)
+
+    def _digest_at(self, path: str) -> str | None:
+        record = self.record_at(path)
+        checksum = getattr(record.manifest.spec, "checksum", None) if record else None
+        return checksum.digest if checksum else None
 
 
 class Overlay(Snapshot):
@@ -253,10 +259,9 @@ class Overlay(Snapshot):
     def _drafted_digests(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
         for path in self.files:
-            record = self.record_at(path)
-            checksum = getattr(record.manifest.spec, "checksum", None) if record else None
-            if checksum is not None:
-                found.setdefault(checksum.digest, set()).add(path)
+            digest = self._digest_at(path)
+            if digest is not None:
+                found.setdefault(digest, set()).add(path)
         return found
 
 

@@ -54,9 +54,7 @@ def _checked_out(repo: GitRepository) -> Iterator[tuple[Path, Path]]:
     linked = repo.git_dir / "worktrees"
     for admin in sorted(linked.iterdir()) if linked.is_dir() else []:
         with suppress(OSError):
-            places.append(
-                (admin, Path((admin / "gitdir").read_text("utf-8", "surrogateescape").strip()).parent)
-            )
+            places.append((admin, Path((admin / "gitdir").read_text("utf-8", "surrogateescape").strip()).parent))
     for admin, top in places:
         with suppress(OSError):
             head = head_of(admin)

@@ -276,9 +276,7 @@ def _tree_bytes(tree: RawTree) -> bytes:
     return b"".join(b"%s %s\0%s" % (mode, name, oid) for _, name, mode, oid in entries)
 
 
-def _commit_bytes(
-    tree: str, parent: str | None, author: Signature, committer: Signature, message: str
-) -> bytes:
+def _commit_bytes(tree: str, parent: str | None, author: Signature, committer: Signature, message: str) -> bytes:
     if "\0" in message or any("\ud800" <= mark <= "\udfff" for mark in message) or not message.strip():
         raise UsageError(
             "the message of a commit must be Unicode text without NUL, and not empty",

@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from gitreg.errors import Finding, Severity
-from gitreg.refs import Address, addresses_at
+from gitreg.refs import RESERVED_NAMES, WINDOWS_NAMES, Address, addresses_at
 from gitreg.repository.snapshot import Snapshot
 from gitreg.validation import Change, Rule, unreadable
 
 MAX_PATH: Final = 200
-RESERVED_NAMES: Final = frozenset({"versions", "history", "aliases", "resolve", "search"})
-_WINDOWS_NAMES: Final = frozenset(
-    {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
-)
 
 
 def _check_path(change: Change) -> Iterator[Finding]:
@@ -51,7 +47,7 @@ def _fault_of_name(name: str) -> str | None:
         return f"the name {name!r} is reserved for the API's paths"
     if name.endswith(".lock"):
         return f"the name {name!r} ends with .lock, which Git keeps for itself"
-    if name.split(".")[0] in _WINDOWS_NAMES:
+    if name.split(".")[0] in WINDOWS_NAMES:
         return f"the name {name!r} cannot be a file on Windows"
     return None
 

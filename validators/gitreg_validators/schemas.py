@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, best_match
 
 from gitreg.errors import Finding, Severity
-from gitreg.kinds import Dataset, Manifest, MetadataSchema, Model, Pipeline, PipelineTemplate
 from gitreg.kinds import Config as ConfigKind
+from gitreg.kinds import Dataset, Manifest, MetadataSchema, Model, Pipeline, PipelineTemplate
 from gitreg.validation import Change, Rule
 
 
@@ -35,7 +35,10 @@ def _schemas_of(manifest: Manifest) -> Iterator[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     match manifest:
         case Model():
-            found = [("spec.inputSchema", manifest.spec.input_schema), ("spec.outputSchema", manifest.spec.output_schema)]
+            found = [
+                ("spec.inputSchema", manifest.spec.input_schema),
+                ("spec.outputSchema", manifest.spec.output_schema),
+            ]
         case Dataset():
             found = [("spec.recordSchema", manifest.spec.record_schema)]
         case ConfigKind():
@@ -48,7 +51,10 @@ def _schemas_of(manifest: Manifest) -> Iterator[tuple[str, Any]]:
                 for name, parameter in manifest.spec.parameters.items()
             ]
         case Pipeline():
-            found = [("spec.inputSchema", manifest.spec.input_schema), ("spec.outputSchema", manifest.spec.output_schema)]
+            found = [
+                ("spec.inputSchema", manifest.spec.input_schema),
+                ("spec.outputSchema", manifest.spec.output_schema),
+            ]
             for n, node in enumerate(manifest.spec.dag.nodes):
                 found += [(f"spec.dag.nodes[{n}].inputs.{port}", schema) for port, schema in node.inputs.items()]
                 found += [(f"spec.dag.nodes[{n}].outputs.{port}", schema) for port, schema in node.outputs.items()]
