@@ -1,6 +1,7 @@
 """The catalog: every fact with its interval, in SQLite through SQLAlchemy Core.
 
 - Commits are applied whole or not at all; the position is stored in the same transaction.
+- What is read in one `reading()` is of one state; a file that a rebuild has replaced is left for the new one.
 - Nothing is deleted: closing a fact sets its end. Deleting the file and rebuilding gives the same rows.
 - Documents are JSON bytes, ready to send.
 """
@@ -8,6 +9,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,13 +19,16 @@ from typing import Any, Final
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import event
+from sqlalchemy.exc import DatabaseError, DisconnectionError
 
 from gitreg.errors import GitregError
 from gitreg.refs import Address
 from gitreg_indexer.facts import FOREVER, Birth, Folded, Opened
 
 FORMAT: Final = "1"
+_WRITES: Final = "gitreg_writes"
+_PATIENCE: Final = 30.0
 ENDED: Final = ("retired", "archived")
 """The statuses of a version that has reached its end."""
 
@@ -116,7 +121,7 @@ class Fact:
         return loaded
 
 
-_FACT_COLUMNS: Final = (
+_FACT_COLUMNS: Final[tuple[sa.Column[Any], ...]] = (
     facts.c.id,
     facts.c.kind,
     facts.c.ref,
@@ -134,24 +139,55 @@ _FACT_COLUMNS: Final = (
 class Catalog:
     """The catalog of one registry. Reads may come from any thread; writes from one holder of the index's lock."""
 
-    def __init__(self, engine: sa.Engine, where: str) -> None:
+    def __init__(self, engine: sa.Engine, where: str, uid: str) -> None:
         self.engine = engine
         self.where = where
+        self.uid = uid
+        self._writes = engine.execution_options(**{_WRITES: True})
 
     @classmethod
     def open(cls, file: Path, *, uid: str) -> Catalog:
         """Open the catalog in a file, making it where there is none; refuses one of another registry or format."""
-        engine = sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": 30, "check_same_thread": False})
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        catalog = cls(engine, str(file))
+        url = sa.URL.create("sqlite", database=str(file))
+        engine = sa.create_engine(url, connect_args={"timeout": _PATIENCE, "check_same_thread": False})
+        catalog = cls(engine, str(file), uid)
+        event.listen(engine, "connect", catalog._prepare_sqlite)
+        event.listen(engine, "checkout", catalog._refuse_replaced)
+        event.listen(engine, "begin", _begin)
         with catalog._explained():
             catalog._lay_out(uid)
         return catalog
 
+    def _prepare_sqlite(self, connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # else the driver begins transactions where it likes; `_begin` does it here
+        cursor = connection.cursor()
+        _switch_to_wal(cursor)
+        for pragma in (
+            "synchronous = NORMAL",
+            "cache_size = -65536",
+            "mmap_size = 268435456",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+        record.info["file"] = self._file_id()
+
+    def _refuse_replaced(self, _connection: Any, record: Any, _proxy: Any) -> None:
+        """Have the pool connect anew when the file is another one now; a file that is gone is still answered from."""
+        now = self._file_id()
+        if now is not None and now != record.info.get("file"):
+            raise DisconnectionError
+
+    def _file_id(self) -> tuple[int, int] | None:
+        try:
+            found = Path(self.where).stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def _lay_out(self, uid: str) -> None:
         known = sa.inspect(self.engine).has_table("meta")
         if not known:
-            with self.engine.begin() as db:
+            with self._writes.begin() as db:
                 metadata.create_all(db)
                 for key, value in (("format", FORMAT), ("uid", uid), ("instance", uuid.uuid4().hex)):
                     db.execute(meta.insert().prefix_with("OR IGNORE").values(key=key, value=value))
@@ -174,18 +210,18 @@ class Catalog:
             )
 
     def _meta(self) -> dict[str, str]:
-        with self.engine.connect() as db:
-            return dict(db.execute(sa.select(meta.c.key, meta.c.value)).tuples().all())
+        with self._explained(), self.engine.connect() as db:
+            return dict(db.execute(sa.select(meta.c.key, meta.c.value)).all())
 
     @property
     def instance(self) -> str:
         """The catalog's own random id; a search index that was made from another one is made again."""
-        return self._meta()["instance"]
+        return self._meta().get("instance", "")
 
     def position(self) -> Position:
         """Tell how far the catalog has come."""
         with self._explained(), self.engine.connect() as db:
-            return _position(db)
+            return position_in(db)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -195,8 +231,8 @@ class Catalog:
 
     def apply(self, batch: Sequence[Folded]) -> None:
         """Apply commits, whole, in one transaction; those that are applied already change nothing."""
-        with self._explained(), self.engine.begin() as db:
-            position = _position(db).seq
+        with self._explained(), self._writes.begin() as db:
+            position = position_in(db).seq
             for folded in batch:
                 if folded.commit.seq <= position:
                     continue
@@ -214,7 +250,7 @@ class Catalog:
         with self._explained(), self.engine.connect() as db:
             for start in range(0, len(listed), 500):
                 query = sa.select(births).where(births.c.path.in_(listed[start : start + 500]))
-                for path, seq, created_at, registered_by in db.execute(query).tuples():
+                for path, seq, created_at, registered_by in db.execute(query):
                     found[path] = Birth(seq, created_at, registered_by)
         return found
 
@@ -254,30 +290,45 @@ def _explain(error: Exception, where: str) -> GitregError:
         mend = "make the folder writable, or name another one with --index"
     elif "disk is full" in text or "disk I/O" in text:
         mend = "free some space on that disk, then run `gitreg index`"
-    elif isinstance(error, OperationalError) and "locked" in text:
+    elif "locked" in text:
         mend = "wait for the other process, or end it; then try again"
     else:
         mend = "run `gitreg index --rebuild`: the index can always be made again from Git"
     return BrokenIndexError("the index cannot be used", where=where, got=text, mend=mend)
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = NORMAL",
-        "cache_size = -65536",
-        "mmap_size = 268435456",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    """Have the file keep a write-ahead log; SQLite does not wait by itself where another process does so just now."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
-def _position(db: sa.Connection) -> Position:
-    found = dict(db.execute(_POSITION).tuples().all())
+def _begin(connection: sa.Connection) -> None:
+    """Begin a transaction in truth: readers see one state, and a writer never finds its state outdated."""
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def position_in(db: sa.Connection) -> Position:
+    """Tell how far the catalog has come, in the state that a connection sees."""
+    found = dict(db.execute(_POSITION).all())
     return Position(int(found.get("seq", 0)), found.get("commit", ""))
 
 
+def instance_in(db: sa.Connection) -> str:
+    """Give the catalog's own random id, in the state that a connection sees."""
+    return str(db.execute(_INSTANCE).scalar() or "")
+
+
+_INSTANCE: Final = sa.select(meta.c.value).where(meta.c.key == "instance")
 _POSITION: Final = sa.select(meta.c.key, meta.c.value).where(meta.c.key.in_(("seq", "commit")))
 _CLOSE_FACT: Final = (
     facts.update()

@@ -10,7 +10,6 @@ from gitreg_indexer.engine import Document
 from gitreg_indexer.facts import FOREVER
 
 _NOT_TEXT: Final = frozenset({"registry", "apiVersion", "digest", "algorithm"})
-_MAX_TEXT: Final = 65_536
 
 
 def document_of(fact: Fact, version_key: str) -> Document:
@@ -19,6 +18,7 @@ def document_of(fact: Fact, version_key: str) -> Document:
     metadata, spec, known = data["metadata"], data["spec"], data["registry"]
     namespace = metadata.get("namespace", "") or (metadata["name"] if fact.kind == "Namespace" else "")
     name = metadata.get("name", "")
+    heading = " ".join(_heading(metadata, spec))
     return Document(
         id=fact.id,
         kind=fact.kind,
@@ -27,11 +27,12 @@ def document_of(fact: Fact, version_key: str) -> Document:
         type=_text_or_none(spec.get("type")),
         status=fact.status,
         tags=tuple(metadata.get("tags", ())),
-        exact=tuple(sorted(set(_identifiers(fact, namespace, name, metadata, known)))),
+        identifiers=tuple(sorted(set(_identifiers(fact, namespace, name, metadata, known)))),
         name=name,
-        heading=" ".join(_heading(metadata, spec)),
-        text=" ".join(_words(data))[:_MAX_TEXT],
-        order=f"{namespace}/{name}\x01{_descending(version_key)}\x01{fact.kind}",
+        heading=heading,
+        text=" ".join((heading, *_words(data))),
+        order=f"{namespace}/{name}\x01{_descending(version_key)}\x01{fact.kind}\x01{fact.ref}",
+        version=fact.version,
         version_key=version_key,
         seq_from=fact.seq,
         seq_to=fact.seq_to,
@@ -55,15 +56,12 @@ def _text_or_none(value: Any) -> str | None:
 def _identifiers(
     fact: Fact, namespace: str, name: str, metadata: dict[str, Any], known: dict[str, Any]
 ) -> Iterator[str]:
-    place = f"{namespace}/{name}" if fact.kind != "Namespace" else name
-    for identifier in (name, place, fact.ref, fact.ref.partition(":")[2], known["id"]):
-        if identifier:
-            yield identifier.casefold()
+    if namespace and fact.kind != "Namespace":
+        yield f"{namespace}/{name}"
+    yield from (fact.ref, fact.ref.partition(":")[2] or fact.ref, known["id"])
     if fact.version:
-        yield f"{name}@{fact.version}".casefold()
-        yield fact.ref.rpartition("@")[0].casefold()
-    for value in metadata.get("externalIds", {}).values():
-        yield value.casefold()
+        yield fact.ref.rpartition("@")[0]
+    yield from metadata.get("externalIds", {}).values()
 
 
 def _heading(metadata: dict[str, Any], spec: dict[str, Any]) -> Iterator[str]:

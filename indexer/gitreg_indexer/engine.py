@@ -2,12 +2,15 @@
 
 - Engines are found through the entry-point group `gitreg.search`; all pass one conformance suite.
 - An engine holds nothing that the catalog does not: losing it costs a refill.
+- What a word is, and when two identifiers are the same, is said here, for all engines: `words_of` and `folded`.
 - Order is total and the same after a rebuild: relevance comes in tiers, ties go by namespace, name and newest version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import entry_points
@@ -55,7 +58,12 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What an engine keeps of a fact. Texts are searched as words; `exact` holds lower-case identifiers."""
+    """What an engine keeps of a fact. Texts are searched as words.
+
+    `identifiers` are those that mean one record or one name of one namespace, as written; `name` alone may be many's.
+    An id keeps its `seq_from` for ever; `order` is unique among the documents that hold at any one time; the words of
+    `name` are among those of `heading`, and these among those of `text`.
+    """
 
     id: int
     kind: str
@@ -64,11 +72,12 @@ class Document:
     type: str | None
     status: str | None
     tags: tuple[str, ...]
-    exact: tuple[str, ...]
+    identifiers: tuple[str, ...]
     name: str
     heading: str
     text: str
     order: str
+    version: str
     version_key: str
     seq_from: int
     seq_to: int
@@ -78,11 +87,22 @@ class Document:
     is_live: bool = field(default=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search came to: how many match, one page of ids, and the catalog and seq that the answer is of."""
+
+    total: int
+    ids: tuple[int, ...]
+    instance: str
+    seq: int
+
+
 class SearchEngine(Protocol):
     """An engine over one folder."""
 
     def position(self) -> tuple[str, int]:
         """Tell which catalog (instance id) it was filled from, and up to which seq; ("", 0) when empty."""
+        raise NotImplementedError
 
     def apply(self, documents: Iterable[Document], *, instance: str, seq: int) -> None:
         """Put documents, each in place of the one with its id, and move to `seq`, all or nothing."""
@@ -90,14 +110,37 @@ class SearchEngine(Protocol):
     def clear(self) -> None:
         """Forget everything."""
 
-    def search(self, query: Query, *, offset: int, limit: int, at: int | None = None) -> tuple[int, Sequence[int], int]:
-        """Give the number of matches, the ids of one page, and the seq that the answer is of."""
+    def search(self, query: Query, *, offset: int, limit: int, at: int | None = None) -> Found:
+        """Find documents that are live, or that held at a seq; offset and limit may be of any size."""
+        raise NotImplementedError
 
     def refresh(self) -> None:
         """See what another process has written."""
 
     def close(self) -> None:
         """Let go of files."""
+
+
+def folded(text: str) -> str:
+    """Give a text as it is compared: without case, and without differences of Unicode form."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text.casefold())
+
+
+def words_of(text: str) -> list[str]:
+    """Split a text into its different words: runs of letters, digits and marks, folded; very long ones are cut."""
+    if text.isascii():
+        found = _ASCII_WORD.findall(text.lower())
+    else:
+        found = "".join(char if _is_in_word(char) else " " for char in folded(text)).split()
+    return list(dict.fromkeys(word[:_LONGEST_WORD] for word in found))
+
+
+def _is_in_word(char: str) -> bool:
+    return char.isalnum() or unicodedata.category(char).startswith("M")
+
+
+_ASCII_WORD: Final = re.compile(r"[0-9a-z]+")
+_LONGEST_WORD: Final = 64
 
 
 def open_engine(name: str, folder: Path) -> SearchEngine:

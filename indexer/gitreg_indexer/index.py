@@ -11,8 +11,8 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from gitreg.kinds import Manifest
 from gitreg.manifests import MAX_BYTES, Reading, differences, read_manifest
 from gitreg.refs import KINDS, Ref
 from gitreg.registry import Registry, timestamp
-from gitreg.repository.git import Commit, Entry, EntryChange, GitRepository, HistoryRewritten
+from gitreg.repository.git import Commit, Entry, EntryChange, GitRepository, HistoryRewritten, encode_path
 from gitreg.repository.snapshot import nearest
 from gitreg.resolution import choose, why_nothing
 from gitreg.versions import Version
@@ -39,6 +39,8 @@ from gitreg_indexer.catalog import (
     commits,
     fact_of,
     facts,
+    instance_in,
+    position_in,
     quarantine,
     select_facts,
 )
@@ -116,7 +118,15 @@ class Index:
         """Open the index after deleting what it held; a broken one, or another registry's, too."""
         where = folder or default_folder(registry)
         with writing(where):
-            remove_index(where, engine)
+            try:
+                remove_index(where, engine)
+            except OSError as error:
+                raise GitregError(
+                    "the index cannot be deleted",
+                    where=str(where),
+                    got=error.strerror or str(error),
+                    mend="delete the folder, or name another one with --index",
+                ) from error
         return cls.open(registry, where, engine=engine)
 
     def is_behind(self) -> bool:
@@ -135,7 +145,12 @@ class Index:
         """
         started = time.perf_counter()
         with self._catching_up, writing(self.folder):
-            self._follow(progress)
+            self._refuse_another_uid()
+            try:
+                self._follow(progress)
+            except HistoryRewritten:
+                self._fill_engine()
+                raise
             self._fill_engine()
         position = self.catalog.position()
         records, bad = self._counts()
@@ -149,6 +164,18 @@ class Index:
         """Let go of files and threads."""
         self.engine.close()
         self.catalog.close()
+
+    def _refuse_another_uid(self) -> None:
+        """Ids are derived from the registry's uid, so commits of two uids cannot stand in one index."""
+        uid = self.registry.uid
+        if uid != self.catalog.uid:
+            raise ForeignIndexError(
+                "the registry has another uid than its index: registry.yaml was changed",
+                where=self.catalog.where,
+                got=f"registry {uid}",
+                expected=f"registry {self.catalog.uid}",
+                mend="put the uid back; where the change was meant, run `gitreg index --rebuild`",
+            )
 
     def _follow(self, progress: Progress | None) -> None:
         repo = self.registry.repo
@@ -176,7 +203,7 @@ class Index:
         previous: str | None = position.commit or None
         for seq, oid in enumerate(oids, start=position.seq + 1):
             commit = repo.commit(oid)
-            changes = list(repo.diff(previous, oid))
+            changes = [_storable(change) for change in repo.diff(previous, oid)]
             known = _Births(self.catalog, births, changes)
             folded = fold_commit(
                 _commit_facts(seq, commit),
@@ -191,7 +218,11 @@ class Index:
 
     def _fill_engine(self) -> None:
         """Bring the search engine up to the catalog: facts that began or ended since its own position."""
-        instance, seq = self.engine.position()
+        try:
+            self.engine.refresh()
+            instance, seq = self.engine.position()
+        except GitregError:  # what cannot be read is made again
+            instance, seq = "", 0
         position = self.catalog.position()
         if instance != self.catalog.instance or seq > position.seq:
             self.engine.clear()
@@ -243,9 +274,21 @@ def _new_commits(repo: GitRepository, tip: str, known: str) -> Iterable[str]:
 
 
 def _commit_facts(seq: int, commit: Commit) -> CommitFacts:
-    return CommitFacts(
-        seq, commit.oid, timestamp(commit.committer.when), str(commit.author), commit.message.rstrip("\n")
-    )
+    author, message = str(commit.author), commit.message.rstrip("\n")
+    return CommitFacts(seq, commit.oid, timestamp(commit.committer.when), _unicode(author), _unicode(message))
+
+
+def _unicode(text: str) -> str:
+    """Give a text that can be stored: an odd encoding may leave half characters in a commit's words."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _storable(change: EntryChange) -> EntryChange:
+    """Give a change whose path can be stored: bytes that are not UTF-8 as `\\xff`, and so a backslash as two."""
+    if change.path.isascii() and "\\" not in change.path:
+        return change
+    raw = encode_path(change.path).replace(b"\\", b"\\\\")
+    return replace(change, path=raw.decode("utf-8", "backslashreplace"))
 
 
 def _read(repo: GitRepository, entry: Entry) -> Reading:
@@ -265,7 +308,8 @@ def remove_index(folder: Path, engine: str = DEFAULT_ENGINE) -> None:
     """Remove an index's files; the lock file stays."""
     for suffix in ("", "-wal", "-shm"):
         (folder / f"catalog.sqlite3{suffix}").unlink(missing_ok=True)
-    shutil.rmtree(folder / engine, ignore_errors=True)
+    if (folder / engine).exists():
+        shutil.rmtree(folder / engine)
 
 
 class Reader:
@@ -281,32 +325,33 @@ class Reader:
 
     def fact(self, ref: Ref, version: str | None = None, *, at: int | None = None) -> Fact | None:
         """Give one record by its exact address."""
-        path = ref.address(version).path
-        where = [facts.c.path == path, facts.c.kind == ref.kind]
         with self._catalog.reading() as db:
-            row = db.execute(select_facts(*where, at=at)).first()
-        return fact_of(row) if row else None
+            return _fact(db, ref, version, at)
 
     def resolve(self, ref: Ref, *, at: int | None = None) -> Fact:
         """Find the record that a ref means; `NotFoundError` says what there is instead."""
+        with self._catalog.reading() as db:
+            return self._resolve(db, ref, at)
+
+    def _resolve(self, db: sa.Connection, ref: Ref, at: int | None) -> Fact:
         if not KINDS[ref.kind].is_versioned:
-            found = self.fact(ref, at=at)
+            found = _fact(db, ref, None, at)
             if found is None:
                 raise NotFoundError(f"there is no {ref.place}", got=str(ref), mend="`gitreg list` shows what there is")
             return found
         if isinstance(ref.selector, Version):
-            found = self.fact(ref, str(ref.selector), at=at)
+            found = _fact(db, ref, str(ref.selector), at)
             if found is not None:
                 return found
-        return self._choose(ref, at)
+        return self._choose(db, ref, at)
 
-    def _choose(self, ref: Ref, at: int | None) -> Fact:
-        retired = self._retired(ref, at)
+    def _choose(self, db: sa.Connection, ref: Ref, at: int | None) -> Fact:
+        retired = _retired(db, ref, at)
         if not retired:
-            raise self._unknown_name(ref)
-        aliases = self.aliases(ref, at=at) if isinstance(ref.selector, str) else {}
+            raise self._unknown_name(db, ref)
+        aliases = _aliases(db, ref, at) if isinstance(ref.selector, str) else {}
         chosen = choose(ref.selector, tuple(retired), aliases, lambda version: retired[version])
-        found = self.fact(ref, str(chosen), at=at) if chosen else None
+        found = _fact(db, ref, str(chosen), at) if chosen else None
         if found is None:
             raise NotFoundError(
                 f"{ref} means nothing: {why_nothing(ref.selector, tuple(retired), aliases)}",
@@ -315,22 +360,14 @@ class Reader:
             )
         return found
 
-    def _retired(self, ref: Ref, at: int | None) -> dict[Version, bool]:
-        """Tell of each version of a name, highest first, whether it is retired."""
-        query = select_facts(*_of_name(ref), at=at).with_only_columns(facts.c.version, facts.c.status)
-        with self._catalog.reading() as db:
-            rows = db.execute(query.order_by(facts.c.version_key.desc())).tuples()
-            return {Version.parse(version): status in ENDED for version, status in rows}
-
-    def _unknown_name(self, ref: Ref) -> NotFoundError:
+    def _unknown_name(self, db: sa.Connection, ref: Ref) -> NotFoundError:
         query = (
             sa.select(facts.c.name)
             .where(facts.c.kind == ref.kind, facts.c.namespace == ref.namespace, facts.c.seq_to == FOREVER)
             .distinct()
             .limit(5000)
         )
-        with self._catalog.reading() as db:
-            near = nearest(ref.name, [name for (name,) in db.execute(query)])
+        near = nearest(ref.name, [name for (name,) in db.execute(query)])
         hint = f"did you mean {ref.namespace}/{near}? " if near else ""
         word = KINDS[ref.kind].word
         return NotFoundError(
@@ -345,34 +382,44 @@ class Reader:
 
     def aliases(self, ref: Ref, *, at: int | None = None) -> dict[str, str]:
         """Give the aliases of a name and the version that each names; `latest` is computed and not among them."""
-        found = self.fact(Ref("Aliases", ref.namespace, ref.name, of=ref.kind), at=at)
-        return dict(found.data()["spec"]["aliases"]) if found else {}
+        with self._catalog.reading() as db:
+            return _aliases(db, ref, at)
 
     def history(self, ref: Ref) -> list[dict[str, Any]]:
         """Tell which commits touched a record, newest first, and which fields each changed."""
         version = ref.selector
-        if isinstance(version, Version) or not KINDS[ref.kind].is_versioned:
-            path = ref.address(str(version) if version else None).path
-        else:
-            path = self.resolve(ref).path
         with self._catalog.reading() as db:
+            if isinstance(version, Version) or not KINDS[ref.kind].is_versioned:
+                path = ref.address(str(version) if version else None).path
+            else:
+                path = self._resolve(db, ref, None).path
             stages = list(_stages(db, path))
-        if not stages:
-            raise self._unknown_name(ref)
-        return stages
+            if not stages:
+                raise self._unknown_name(db, ref)
+            return stages
 
     def search(self, query: Query, *, offset: int = 0, limit: int = 20, at: int | None = None) -> Page:
-        """Find records; items come in the query's order, all as of one commit."""
-        if self._engine.position()[1] < self._catalog.position().seq:
+        """Find records; items come in the query's order, all as of one commit.
+
+        What is not in the search engine yet is not in the answer, nor is its commit: the page says how far it comes.
+        """
+        page = self._search(query, offset, limit, at)
+        if page is None:
             self._engine.refresh()
-        total, ids, seq = self._engine.search(query, offset=offset, limit=limit, at=at)
+            page = self._search(query, offset, limit, at, is_last=True)
+        return page or Page((), 0, offset, limit, Position(0, ""))
+
+    def _search(self, query: Query, offset: int, limit: int, at: int | None, *, is_last: bool = False) -> Page | None:
+        """Search once; None where the engine shows another catalog's documents, or may have newer ones to show."""
+        found = self._engine.search(query, offset=offset, limit=limit, at=at)
         with self._catalog.reading() as db:
-            listed = {}
-            for start in range(0, len(ids), 500):
-                chosen = sa.select(*_COLUMNS).where(facts.c.id.in_(ids[start : start + 500]))
-                listed.update({row[0]: fact_of(row) for row in db.execute(chosen)})
-            oid = db.execute(sa.select(commits.c.oid).where(commits.c.seq == (at or seq))).scalar() or ""
-        return Page(tuple(listed[id_] for id_ in ids), total, offset, limit, Position(at or seq, oid))
+            position = position_in(db)
+            if found.instance != instance_in(db) or (found.seq < position.seq and not is_last):
+                return None
+            items = _facts_of(db, found.ids)
+            seq = found.seq if at is None else min(at, found.seq)
+            oid = position.commit if seq == position.seq else _oid_of(db, seq)
+            return Page(items, found.total, offset, limit, Position(seq, oid))
 
     def quarantine(self) -> list[dict[str, Any]]:
         """List the files that stand in the registry and cannot be read, with what is wrong with each."""
@@ -384,7 +431,7 @@ class Reader:
         with self._catalog.reading() as db:
             return [
                 {"path": path, "blob": blob, "seq": seq, "findings": orjson.loads(findings)}
-                for path, blob, seq, findings in db.execute(query).tuples()
+                for path, blob, seq, findings in db.execute(query)
             ]
 
     def counts(self) -> dict[str, int]:
@@ -396,11 +443,41 @@ class Reader:
             .order_by(facts.c.kind)
         )
         with self._catalog.reading() as db:
-            return dict(db.execute(query).tuples().all())
+            return dict(db.execute(query).all())
 
     def refresh(self) -> None:
         """See what another process has written."""
         self._engine.refresh()
+
+
+def _fact(db: sa.Connection, ref: Ref, version: str | None, at: int | None) -> Fact | None:
+    path = ref.address(version).path
+    row = db.execute(select_facts(facts.c.path == path, facts.c.kind == ref.kind, at=at)).first()
+    return fact_of(row) if row else None
+
+
+def _retired(db: sa.Connection, ref: Ref, at: int | None) -> dict[Version, bool]:
+    """Tell of each version of a name, highest first, whether it is retired."""
+    query = select_facts(*_of_name(ref), at=at).with_only_columns(facts.c.version, facts.c.status)
+    rows = db.execute(query.order_by(facts.c.version_key.desc()))
+    return {Version.parse(version): status in ENDED for version, status in rows}
+
+
+def _aliases(db: sa.Connection, ref: Ref, at: int | None) -> dict[str, str]:
+    found = _fact(db, Ref("Aliases", ref.namespace, ref.name, of=ref.kind), None, at)
+    return dict(found.data()["spec"]["aliases"]) if found else {}
+
+
+def _facts_of(db: sa.Connection, ids: Sequence[int]) -> tuple[Fact, ...]:
+    listed: dict[int, Fact] = {}
+    for start in range(0, len(ids), 500):
+        chosen = sa.select(*_COLUMNS).where(facts.c.id.in_(ids[start : start + 500]))
+        listed.update({row[0]: fact_of(row) for row in db.execute(chosen)})
+    return tuple(listed[id_] for id_ in ids)
+
+
+def _oid_of(db: sa.Connection, seq: int) -> str:
+    return str(db.execute(sa.select(commits.c.oid).where(commits.c.seq == seq)).scalar() or "")
 
 
 def _of_name(ref: Ref) -> tuple[Any, ...]:
@@ -413,13 +490,13 @@ def _stages(db: sa.Connection, path: str) -> Iterator[dict[str, Any]]:
         (seq_from, seq_to, _manifest_data(doc))
         for seq_from, seq_to, doc in db.execute(
             sa.select(facts.c.seq_from, facts.c.seq_to, facts.c.doc).where(facts.c.path == path)
-        ).tuples()
+        )
     ]
     rows += [
         (seq_from, seq_to, {})
         for seq_from, seq_to in db.execute(
             sa.select(quarantine.c.seq_from, quarantine.c.seq_to).where(quarantine.c.path == path)
-        ).tuples()
+        )
     ]
     rows.sort(key=lambda row: row[0])
     told: list[tuple[int, str, Any, Any]] = []
@@ -449,7 +526,7 @@ def _commits(db: sa.Connection, seqs: list[int]) -> dict[int, dict[str, str]]:
     found: dict[int, dict[str, str]] = {}
     for start in range(0, len(seqs), 500):
         query = sa.select(commits).where(commits.c.seq.in_(seqs[start : start + 500]))
-        for seq, oid, moment, author, message in db.execute(query).tuples():
+        for seq, oid, moment, author, message in db.execute(query):
             found[seq] = {"commit": oid, "time": moment, "author": author, "message": message}
     return found
 

@@ -1,8 +1,8 @@
 """The default engine: tantivy, embedded, on disk.
 
-- Relevance comes in tiers, not in scores: an exact identifier, then all words in the name, then in the heading (tags,
-  provider, other catalogues' ids), then anywhere. Term statistics differ between an index that grew and one that was
-  rebuilt; tiers do not.
+- Relevance comes in tiers, not in scores: an identifier as written, then in any case, then a bare name, then all words
+  in the name, in the heading (tags, provider, other catalogues' ids), anywhere. Term statistics differ between an
+  index that grew and one that was rebuilt; tiers do not.
 - Within a tier, and for every other sort, ties go by `order`, which is unique: paging never repeats or skips.
 """
 
@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,21 +22,44 @@ import tantivy
 from tantivy import FieldType, Occur, Order
 
 from gitreg.errors import GitregError
-from gitreg_indexer.engine import Document, Query
+from gitreg_indexer.engine import Document, Found, Query, folded, words_of
 
 _MARK: Final = "position"
-_MAX_WORD_BYTES: Final = 40
-_MAX_WORDS: Final = 32
-_NUMERIC_SORTS: Final = {
+_VALUE_SORTS: Final = {
+    "version": "version_key",
     "updatedAt": "seq_from",
     "createdAt": "created",
     "contextLength": "context_length",
     "inputPrice": "input_price",
 }
-_ABSENT: Final = -1
-_HEAP: Final = 64_000_000
+_FIELD_TYPES: Final = {
+    "version_key": FieldType.Text,
+    "seq_from": FieldType.Integer,
+    "created": FieldType.Integer,
+    "context_length": FieldType.Integer,
+    "input_price": FieldType.Float,
+}
+_ABSENT: Final[dict[str, str | int | float]] = {"version_key": "", "context_length": -1, "input_price": -1.0}
+_HEAP: Final = 256_000_000
+_WORD_FIELDS: Final = ("name", "heading", "text")
+_WORDS: Final = "words"
 
-_Tier = tuple[Any, str | None, bool]
+
+@dataclass(frozen=True, slots=True)
+class _Tier:
+    """Documents that come together in a result: by a field's value and then in the unique order, or by that alone."""
+
+    query: Any
+    field: str | None = None
+    is_reversed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What matches, and the tiers that it falls into; no document is in two."""
+
+    everything: Any
+    tiers: tuple[_Tier, ...]
 
 
 class TantivyEngine:
@@ -43,17 +69,27 @@ class TantivyEngine:
         self._folder = folder
         self._schema = _schema()
         self._lock = threading.Lock()
-        self._writer: Any = None
         self._index = self._open()
 
     def _open(self) -> tantivy.Index:
-        try:
+        with self._explained():
             self._folder.mkdir(parents=True, exist_ok=True)
-            return tantivy.Index(self._schema, path=str(self._folder), reuse=True)
+            index = tantivy.Index(self._schema, path=str(self._folder), reuse=True)
+            index.register_tokenizer(_WORDS, tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build())
+            return index
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
         except (ValueError, OSError) as error:
             raise self._broken(error) from error
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # how tantivy gives up on files that it cannot make sense of
+                raise
+            raise self._broken(error) from error
 
-    def _broken(self, error: Exception) -> GitregError:
+    def _broken(self, error: BaseException) -> GitregError:
         text = str(error)
         mend = "run `gitreg index --rebuild`: the index can always be made again from Git"
         if "Read-only" in text or "Permission" in text:
@@ -64,7 +100,8 @@ class TantivyEngine:
 
     def position(self) -> tuple[str, int]:
         """Tell which catalog it was filled from, and up to which seq."""
-        return self._position(self._index.searcher())
+        with self._explained():
+            return self._position(self._index.searcher())
 
     def _position(self, searcher: tantivy.Searcher) -> tuple[str, int]:
         hits = searcher.search(_term(self._schema, "mark", _MARK), 1, count=False).hits
@@ -76,63 +113,76 @@ class TantivyEngine:
     def apply(self, documents: Iterable[Document], *, instance: str, seq: int) -> None:
         """Put documents, each in place of the one with its id, and move to `seq`, all or nothing."""
         with self._lock:
+            with self._explained():
+                self._index.reload()
+                known = self._position(self._index.searcher())[1]
+                writer: Any = self._index.writer(heap_size=_HEAP, num_threads=1)
             try:
-                self._apply(documents, instance, seq)
-            except (ValueError, OSError) as error:
-                self._writer = None
-                raise self._broken(error) from error
+                for document in documents:
+                    if document.seq_from <= known:
+                        writer.delete_documents_by_term("id", document.id)
+                    writer.add_document(_stored(document))
+                with self._explained():
+                    writer.delete_documents_by_term("mark", _MARK)
+                    writer.add_document(tantivy.Document(mark=_MARK, instance=instance, seq=seq))
+                    writer.commit()
+            except BaseException:
+                with suppress(Exception):
+                    writer.rollback()
+                raise
+            self._settle(writer)
 
-    def _apply(self, documents: Iterable[Document], instance: str, seq: int) -> None:
-        writer = self._writer = self._writer or self._index.writer(heap_size=_HEAP, num_threads=1)
-        try:
-            known = self._position(self._index.searcher())[1]
-            for document in documents:
-                if document.seq_from <= known:
-                    writer.delete_documents_by_term("id", document.id)
-                writer.add_document(_stored(document))
-            writer.delete_documents_by_term("mark", _MARK)
-            writer.add_document(tantivy.Document(mark=_MARK, instance=instance, seq=seq))
-            writer.commit()
-        except BaseException:
-            with suppress(Exception):
-                writer.rollback()
-            self._writer = None
-            raise
-        self._index.reload()
+    def _settle(self, writer: Any) -> None:
+        """Show what was committed, then let merges end and the writer go: another process may be the next to write."""
+        with self._explained():
+            self._index.reload()
+            writer.wait_merging_threads()
+            self._index.reload()
 
     def clear(self) -> None:
         """Forget everything, files included."""
         with self._lock:
-            self._writer = None
             shutil.rmtree(self._folder, ignore_errors=True)
             self._index = self._open()
 
     def refresh(self) -> None:
         """See what another process has written."""
-        self._index.reload()
+        with self._explained():
+            self._index.reload()
 
     def close(self) -> None:
-        """Let go of the writer and its threads."""
-        with self._lock:
-            if self._writer is not None:
-                writer, self._writer = self._writer, None
-                writer.wait_merging_threads()
+        """Let go of files: nothing is held between calls."""
 
-    def search(self, query: Query, *, offset: int, limit: int, at: int | None = None) -> tuple[int, Sequence[int], int]:
-        """Give the number of matches, the ids of one page, and the seq that the answer is of."""
-        searcher = self._index.searcher()
-        seq = self._position(searcher)[1]
-        filters = self._filters(query, at)
-        tiers = self._tiers(query, filters)
-        total = 0
+    def search(self, query: Query, *, offset: int, limit: int, at: int | None = None) -> Found:
+        """Find documents that are live, or that held at a seq; offset and limit may be of any size."""
+        query.order()
+        with self._explained():
+            searcher = self._index.searcher()
+            instance, seq = self._position(searcher)
+            plan = self._plan(searcher, query, self._filters(query, at))
+            total, ids = self._walk(searcher, plan, max(offset, 0), max(limit, 0))
+        return Found(total, tuple(ids), instance, seq)
+
+    def _walk(self, searcher: tantivy.Searcher, plan: _Plan, offset: int, limit: int) -> tuple[int, list[int]]:
+        """Take one page from tiers that follow each other; those beyond the page are not looked at.
+
+        The collector sets aside memory for offset + limit, and ends the process where there is none: never ask for
+        more than there is.
+        """
+        room = max(searcher.num_docs, 1)
+        if len(plan.tiers) == 1 and limit:
+            return self._page(searcher, plan.tiers[0], min(offset, room), min(limit, room))
+        total = _count(searcher, plan.everything)
+        start, stop = min(offset, total), min(offset + limit, total)
+        passed = 0
         page: list[int] = []
-        for tier_query, sort, is_reversed in tiers:
-            wanted = limit - len(page)
-            skip = max(0, offset - total)
-            count, ids = self._page(searcher, tier_query, sort, is_reversed, skip, wanted)
-            total += count
+        for tier in plan.tiers:
+            if start + len(page) >= stop:
+                break
+            count, ids = self._page(searcher, tier, max(0, start - passed), stop - start - len(page))
+            passed += count
             page.extend(ids)
-        return total, page, seq
+        return total, page
 
     def _filters(self, query: Query, at: int | None) -> list[Any]:
         schema = self._schema
@@ -150,88 +200,130 @@ class TantivyEngine:
         filters.extend(_term(schema, "tag", tag) for tag in query.tag)
         return filters
 
-    def _tiers(self, query: Query, filters: list[Any]) -> list[_Tier]:
+    def _plan(self, searcher: tantivy.Searcher, query: Query, filters: list[Any]) -> _Plan:
         sort, is_reversed = query.order()
         text = (query.text or "").strip()
-        matching = self._text_tiers(text) if text else []
-        if sort == "relevance" and matching:
-            tiers = _disjoint(matching, filters)
-            return [(tier, None, False) for tier in (reversed(tiers) if is_reversed else tiers)]
-        everything = _all([*filters, _any(matching)] if matching else filters)
+        exact = [_term(self._schema, "exact", form) for form in _forms_kept(searcher, text)] if text else []
+        worded = self._worded(searcher, text)
+        matching = [*exact, *worded[-1:]] or [tantivy.Query.empty_query()]
+        everything = _all([*filters, _any(matching)] if text else filters)
+        if sort == "relevance" and text:
+            tiers = [_Tier(tier) for tier in _disjoint([*exact, *worded], filters)]
+            return _Plan(everything, tuple(reversed(tiers) if is_reversed else tiers))
         if sort in ("name", "relevance"):
-            return [(everything, None, is_reversed)]
-        if sort == "version":
-            return [(everything, "version_key", is_reversed)]
-        field = _NUMERIC_SORTS[sort]
-        if sort in ("updatedAt", "createdAt"):
-            return [(everything, field, is_reversed)]
-        absent = _number(self._schema, field, _ABSENT)
-        stated = everything.and_must_not_match(absent)
-        return [(stated, field, is_reversed), (everything.and_must_match(absent), None, False)]
+            return _Plan(everything, (_Tier(everything, None, is_reversed),))
+        field = _VALUE_SORTS[sort]
+        if is_reversed or sort in ("updatedAt", "createdAt"):  # what is absent is below all that is stated
+            return _Plan(everything, (_Tier(everything, field, is_reversed),))
+        absent = _term(self._schema, field, _ABSENT[field])
+        return _Plan(
+            everything, (_Tier(everything.and_must_not_match(absent), field), _Tier(everything.and_must_match(absent)))
+        )
 
-    def _text_tiers(self, text: str) -> list[Any]:
-        schema = self._schema
-        exact = _term(schema, "exact", text.casefold())
+    def _worded(self, searcher: tantivy.Searcher, text: str) -> list[Any]:
+        """Ask for all words of a text: in the name, in the heading, anywhere; each holds what the one before does.
+
+        A field that lacks one of the words is not asked.
+        """
         words = words_of(text)
-        if not words:
-            return [exact]
-        return [
-            exact,
-            *(_all([_term(schema, field, word) for word in words]) for field in ("name", "heading", "text")),
-        ]
+        fields = [field for field in _WORD_FIELDS if words and all(searcher.doc_freq(field, word) for word in words)]
+        return [_all([_term(self._schema, field, word) for word in words]) for field in fields]
 
-    def _page(
-        self,
-        searcher: tantivy.Searcher,
-        query: Any,
-        sort: str | None,
-        is_reversed: bool,
-        offset: int,
-        limit: int,
+    def _page(self, searcher: tantivy.Searcher, tier: _Tier, skip: int, take: int) -> tuple[int, list[int]]:
+        if tier.field is None:
+            return self._in_order(searcher, tier.query, tier.is_reversed, skip, take)
+        return self._by_value(searcher, tier, tier.field, skip, take)
+
+    def _in_order(
+        self, searcher: tantivy.Searcher, query: Any, is_reversed: bool, skip: int, take: int
     ) -> tuple[int, list[int]]:
-        if sort is None:
-            return self._by(searcher, query, "order", is_reversed, offset, limit)
-        return self._by_value(searcher, query, sort, is_reversed, offset, limit)
-
-    def _by(
-        self, searcher: tantivy.Searcher, query: Any, field: str, is_reversed: bool, offset: int, limit: int
-    ) -> tuple[int, list[int]]:
-        order = Order.Desc if is_reversed else Order.Asc
-        result: Any = searcher.search(query, max(limit, 1), True, field, offset, order)
-        ids = self._ids(searcher, result)
-        return result.count, ids[: max(limit, 0)]
-
-    def _ids(self, searcher: tantivy.Searcher, result: Any) -> list[int]:
-        addresses = [address for _, address in result.hits]
-        return [int(value or 0) for value in searcher.fast_field_values("id", addresses)] if addresses else []
+        result: Any = searcher.search(query, take, True, "order", skip, _direction(is_reversed))
+        return result.count, _ids(searcher, result.hits)
 
     def _by_value(
-        self, searcher: tantivy.Searcher, query: Any, field: str, is_reversed: bool, offset: int, limit: int
+        self, searcher: tantivy.Searcher, tier: _Tier, field: str, skip: int, take: int
     ) -> tuple[int, list[int]]:
-        """Page through values that may be equal: groups of equal values are walked in the unique order."""
-        order = Order.Desc if is_reversed else Order.Asc
-        end = offset + max(limit, 0)
-        result: Any = searcher.search(query, max(end, 1), True, field, 0, order)
+        """Page through values that may be equal: each run of equal values is put into the unique order.
+
+        One value more than the page is asked for on either side, to see whether its runs go on there.
+        """
+        before = min(skip, 1)
+        result: Any = searcher.search(
+            tier.query, take + before + 1, True, field, skip - before, _direction(tier.is_reversed)
+        )
         values = [value for value, _ in result.hits]
-        ids: list[int] = []
-        start = 0
-        while start < len(values) and start < end:
-            value = values[start]
-            stop = start + values[start:].count(value)
-            if stop > offset:
-                group = query.and_must_match(_number(self._schema, field, value))
-                skip = max(0, offset - start)
-                _, found = self._by(searcher, group, "order", False, skip, min(stop, end) - start - skip)
-                ids.extend(found)
-            start = stop
-        return result.count, ids
+        shown = slice(before, before + take)
+        neighbours = {*values[: shown.start], *values[shown.stop :]}
+        runs = _runs(values[shown], _ids(searcher, result.hits[shown]))
+        ranks = self._ranks(searcher, [run for value, run in runs if value not in neighbours and len(run) > 1])
+        page: list[int] = []
+        for value, run in runs:
+            if value not in neighbours:
+                page += sorted(run, key=lambda id_: ranks.get(id_, 0))
+                continue
+            at = skip + len(page)
+            began = self._where_begins(searcher, tier, field, value, skip) if value in values[:before] else at
+            group = tier.query.and_must_match(_term(self._schema, field, value))
+            page += self._in_order(searcher, group, False, at - began, len(run))[1]
+        return result.count, page
+
+    def _ranks(self, searcher: tantivy.Searcher, runs: Sequence[list[int]]) -> dict[int, int]:
+        """Tell where ids stand in the unique order."""
+        ids = [id_ for run in runs for id_ in run]
+        if not ids:
+            return {}
+        chosen = tantivy.Query.term_set_query(self._schema, "id", ids)
+        return {id_: rank for rank, id_ in enumerate(self._in_order(searcher, chosen, False, 0, len(ids))[1])}
+
+    def _where_begins(self, searcher: tantivy.Searcher, tier: _Tier, field: str, value: Any, known: int) -> int:
+        """Tell where the run of a value begins that is known to hold the hit before `known`."""
+        if isinstance(value, str):  # tantivy has no ranges of text
+            result: Any = searcher.search(tier.query, known, False, field, 0, _direction(tier.is_reversed))
+            return [found for found, _ in result.hits].index(value)
+        bounds = (value, None, False, True) if tier.is_reversed else (None, value, True, False)
+        sooner = tantivy.Query.range_query(self._schema, field, _FIELD_TYPES[field], *bounds)
+        return _count(searcher, tier.query.and_must_match(sooner))
 
 
-def words_of(text: str) -> list[str]:
-    """Split text into words as the index does: runs of letters and digits, lower case."""
-    spaced = "".join(char if char.isalnum() else " " for char in text)
-    words = (word.lower() for word in spaced.split())
-    return list(dict.fromkeys(word for word in words if len(word.encode()) < _MAX_WORD_BYTES))[:_MAX_WORDS]
+def _kept_forms(document: Document) -> Iterator[str]:
+    for identifier in document.identifiers:
+        yield f"={identifier}"
+        yield f"~{folded(identifier)}"
+    yield f"@{folded(document.name)}"
+    if document.version:
+        yield f"@{folded(document.name)}@{folded(document.version)}"
+
+
+def _forms_kept(searcher: tantivy.Searcher, text: str) -> list[str]:
+    """Give the forms of an identifier that are kept, the surest first: as written, in any case, a bare name."""
+    any_case = folded(text)
+    forms = (f"={text}", f"~{any_case}", f"@{any_case}")
+    return [form for form in forms if searcher.doc_freq("exact", _storable(form))]
+
+
+def _storable(text: str) -> str:
+    """Give a text that can be asked for: what is no Unicode matches nothing."""
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def _direction(is_reversed: bool) -> Order:
+    return Order.Desc if is_reversed else Order.Asc
+
+
+def _ids(searcher: tantivy.Searcher, hits: Sequence[Any]) -> list[int]:
+    addresses = [address for _, address in hits]
+    return [int(value or 0) for value in searcher.fast_field_values("id", addresses)] if addresses else []
+
+
+def _count(searcher: tantivy.Searcher, query: Any) -> int:
+    result: Any = searcher.search(tantivy.Query.const_score_query(query, 1.0), 1)
+    return int(result.count)
+
+
+def _runs(values: Sequence[Any], ids: Sequence[int]) -> list[tuple[Any, list[int]]]:
+    """Gather the ids whose values are equal; they stand side by side."""
+    pairs = zip(values, ids, strict=True)
+    return [(value, [id_ for _, id_ in run]) for value, run in groupby(pairs, key=itemgetter(0))]
 
 
 def _disjoint(tiers: Sequence[Any], filters: Sequence[Any]) -> list[Any]:
@@ -244,14 +336,8 @@ def _disjoint(tiers: Sequence[Any], filters: Sequence[Any]) -> list[Any]:
 
 
 def _term(schema: tantivy.Schema, field: str, value: Any) -> Any:
-    return tantivy.Query.term_query(schema, field, value, "basic")
-
-
-def _number(schema: tantivy.Schema, field: str, value: Any) -> Any:
-    if isinstance(value, str):
-        return _term(schema, field, value)
-    kind = FieldType.Float if field == "input_price" else FieldType.Integer
-    return tantivy.Query.range_query(schema, field, kind, value, value)
+    asked = _storable(value) if isinstance(value, str) else value
+    return tantivy.Query.term_query(schema, field, asked, "basic")
 
 
 def _range(schema: tantivy.Schema, field: str, low: int | None, high: int | None) -> Any:
@@ -271,8 +357,8 @@ def _schema() -> tantivy.Schema:
     builder.add_integer_field("id", indexed=True, fast=True)
     for field in ("kind", "namespace", "provider", "type", "status", "tag", "exact", "mark"):
         builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
-    for field in ("name", "heading", "text"):
-        builder.add_text_field(field, tokenizer_name="default", index_option="basic")
+    for field in _WORD_FIELDS:
+        builder.add_text_field(field, tokenizer_name=_WORDS, index_option="basic")
     for field in ("order", "version_key"):
         builder.add_text_field(field, tokenizer_name="raw", index_option="basic", fast=True)
     for field in ("seq_from", "seq_to", "created", "context_length", "live"):
@@ -283,6 +369,10 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
+def _stated(value: float | None, field: str) -> Any:
+    return _ABSENT[field] if value is None else value
+
+
 def _stored(document: Document) -> tantivy.Document:
     made = tantivy.Document()
     made.add_integer("id", document.id)
@@ -291,9 +381,9 @@ def _stored(document: Document) -> tantivy.Document:
         ("provider", document.provider),
         ("type", document.type),
         ("status", document.status),
-        ("name", document.name),
-        ("heading", document.heading),
-        ("text", document.text),
+        ("name", " ".join(words_of(document.name))),
+        ("heading", " ".join(words_of(document.heading))),
+        ("text", " ".join(words_of(document.text))),
         ("order", document.order),
         ("version_key", document.version_key),
     ):
@@ -302,7 +392,7 @@ def _stored(document: Document) -> tantivy.Document:
     for field, values in (
         ("namespace", document.namespaces),
         ("tag", document.tags),
-        ("exact", document.exact),
+        ("exact", tuple(_kept_forms(document))),
     ):
         for value in values:
             made.add_text(field, value)
@@ -311,8 +401,8 @@ def _stored(document: Document) -> tantivy.Document:
         ("seq_to", document.seq_to),
         ("created", document.created),
         ("live", int(document.is_live)),
-        ("context_length", _ABSENT if document.context_length is None else document.context_length),
+        ("context_length", _stated(document.context_length, "context_length")),
     ):
         made.add_integer(field, number)
-    made.add_float("input_price", float(_ABSENT) if document.input_price is None else document.input_price)
+    made.add_float("input_price", _stated(document.input_price, "input_price"))
     return made
