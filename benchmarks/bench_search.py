@@ -23,7 +23,7 @@ import tantivy
 from gitreg.versions import Version
 from gitreg_indexer.documents import _descending
 from gitreg_indexer.engine import Document, Query
-from gitreg_indexer.facts import FOREVER
+from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.tantivy_engine import TantivyEngine
 
 ENTRIES: Final = 100_000

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gitreg.errors import GitregError, UsageError
 from gitreg_indexer.engine import SORTS, Document, Found, Query, SearchEngine, folded, open_engine, words_of
-from gitreg_indexer.facts import FOREVER
+from gitreg_indexer.layout import FOREVER
 
 ENGINES: Final = ("tantivy",)
 

@@ -24,13 +24,11 @@ from sqlalchemy.exc import DatabaseError, DisconnectionError
 
 from gitreg.errors import GitregError
 from gitreg.refs import Address
-from gitreg_indexer.facts import FOREVER, Birth, Folded, Opened
+from gitreg_indexer.facts import Birth, Folded, Opened
+from gitreg_indexer.layout import FOREVER, FORMAT
 
-FORMAT: Final = "1"
 _WRITES: Final = "gitreg_writes"
 _PATIENCE: Final = 30.0
-ENDED: Final = ("retired", "archived")
-"""The statuses of a version that has reached its end."""
 
 metadata = sa.MetaData()
 meta = sa.Table(

@@ -1,4 +1,4 @@
-"""The commands that read: `index`, `search`, `get`, `list`, `history`, `resolve`.
+"""The commands that read many things: `index`, `search`, `list`, `history`.
 
 - They answer from the index, and bring it up to main's tip first where they may write it.
 - Where no index can be kept (a read-only disk), records are read through Git; search then says that it cannot.
@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -22,44 +21,14 @@ from gitreg.cli.options import (
     progress,
     remark,
 )
-from gitreg.errors import ConflictError, GitregError
-from gitreg.manifests import dump_yaml
 from gitreg.refs import Ref, kind_named
 from gitreg.registry import Registry
-from gitreg.repository.git import HistoryRewritten
 from gitreg_indexer.engine import SORTS, Query
-from gitreg_indexer.index import (
-    Fact,
-    ForeignIndexError,
-    Index,
-    IndexFormatError,
-    Page,
-    Reader,
-)
+from gitreg_indexer.index import Fact, Index, Page
+from gitreg_indexer.options import IndexOption, RefArgument
+from gitreg_indexer.reading import open_current, reader_or_none
 
-IndexOption = Annotated[
-    Path | None,
-    typer.Option("--index", metavar="DIR", help="The index's folder; inside the Git folder unless named."),
-]
-RefArgument = Annotated[
-    str,
-    typer.Argument(metavar="REF", help="[kind:]namespace/name[@version|range|alias]; a model where no kind is named."),
-]
 MAX_LIMIT = 1_000_000
-
-
-def open_current(registry: Registry, folder: Path | None, *, quiet: bool) -> Index:
-    """Open a registry's index, brought up to main's tip as far as that can be done now."""
-    index = Index.open(registry, folder)
-    if index.is_behind():
-        try:
-            with progress("indexing", total=index.pending(), silent=quiet) as step:
-                index.catch_up(progress=step)
-        except ConflictError as error:
-            remark(f"answering from {index.catalog.position().commit[:12] or 'an empty index'}: {error.says}")
-        except HistoryRewritten as error:
-            remark(f"answering from the last good state: {error.says}; {error.mend}")
-    return index
 
 
 def index(
@@ -70,7 +39,9 @@ def index(
 ) -> None:
     """Bring the index up to main's tip.
 
-    Example: gitreg index --repo my-registry
+    \b
+    Example:
+      gitreg index --repo my-registry
     """
     registry = open_registry(repo)
     made = Index.emptied(registry, folder) if rebuild else Index.open(registry, folder)
@@ -89,26 +60,6 @@ def index(
         print_text(f"quarantined: {entry['path']}: {entry['findings'][0]['says']}")
 
 
-def get(
-    ref: RefArgument,
-    repo: RepoOption = None,
-    folder: IndexOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show one record: the newest version, or the one that the selector means.
-
-    Example: gitreg get acme/nlp/summarizer@^1.2
-    """
-    registry = open_registry(repo)
-    parsed = Ref.parse(ref)
-    reader = _reader_or_none(registry, folder, quiet=as_json)
-    data = reader.resolve(parsed).data() if reader else registry.describe(registry.get(ref))
-    if as_json:
-        print_json(data)
-    else:
-        print_text(_as_yaml(data))
-
-
 def list_(
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="A kind, like `model` or `pipelines`.")] = None,
     repo: RepoOption = None,
@@ -120,11 +71,13 @@ def list_(
 ) -> None:
     """List records by namespace, name and newest version.
 
-    Example: gitreg list model --namespace acme
+    \b
+    Example:
+      gitreg list model --namespace acme
     """
     registry = open_registry(repo)
     wanted = kind_named(kind).kind if kind else None
-    reader = _reader_or_none(registry, folder, quiet=as_json)
+    reader = reader_or_none(registry, folder, quiet=as_json)
     if reader is None:
         _list_from_git(registry, wanted, namespace, as_json=as_json)
         return
@@ -155,7 +108,9 @@ def search(
     An exact name, ref, id or identifier of another catalogue comes first; then records with all words in the name,
     in the heading (tags, provider), anywhere.
 
-    Example: gitreg search summarizer --type completion --sort -updatedAt
+    \b
+    Example:
+      gitreg search summarizer --type completion --sort -updatedAt
     """
     query = Query(
         text=" ".join(text) if text else None,
@@ -182,11 +137,13 @@ def history(
 ) -> None:
     """Tell which commits touched a record, newest first, and what each changed.
 
-    Example: gitreg history acme/nlp/summarizer@1.2.0
+    \b
+    Example:
+      gitreg history acme/nlp/summarizer@1.2.0
     """
     registry = open_registry(repo)
     parsed = Ref.parse(ref)
-    reader = _reader_or_none(registry, folder, quiet=as_json)
+    reader = reader_or_none(registry, folder, quiet=as_json)
     stages = reader.history(parsed) if reader else [entry.as_data() for entry in registry.history(ref)]
     if as_json:
         print_json(stages)
@@ -198,56 +155,6 @@ def history(
         if stage["change"] == "changed":
             for field in stage["fields"]:
                 print_text(f"    {field['path']}: {_short(field['before'])} -> {_short(field['after'])}")
-
-
-def resolve(
-    ref: RefArgument,
-    repo: RepoOption = None,
-    folder: IndexOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Tell which version a selector means now.
-
-    Example: gitreg resolve acme/nlp/summarizer@production
-    """
-    registry = open_registry(repo)
-    parsed = Ref.parse(ref)
-    reader = _reader_or_none(registry, folder, quiet=as_json)
-    data = reader.resolve(parsed).data() if reader else registry.describe(registry.get(ref))
-    if as_json:
-        print_json(resolution(ref, data))
-    else:
-        print_text(data["registry"]["ref"])
-
-
-def resolution(asked: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Give what a ref means as JSON data."""
-    metadata, known = data["metadata"], data["registry"]
-    return {
-        "asked": asked,
-        "ref": known["ref"],
-        "id": known["id"],
-        "kind": data["kind"],
-        "namespace": metadata.get("namespace"),
-        "name": metadata.get("name"),
-        "version": metadata.get("version"),
-        "path": known["path"],
-        "commit": known["commit"],
-        "seq": known["seq"],
-    }
-
-
-def _reader_or_none(registry: Registry, folder: Path | None, *, quiet: bool) -> Reader | None:
-    """Give a reader of the current index; None, with a note, where no index can be kept and none was named."""
-    try:
-        return open_current(registry, folder, quiet=quiet).reader()
-    except (ForeignIndexError, IndexFormatError):
-        raise
-    except GitregError as error:
-        if folder is not None:
-            raise
-        remark(f"reading through Git, which is slower: {error.says} ({error.got})")
-        return None
 
 
 def _list_from_git(registry: Registry, kind: str | None, namespace: str | None, *, as_json: bool) -> None:
@@ -300,7 +207,3 @@ def _description(data: dict[str, Any]) -> str:
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return text if len(text) <= 100 else f"{text[:97]}..."
-
-
-def _as_yaml(data: dict[str, Any]) -> str:
-    return dump_yaml(data).rstrip("\n")

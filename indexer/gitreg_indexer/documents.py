@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gitreg_indexer.catalog import Fact
 from gitreg_indexer.engine import Document
-from gitreg_indexer.facts import FOREVER
+from gitreg_indexer.layout import FOREVER
 
 _NOT_TEXT: Final = frozenset({"registry", "apiVersion", "digest", "algorithm"})
 

@@ -23,8 +23,6 @@ from gitreg.registry import Provenance, answer
 from gitreg.repository.git import Entry, EntryChange
 from gitreg.versions import Version
 
-FOREVER: Final = 2**62
-
 
 @dataclass(frozen=True, slots=True)
 class Birth:

@@ -29,7 +29,6 @@ from gitreg.repository.snapshot import nearest
 from gitreg.resolution import choose, why_nothing
 from gitreg.versions import Version
 from gitreg_indexer.catalog import (
-    ENDED,
     BrokenIndexError,
     Catalog,
     Fact,
@@ -46,7 +45,8 @@ from gitreg_indexer.catalog import (
 )
 from gitreg_indexer.documents import document_of
 from gitreg_indexer.engine import Document, Query, SearchEngine, open_engine
-from gitreg_indexer.facts import FOREVER, Birth, CommitFacts, Folded, fold_commit
+from gitreg_indexer.facts import Birth, CommitFacts, Folded, fold_commit
+from gitreg_indexer.layout import CATALOG_FILE, ENDED, FOREVER, INDEX_FOLDER
 from gitreg_indexer.lock import writing
 
 Progress = Callable[[int], None]
@@ -110,7 +110,7 @@ class Index:
                 got=error.strerror or str(error),
                 mend="name another folder with --index",
             ) from error
-        catalog = Catalog.open(where / "catalog.sqlite3", uid=registry.uid)
+        catalog = Catalog.open(where / CATALOG_FILE, uid=registry.uid)
         return cls(registry, where, catalog, open_engine(engine, where / engine))
 
     @classmethod
@@ -301,13 +301,13 @@ def _read(repo: GitRepository, entry: Entry) -> Reading:
 
 def default_folder(registry: Registry) -> Path:
     """Give the folder that a registry's index has unless another is named."""
-    return registry.repo.state_dir / "index"
+    return registry.repo.state_dir / INDEX_FOLDER
 
 
 def remove_index(folder: Path, engine: str = DEFAULT_ENGINE) -> None:
     """Remove an index's files; the lock file stays."""
     for suffix in ("", "-wal", "-shm"):
-        (folder / f"catalog.sqlite3{suffix}").unlink(missing_ok=True)
+        (folder / f"{CATALOG_FILE}{suffix}").unlink(missing_ok=True)
     if (folder / engine).exists():
         shutil.rmtree(folder / engine)
 
