@@ -51,9 +51,7 @@ def commit_to() -> Committing:
 
     def commit(repo: GitRepository, changes: dict[str, bytes | None], message: str = "change") -> str:
         old = repo.tip()
-        new = write_commit(
-            repo, parent=old, changes=changes, author=AUTHOR, committer=AUTHOR, message=message
-        )
+        new = write_commit(repo, parent=old, changes=changes, author=AUTHOR, committer=AUTHOR, message=message)
         advance(repo, new=new, old=old, message=message)
         return new
 

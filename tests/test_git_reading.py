@@ -156,17 +156,13 @@ class TestTheBranch:
         git(repo.git_dir, "symbolic-ref", "HEAD", "refs/heads/other")
         assert GitRepository.open(repo.git_dir).branch == "refs/heads/main"
 
-    def test_a_symbolic_branch_stands_for_its_target(
-        self, repo: GitRepository, commit_to: Committing
-    ) -> None:
+    def test_a_symbolic_branch_stands_for_its_target(self, repo: GitRepository, commit_to: Committing) -> None:
         commit_to(repo, {"a": b"1"})
         git(repo.git_dir, "branch", "-m", "main", "trunk")
         git(repo.git_dir, "symbolic-ref", "refs/heads/main", "refs/heads/trunk")
         assert GitRepository.open(repo.git_dir).branch == "refs/heads/trunk"
 
-    def test_a_detached_head_without_main_asks_for_the_name(
-        self, repo: GitRepository, commit_to: Committing
-    ) -> None:
+    def test_a_detached_head_without_main_asks_for_the_name(self, repo: GitRepository, commit_to: Committing) -> None:
         tip = commit_to(repo, {"a": b"1"})
         git(repo.git_dir, "update-ref", "--no-deref", "HEAD", tip)
         git(repo.git_dir, "update-ref", "-d", "refs/heads/main")
@@ -181,9 +177,7 @@ class TestTheBranch:
 
 
 class TestResolving:
-    def test_branches_tags_and_short_ids_lead_to_the_commit(
-        self, repo: GitRepository, commit_to: Committing
-    ) -> None:
+    def test_branches_tags_and_short_ids_lead_to_the_commit(self, repo: GitRepository, commit_to: Committing) -> None:
         first, tip = commit_to(repo, {"a": b"1"}), commit_to(repo, {"a": b"2"})
         git(
             repo.git_dir,
@@ -223,9 +217,7 @@ class TestCommits:
         head = f"tree {tree}\n".encode()
         latin = b"author J\xf6rg <j@example.com> 5 +0200\ncommitter A <a@example.com> 5 -0130\n"
         signed = b"gpgsig -----BEGIN\n abc\n\n def\n -----END\n".replace(b"\n\n", b"\n \n")
-        oid = put(
-            repo, ObjectType.COMMIT, head + latin + b"encoding iso-8859-1\n" + signed + b"\nGr\xfc\xdfe\n"
-        )
+        oid = put(repo, ObjectType.COMMIT, head + latin + b"encoding iso-8859-1\n" + signed + b"\nGr\xfc\xdfe\n")
         commit = repo.commit(oid)
         assert (commit.author.name, commit.message) == ("Jörg", "Grüße\n")
         assert commit.committer.when.utcoffset() == -timedelta(hours=1, minutes=30)
@@ -307,9 +299,7 @@ class TestTrees:
         ]
 
     @pytest.mark.parametrize("names", [(b"a", b"a"), (b"a/b",)])
-    def test_a_malformed_tree_is_an_error_and_no_guess(
-        self, repo: GitRepository, names: tuple[bytes, ...]
-    ) -> None:
+    def test_a_malformed_tree_is_an_error_and_no_guess(self, repo: GitRepository, names: tuple[bytes, ...]) -> None:
         blob = put(repo, ObjectType.BLOB, b"x")
         tree = tree_of(repo, *((b"100644", name, blob) for name in names))
         with pytest.raises(RepositoryError, match="malformed"):
@@ -422,9 +412,7 @@ class TestHistory:
 
     def test_the_other_side_of_a_merge_is_not_on_the_chain(self, repo: GitRepository) -> None:
         chain = chain_of(repo, 2)
-        side = write_commit(
-            repo, parent=chain[0], changes={"s": b"1"}, author=AUTHOR, committer=AUTHOR, message="side"
-        )
+        side = write_commit(repo, parent=chain[0], changes={"s": b"1"}, author=AUTHOR, committer=AUTHOR, message="side")
         tree = repo.commit(side).tree
         head = f"tree {tree}\nparent {chain[1]}\nparent {side}\n"
         who = "E <e@example.com> 1 +0000"
@@ -440,9 +428,7 @@ class TestHistory:
         assert [repo.seq(oid) for oid in reversed(chain)] == list(range(10, 0, -1))
         assert GitRepository.open(repo.git_dir).seq(chain[6]) == 7
 
-    def test_the_position_of_a_child_costs_one_read(
-        self, repo: GitRepository, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_position_of_a_child_costs_one_read(self, repo: GitRepository, monkeypatch: pytest.MonkeyPatch) -> None:
         chain = chain_of(repo, 50)
         assert repo.seq(chain[48]) == 49
         reads: list[str] = []
@@ -485,9 +471,7 @@ class TestHistory:
         git(tmp_path / "shallow", "fetch", "-q", "--unshallow")
         assert GitRepository.open(tmp_path / "shallow").seq(tips[2]) == 3
 
-    def test_the_history_of_a_path_holds_only_its_changes(
-        self, repo: GitRepository, commit_to: Committing
-    ) -> None:
+    def test_the_history_of_a_path_holds_only_its_changes(self, repo: GitRepository, commit_to: Committing) -> None:
         commit_to(repo, {"other": b"0"})
         added = commit_to(repo, {"d/e/f": b"1"})
         commit_to(repo, {"d/e/g": b"1", "other": b"1"})

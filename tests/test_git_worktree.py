@@ -69,9 +69,7 @@ class TestACleanCheckout:
         assert status(tmp_path / "w") == []
         assert (tmp_path / "w/a/b").read_bytes() == b"1"
 
-    def test_may_turn_a_file_into_a_folder_and_back(
-        self, checkout: GitRepository, top: Path, move: Moving
-    ) -> None:
+    def test_may_turn_a_file_into_a_folder_and_back(self, checkout: GitRepository, top: Path, move: Moving) -> None:
         assert move(checkout, {"a.yaml": None, "a.yaml/x/y": b"1"}) == ()
         assert status(top) == []
         assert move(checkout, {"a.yaml/x/y": None, "a.yaml": b"2"}) == ()
@@ -79,9 +77,7 @@ class TestACleanCheckout:
         assert (top / "a.yaml").read_bytes() == b"2"
 
     @pytest.mark.parametrize("setting", ["true", "input"])
-    def test_may_convert_line_endings(
-        self, checkout: GitRepository, top: Path, move: Moving, setting: str
-    ) -> None:
+    def test_may_convert_line_endings(self, checkout: GitRepository, top: Path, move: Moving, setting: str) -> None:
         git(top, "config", "core.autocrlf", setting)
         git(top, "rm", "-q", "-r", "--cached", ".")
         git(top, "reset", "-q", "--hard")
@@ -92,9 +88,7 @@ class TestACleanCheckout:
         assert (top / "a.yaml").read_bytes() == b"new" + ends
         assert (top / "c.yaml").read_bytes() == b"1" + ends + b"2" + ends
 
-    def test_takes_over_executables_and_symlinks_too(
-        self, checkout: GitRepository, top: Path, tmp_path: Path
-    ) -> None:
+    def test_takes_over_executables_and_symlinks_too(self, checkout: GitRepository, top: Path, tmp_path: Path) -> None:
         git(tmp_path, "clone", "-q", str(top), "other")
         other = tmp_path / "other"
         (other / "run").write_text("#!/bin/sh\n")
@@ -121,9 +115,7 @@ class TestACleanCheckout:
         assert follow(checkout, old=old, new=new) == ()
         assert status(top) == []
 
-    def test_leaves_files_outside_the_change_alone(
-        self, checkout: GitRepository, top: Path, move: Moving
-    ) -> None:
+    def test_leaves_files_outside_the_change_alone(self, checkout: GitRepository, top: Path, move: Moving) -> None:
         (top / "mine.txt").write_text("m")
         (top / "d/b.yaml").write_text("edited\n")
         assert move(checkout, {"a.yaml": b"new\n"}) == ()
@@ -131,24 +123,18 @@ class TestACleanCheckout:
 
 
 class TestWhatAPersonMade:
-    def test_an_edit_stays_and_is_still_an_edit(
-        self, checkout: GitRepository, top: Path, move: Moving
-    ) -> None:
+    def test_an_edit_stays_and_is_still_an_edit(self, checkout: GitRepository, top: Path, move: Moving) -> None:
         (top / "a.yaml").write_text("mine\n")
         assert move(checkout, {"a.yaml": b"new\n", "c.yaml": b"c"}) == ("a.yaml",)
         assert (top / "a.yaml").read_text() == "mine\n"
         assert status(top) == [" M a.yaml"]
 
-    def test_an_edit_of_line_endings_only_stays(
-        self, checkout: GitRepository, top: Path, move: Moving
-    ) -> None:
+    def test_an_edit_of_line_endings_only_stays(self, checkout: GitRepository, top: Path, move: Moving) -> None:
         (top / "a.yaml").write_bytes(b"old\r\n")
         assert move(checkout, {"a.yaml": b"new\n"}) == ("a.yaml",)
         assert (top / "a.yaml").read_bytes() == b"old\r\n"
 
-    def test_an_untracked_file_in_the_way_stays(
-        self, checkout: GitRepository, top: Path, move: Moving
-    ) -> None:
+    def test_an_untracked_file_in_the_way_stays(self, checkout: GitRepository, top: Path, move: Moving) -> None:
         (top / "c.yaml").write_text("mine\n")
         assert move(checkout, {"c.yaml": b"new\n"}) == ("c.yaml",)
         assert (top / "c.yaml").read_text() == "mine\n"
@@ -161,9 +147,7 @@ class TestWhatAPersonMade:
         assert move(checkout, {"c.yaml": b"new\n"}) == ()
         assert status(top) == []
 
-    def test_an_edited_file_survives_its_removal(
-        self, checkout: GitRepository, top: Path, move: Moving
-    ) -> None:
+    def test_an_edited_file_survives_its_removal(self, checkout: GitRepository, top: Path, move: Moving) -> None:
         (top / "d/b.yaml").write_text("mine\n")
         assert move(checkout, {"d/b.yaml": None}) == ("d/b.yaml",)
         assert status(top) == ["?? d/"]
@@ -189,9 +173,7 @@ class TestWhatAPersonMade:
         assert move(checkout, {"a.yaml": b"new\n"}) == ()
         assert status(top) == []
 
-    def test_a_folder_where_a_file_should_be_stays(
-        self, checkout: GitRepository, top: Path, move: Moving
-    ) -> None:
+    def test_a_folder_where_a_file_should_be_stays(self, checkout: GitRepository, top: Path, move: Moving) -> None:
         (top / "c.yaml").mkdir()
         (top / "c.yaml/mine").write_text("m")
         assert move(checkout, {"c.yaml": b"1"}) == ("c.yaml",)
@@ -211,15 +193,11 @@ class TestWhatAPersonMade:
         assert move(checkout, {"d/b.yaml": None}) == ("d/b.yaml",)
         assert [(path.name, path.read_text()) for path in outside.iterdir()] == [("b.yaml", "old\n")]
 
-    def test_a_merge_conflict_is_left_to_the_person(
-        self, checkout: GitRepository, top: Path, move: Moving
-    ) -> None:
+    def test_a_merge_conflict_is_left_to_the_person(self, checkout: GitRepository, top: Path, move: Moving) -> None:
         blob = git(top, "rev-parse", "HEAD:a.yaml")
         rows = "".join(f"100644 {blob} {stage}\ta.yaml\n" for stage in (1, 2, 3))
         git(top, "rm", "-q", "--cached", "a.yaml")
-        subprocess.run(
-            ["git", "-C", str(top), "update-index", "--index-info"], input=rows.encode(), check=True
-        )
+        subprocess.run(["git", "-C", str(top), "update-index", "--index-info"], input=rows.encode(), check=True)
         assert move(checkout, {"a.yaml": b"new\n"}) == ("a.yaml",)
         assert status(top) == ["UU a.yaml"]
 
@@ -243,9 +221,7 @@ class TestWhereTheBranchIsCheckedOut:
         assert status(top) == status(tmp_path / "linked") == []
         assert (top / "a.yaml").read_text() == "new\n"
 
-    def test_a_worktree_on_a_bare_repository_follows(
-        self, repo: GitRepository, tmp_path: Path, move: Moving
-    ) -> None:
+    def test_a_worktree_on_a_bare_repository_follows(self, repo: GitRepository, tmp_path: Path, move: Moving) -> None:
         assert move(repo, {"a": b"1"}) == ()
         git(repo.git_dir, "worktree", "add", "-q", str(tmp_path / "linked"), "main")
         assert move(repo, {"a": b"2"}) == ()
@@ -268,9 +244,7 @@ class TestWhereTheBranchIsCheckedOut:
         assert (top / "a.yaml").read_text() == "old\n"
         assert (top / ".git/index.lock").exists()
 
-    def test_an_unreadable_index_leaves_all_for_later(
-        self, checkout: GitRepository, top: Path, move: Moving
-    ) -> None:
+    def test_an_unreadable_index_leaves_all_for_later(self, checkout: GitRepository, top: Path, move: Moving) -> None:
         (top / ".git/index").write_bytes(b"garbage")
         assert move(checkout, {"a.yaml": b"new\n"}) == ("a.yaml",)
         assert (top / ".git/index").read_bytes() == b"garbage"

@@ -54,9 +54,7 @@ def git(where: Path, *words: str, given: bytes | None = None) -> str:
 def write(
     repo: GitRepository, changes: Mapping[str, bytes | None], parent: str | None = None, message: str = "m"
 ) -> str:
-    return write_commit(
-        repo, parent=parent, changes=changes, author=AUTHOR, committer=AUTHOR, message=message
-    )
+    return write_commit(repo, parent=parent, changes=changes, author=AUTHOR, committer=AUTHOR, message=message)
 
 
 def files_of(repo: GitRepository, oid: str) -> dict[str, bytes]:
@@ -95,9 +93,7 @@ class TestWritingACommit:
         assert repo.tip() is None
         assert git(repo.git_dir, "for-each-ref") == ""
 
-    def test_the_same_call_gives_the_same_commit_as_git_does(
-        self, repo: GitRepository, tmp_path: Path
-    ) -> None:
+    def test_the_same_call_gives_the_same_commit_as_git_does(self, repo: GitRepository, tmp_path: Path) -> None:
         west = timezone(-timedelta(hours=3, minutes=30))
         who = Signature("Example Author", "author@example.com", AUTHOR.when.astimezone(west))
         ours = write_commit(
@@ -392,9 +388,7 @@ class TestSeveralWriters:
         tip = repo.tip()
         assert tip is not None
         assert repo.seq(tip) == 100
-        assert set(files_of(repo, tip)) == {
-            f"d{n % 7}/{who}-{n}" for who in ("one", "two") for n in range(50)
-        }
+        assert set(files_of(repo, tip)) == {f"d{n % 7}/{who}-{n}" for who in ("one", "two") for n in range(50)}
         assert faults_of(repo) == []
 
     def test_the_first_commit_is_won_by_one_only(self, tmp_path: Path) -> None:

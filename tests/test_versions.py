@@ -177,9 +177,7 @@ def test_values_survive_a_pickle() -> None:
     assert again.allows(version)
 
 
-@pytest.mark.parametrize(
-    "fact", [pytest.param(fact, id=f"{n}-{fact['range']!r}") for n, fact in enumerate(TABLE)]
-)
+@pytest.mark.parametrize("fact", [pytest.param(fact, id=f"{n}-{fact['range']!r}") for n, fact in enumerate(TABLE)])
 def test_ranges_mean_what_npm_says(fact: Fact) -> None:
     flags = {"include_prerelease": fact["include_prerelease"], "loose": fact["loose"]}
     if fact["expected"] == "invalid":
@@ -216,9 +214,7 @@ def test_a_range_has_one_canonical_text(text: str, canonical: str) -> None:
 
 def test_the_flag_makes_another_range() -> None:
     assert Range.parse("^1.2.3") != Range.parse("^1.2.3", include_prerelease=True)
-    assert (
-        repr(Range.parse("1.2.3", include_prerelease=True)) == "Range.parse('1.2.3', include_prerelease=True)"
-    )
+    assert repr(Range.parse("1.2.3", include_prerelease=True)) == "Range.parse('1.2.3', include_prerelease=True)"
 
 
 @pytest.mark.parametrize(

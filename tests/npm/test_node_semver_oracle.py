@@ -68,10 +68,7 @@ class Maker:
         return self.version() if self.random.random() < 0.6 else self.random.choice(short)
 
     def simple(self) -> str:
-        return (
-            self.random.choice(["", "", "^", "~", "~>", ">", ">=", "<", "<=", "=", ">= ", "< "])
-            + self.partial()
-        )
+        return self.random.choice(["", "", "^", "~", "~>", ">", ">=", "<", "<=", "=", ">= ", "< "]) + self.partial()
 
     def set(self) -> str:
         if self.random.random() < 0.15:
@@ -162,9 +159,7 @@ def ask_gitreg(question: Question) -> object:
 
     answers: dict[str, Callable[[], Any]] = {
         "range": lambda: str(read_range("range")),
-        "satisfies": lambda: satisfies(
-            question["version"], question["range"], include_prerelease=free, loose=loose
-        ),
+        "satisfies": lambda: satisfies(question["version"], question["range"], include_prerelease=free, loose=loose),
         "intersects": lambda: read_range("a").intersects(read_range("b")),
         "subset": lambda: read_range("a").is_subset(read_range("b")),
         "max": extreme,

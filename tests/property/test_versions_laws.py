@@ -86,9 +86,7 @@ def test_canonical_text_is_read_back(wanted: Range) -> None:
 
 
 @given(range_texts, range_texts, near, st.booleans())
-def test_either_is_allowed_iff_one_is_but_for_a_bare_star(
-    one: str, two: str, version: Version, free: bool
-) -> None:
+def test_either_is_allowed_iff_one_is_but_for_a_bare_star(one: str, two: str, version: Version, free: bool) -> None:
     both = Range.parse(f"{one} || {two}", include_prerelease=free)
     each = [Range.parse(text, include_prerelease=free).allows(version) for text in (one, two)]
     if str(both) or free or not version.is_prerelease:  # `* || 1.2.3-a` is `*`, to npm and so to us
