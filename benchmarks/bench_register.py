@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def raw_commit(repo: pygit2.Repository, number: int) -> None:
     branch.set_target(repo.create_commit(None, who, who, f"Register {number}\n", tree, [tip.id]))
 
 
-def main() -> None:
+def main(_argv: Sequence[str] = ()) -> None:
     """Measure, and print milliseconds and ratios."""
     author = Signature("Example Author", "author@example.com", datetime.now(UTC))
     with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ Prints the best of five runs; times are figures of one machine, ratios travel be
 from __future__ import annotations
 
 import timeit
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 from gitreg.versions import Range, Version, _read_range
@@ -48,6 +48,11 @@ def run() -> list[Row]:
     return [Row(what=what, nanoseconds=time, ratio=time / times[0][1]) for what, time in times]
 
 
-if __name__ == "__main__":
+def main(_argv: Sequence[str] = ()) -> None:
+    """Measure, and print nanoseconds and ratios."""
     for row in run():
         print(f"{row['what']:32} {row['nanoseconds']:10.0f} ns {row['ratio']:8.1f}x")
+
+
+if __name__ == "__main__":
+    main()
