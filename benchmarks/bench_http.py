@@ -217,6 +217,8 @@ def cases(names: int, etag: str) -> list[Case]:
     """List what is measured; the first is what the others are compared with."""
     numbers = range(names)
     refs = tuple(f"/api/v1/models/acme/model-{n}" for n in numbers)
+    anew = tuple(f"/api/v1/search?q={word}&min_seq=1" for word in _WORDS)
+    filtered = tuple(f"/api/v1/models?q={word}+golf&type=completion&min_seq=1" for word in _WORDS)
     return [
         Case("bare ASGI application", ("/",), is_bare=True),
         Case("get by ref, newest version", refs),
@@ -224,10 +226,12 @@ def cases(names: int, etag: str) -> list[Case]:
         Case("get by range (@^1)", tuple(f"{ref}@%5E1" for ref in refs)),
         Case("get by ref, 304", refs[:1], headers=f"If-None-Match: {etag}\r\n", status=304),
         Case("get by ref through FastAPI", tuple(f"{ref}?min_seq=1" for ref in refs)),
-        Case("list, first page of 20", ("/api/v1/models?limit=20",)),
-        Case("search, one word, 20 items", tuple(f"/api/v1/search?q={word}" for word in _WORDS)),
-        Case("search, one word, one connection", tuple(f"/api/v1/search?q={word}" for word in _WORDS), connections=1),
-        Case("search, two words and a filter", tuple(f"/api/v1/models?q={w}+golf&type=completion" for w in _WORDS)),
+        Case("list of 20, asked again", ("/api/v1/models?limit=20",)),
+        Case("list of 20, made anew", ("/api/v1/models?limit=20&min_seq=1",)),
+        Case("search, one word, asked again", tuple(f"/api/v1/search?q={word}" for word in _WORDS)),
+        Case("search, one word, made anew", anew),
+        Case("search, made anew, one connection", anew, connections=1),
+        Case("two words and a filter, made anew", filtered),
     ]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 from api_support import CHAT, Api, api_on, ask_all, commit, digest, model, raw, small_registry, talk
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gitreg_api.answers import CACHE_CONTROL, is_held
 from gitreg_api.app import slow_lane
@@ -113,6 +115,48 @@ def test_the_fast_lane_does_answer_by_itself(api: Api) -> None:
     fast = FastLane(nothing, Source(api.index))
     paths = [CHAT, f"{CHAT}@^1", f"{CHAT}@production", "/api/v1/roles/reader"] * 2
     assert [answer.status_code for answer in ask_all(fast, paths)] == [200] * 8
+
+
+def counted(app: ASGIApp, handed_on: list[str]) -> ASGIApp:
+    async def count(scope: Scope, receive: Receive, send: Send) -> None:
+        handed_on.append(scope["path"] + "?" + scope["query_string"].decode())
+        await app(scope, receive, send)
+
+    return count
+
+
+def test_a_list_is_made_once_while_the_index_stands(tmp_path: Path) -> None:
+    api = api_on(small_registry(tmp_path / "registry"))
+    source = Source(api.index)
+    handed_on: list[str] = []
+    fast = FastLane(counted(slow_lane(source), handed_on), source)
+    asked = "/api/v1/models?q=chat&limit=2"
+    first, second = ask_all(fast, [asked, asked])
+    assert raw(first) == raw(second)
+    assert handed_on == [asked]
+    commit(api.registry, 8, model("chat", "2.2.0"))
+    api.index.catch_up()
+    time.sleep(0.02)
+    (third,) = ask_all(fast, [asked])
+    assert len(handed_on) == 2
+    assert third.json()["total"] == first.json()["total"] + 1
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param("/api/v1/models?min_seq=1", id="min_seq"),
+        pytest.param("/api/v1/models?min%5Fseq=1", id="min_seq escaped"),
+        pytest.param("/api/v1/models?limit=0", id="a problem"),
+        pytest.param("/readyz", id="what holds for a moment"),
+        pytest.param(f"/api/v1/models?q={'x' * 4000}", id="a very long query"),
+    ],
+)
+def test_what_must_be_asked_anew_is_not_kept(api: Api, asked: str) -> None:
+    source = Source(api.index)
+    handed_on: list[str] = []
+    ask_all(FastLane(counted(slow_lane(source), handed_on), source), [asked, asked])
+    assert len(handed_on) == 2
 
 
 def test_what_the_fast_lane_keeps_is_bounded(api: Api) -> None:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
@@ -25,6 +25,8 @@ Header = tuple[bytes, bytes]
 CACHE_CONTROL: Final = b"public, max-age=1, stale-while-revalidate=30"
 NEVER_STORE: Final = b"no-store"
 JSON: Final = b"application/json"
+KEEP: Final = "gitreg.keep"
+"""Where in an ASGI scope stands the function that is shown the answer."""
 _NOSNIFF: Final[Header] = (b"x-content-type-options", b"nosniff")
 _ENTITY_TAG: Final = re.compile(rb'(?:W/)?("[^"]*")')
 
@@ -38,6 +40,10 @@ class Answer:
     body: bytes
     etag: bytes | None = None
     brief: Sequence[Header] = ()
+
+    def is_of(self, position: Position) -> bool:
+        """Tell whether it answers from a position."""
+        return (b"x-gitreg-seq", b"%d" % position.seq) in self.headers
 
     async def send(self, asked: Iterable[Header], send: Send) -> None:
         """Send it, or the 304 in its place where the request's headers hold its `ETag`."""
@@ -57,7 +63,10 @@ class Reply(Response):
         self.answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Send the answer as it is."""
+        """Send the answer as it is, after showing it to who may want to keep it."""
+        keep: Callable[[Answer], None] | None = scope.get(KEEP)
+        if keep is not None and self.answer.etag is not None:
+            keep(self.answer)
         await self.answer.send(scope["headers"], send)
 
 
