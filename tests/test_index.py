@@ -37,7 +37,7 @@ from index_support import (
     searched,
 )
 
-from gitreg.errors import ConflictError, GitregError, NotFoundError, RepositoryError
+from gitreg.errors import ConflictError, GitregError, NotFoundError, Rejected, RepositoryError
 from gitreg.registry import Registry
 from gitreg.repository.git import GitRepository, HistoryRewritten
 from gitreg.repository.writing import advance
@@ -154,8 +154,13 @@ def test_a_bad_manifest_is_quarantined_and_the_rest_is_served(tmp_path: Path) ->
     assert finding["path"] == entry["path"]
     assert all(finding[part] for part in ("line", "says", "mend"))
     assert searched(index, kind="Model") == ["model:acme/good@1.0.0"]
+    for asked in ("acme/bad@1.0.0", "acme/bad", "acme/bad@^1"):
+        with pytest.raises(Rejected, match="cannot be read") as refused:
+            reader.resolve(of(asked))
+        assert refused.value.findings[0].line
     with pytest.raises(NotFoundError):
-        reader.resolve(of("acme/bad@1.0.0"))
+        reader.resolve(of("acme/ba"))
+    assert [stage["change"] for stage in reader.history(of("acme/bad@1.0.0"))] == ["added"]
     commit(registry.repo, model("bad"))
     assert index.catch_up().quarantined == 0
     assert reader.quarantine() == []

@@ -58,6 +58,7 @@ class Problem:
     mend: str
     got: object = None
     expected: object = None
+    findings: tuple[dict[str, Any], ...] = ()
 
     def as_data(self, instance: str) -> dict[str, Any]:
         """Give it as JSON data; absent parts are left out."""
@@ -73,6 +74,8 @@ class Problem:
             value = getattr(self, name)
             if value is not None:
                 data[name] = str(value)
+        if self.findings:
+            data["findings"] = list(self.findings)
         return data
 
 
@@ -81,7 +84,8 @@ def problem_of(error: GitregError) -> Problem:
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady):
         return Problem(status, error.code, error.says, error.mend)
-    return Problem(status, error.code, error.says, error.mend, error.got, error.expected)
+    findings = tuple(finding.as_data() for finding in error.findings) if isinstance(error, Rejected) else ()
+    return Problem(status, error.code, error.says, error.mend, error.got, error.expected, findings)
 
 
 def problem_of_parameters(error: RequestValidationError) -> Problem:

@@ -21,6 +21,7 @@ from gitreg.cli.options import (
     progress,
     remark,
 )
+from gitreg.errors import Finding, Severity
 from gitreg.refs import Ref, kind_named
 from gitreg.registry import Registry
 from gitreg_indexer.engine import SORTS, Query
@@ -57,7 +58,9 @@ def index(
         f"{report.quarantined} quarantined, in {report.seconds:.2f} s"
     )
     for entry in bad:
-        print_text(f"quarantined: {entry['path']}: {entry['findings'][0]['says']}")
+        for found in entry["findings"]:
+            finding = Finding(**{**found, "severity": Severity(found["severity"])})
+            print_text(f"quarantined: {finding.explain()}")
 
 
 def list_(

@@ -19,15 +19,15 @@ from typing import Any, Final
 import orjson
 import sqlalchemy as sa
 
-from gitreg.errors import GitregError, NotFoundError
+from gitreg.errors import Finding, GitregError, NotFoundError, Rejected, Severity
 from gitreg.kinds import Manifest
 from gitreg.manifests import MAX_BYTES, Reading, differences, read_manifest
-from gitreg.refs import KINDS, Ref
+from gitreg.refs import KINDS, Ref, is_version
 from gitreg.registry import Registry, timestamp
 from gitreg.repository.git import Commit, Entry, EntryChange, GitRepository, HistoryRewritten, encode_path
 from gitreg.repository.snapshot import nearest
 from gitreg.resolution import choose, why_nothing
-from gitreg.versions import Version
+from gitreg.versions import Range, Version
 from gitreg_indexer.catalog import (
     BrokenIndexError,
     Catalog,
@@ -329,9 +329,17 @@ class Reader:
             return _fact(db, ref, version, at)
 
     def resolve(self, ref: Ref, *, at: int | None = None) -> Fact:
-        """Find the record that a ref means; `NotFoundError` says what there is instead."""
+        """Find the record that a ref means.
+
+        `NotFoundError` says what there is instead; `Rejected` says what is wrong with a file that stands there and
+        cannot be read.
+        """
         with self._catalog.reading() as db:
-            return self._resolve(db, ref, at)
+            try:
+                return self._resolve(db, ref, at)
+            except NotFoundError:
+                _refuse_unreadable(db, ref, at)
+                raise
 
     def _resolve(self, db: sa.Connection, ref: Ref, at: int | None) -> Fact:
         if not KINDS[ref.kind].is_versioned:
@@ -387,16 +395,21 @@ class Reader:
 
     def history(self, ref: Ref) -> list[dict[str, Any]]:
         """Tell which commits touched a record, newest first, and which fields each changed."""
-        version = ref.selector
         with self._catalog.reading() as db:
-            if isinstance(version, Version) or not KINDS[ref.kind].is_versioned:
-                path = ref.address(str(version) if version else None).path
-            else:
-                path = self._resolve(db, ref, None).path
-            stages = list(_stages(db, path))
+            stages = list(_stages(db, self._path_in_history(db, ref)))
             if not stages:
                 raise self._unknown_name(db, ref)
             return stages
+
+    def _path_in_history(self, db: sa.Connection, ref: Ref) -> str:
+        version = ref.selector
+        if isinstance(version, Version) or not KINDS[ref.kind].is_versioned:
+            return ref.address(str(version) if version else None).path
+        try:
+            return self._resolve(db, ref, None).path
+        except NotFoundError:
+            _refuse_unreadable(db, ref, None)
+            raise
 
     def search(self, query: Query, *, offset: int = 0, limit: int = 20, at: int | None = None) -> Page:
         """Find records; items come in the query's order, all as of one commit.
@@ -478,6 +491,40 @@ def _facts_of(db: sa.Connection, ids: Sequence[int]) -> tuple[Fact, ...]:
 
 def _oid_of(db: sa.Connection, seq: int) -> str:
     return str(db.execute(sa.select(commits.c.oid).where(commits.c.seq == seq)).scalar() or "")
+
+
+def _refuse_unreadable(db: sa.Connection, ref: Ref, at: int | None) -> None:
+    """Raise `Rejected` where what a ref names stands in the registry and cannot be read."""
+    rows = [row for row in db.execute(_quarantined(ref, at)) if _might_mean(ref, row[0])]
+    if rows:
+        told = [Finding(**{**f, "severity": Severity(f["severity"])}) for _, raw in rows for f in orjson.loads(raw)]
+        listed = ", ".join(path for path, _ in rows)
+        raise Rejected(
+            f"{ref} stands in the registry and cannot be read: {listed}",
+            told,
+            mend="mend the file by a pull request; `gitreg history` of the exact version tells who changed it",
+        )
+
+
+def _might_mean(ref: Ref, path: str) -> bool:
+    stem = path.rpartition("/")[2].removesuffix(".yaml")
+    return not isinstance(ref.selector, Range) or (is_version(stem) and ref.selector.allows(Version.parse(stem)))
+
+
+def _quarantined(ref: Ref, at: int | None) -> sa.Select[Any]:
+    """Select the unreadable files that a ref names: one path, or all directly in the folder of a name."""
+    path = quarantine.c.path
+    address = ref.address(str(ref.selector) if isinstance(ref.selector, Version) else "0.0.0")
+    if isinstance(ref.selector, Version) or not KINDS[ref.kind].is_versioned:
+        here = path == address.path
+    else:
+        folder = f"{address.folder}/"
+        inside = sa.func.substr(path, 1, len(folder)) == folder
+        here = inside & ~sa.func.substr(path, len(folder) + 1).contains("/")
+    holds = quarantine.c.seq_to == FOREVER
+    if at is not None:
+        holds = (quarantine.c.seq_from <= at) & (quarantine.c.seq_to > at)
+    return sa.select(path, quarantine.c.findings).where(holds, here).order_by(path).limit(20)
 
 
 def _of_name(ref: Ref) -> tuple[Any, ...]:

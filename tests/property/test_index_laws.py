@@ -34,7 +34,7 @@ from index_support import (
     without_end,
 )
 
-from gitreg.errors import NotFoundError, RepositoryError
+from gitreg.errors import NotFoundError, Rejected, RepositoryError
 from gitreg.refs import KINDS, Ref, addresses_at
 from gitreg.registry import Registry
 from gitreg_indexer import SORTS, Index, Query, Reader
@@ -236,7 +236,7 @@ SELECTORS: Final = ("", "@latest", "@1.0.0", "@1.1.0", "@^1", "@>=2", "@>=2.0.0-
 def _meant(reader: Reader, text: str, *, at: int | None = None) -> bytes | str:
     try:
         return reader.resolve(of(text), at=at).doc
-    except NotFoundError as error:
+    except (NotFoundError, Rejected) as error:
         return error.says
 
 
