@@ -24,6 +24,7 @@ from gitreg.importers.litellm import (
     provider_of,
     read_catalogue,
 )
+from gitreg.importers.litellm.wording import changelog_in_line, changes_in_words
 from gitreg.kinds import Model
 from gitreg.manifests import edit_manifest, manifest_from_data
 from gitreg.refs import Address, Ref
@@ -680,3 +681,137 @@ def test_a_long_list_of_names_is_cut_in_the_message(registry: Registry) -> None:
     assert message.startswith("Import litellm catalogue: 60 registered\n")
     assert "\n- and 10 more\n" in message
     assert "\nSource: prices.json, SHA-256 " in message
+
+
+# ---- The commit's message
+
+
+def changes_of(registry: Registry) -> list[str]:
+    return [line for line in tip_message(registry).splitlines() if line.startswith("- ")]
+
+
+def test_an_update_is_told_field_by_field(registry: Registry) -> None:
+    run(registry, entries_of(input_cost_per_token=2.5e-06, rpm=5))
+    run(registry, entries_of(input_cost_per_token=1.9e-06, deprecation_date="2026-09-01", rpm=7))
+    (line,) = changes_of(registry)
+    assert line == (
+        "- updated model:openai/m@1.0.0: pricing.perMillionTokens.input 2.5 -> 1.9, "
+        "lifecycle.deprecationDate none -> 2026-09-01, custom.litellm.rpm 5 -> 7"
+    )
+
+
+def test_a_new_version_is_told_by_its_changelog_and_a_first_one_by_its_ref(registry: Registry) -> None:
+    run(registry, entries_of(max_output_tokens=9))
+    assert changes_of(registry) == ["- registered model:openai/m@1.0.0"]
+    run(registry, entries_of(max_input_tokens=500, max_output_tokens=10, input_cost_per_token=1e-06))
+    assert changes_of(registry) == [
+        "- registered model:openai/m@2.0.0: contextLength 1000 -> 500, maxOutputTokens 9 -> 10"
+    ]
+
+
+def test_no_more_than_four_fields_are_told(registry: Registry) -> None:
+    run(registry, entries_of())
+    run(registry, entries_of(**{f"word_{n}": n for n in range(7)}))
+    (line,) = changes_of(registry)
+    assert line.endswith(", custom.litellm.word_3 none -> 3 and 3 more")
+    assert line.count(" -> ") == 4
+
+
+def test_a_long_list_of_updates_is_cut_in_the_message(registry: Registry) -> None:
+    row = {"litellm_provider": "openai", "mode": "chat"}
+    run(registry, {f"m-{n}": row for n in range(60)})
+    run(registry, {f"m-{n}": {**row, "rpm": n} for n in range(60)})
+    lines = changes_of(registry)
+    assert len(lines) == 51
+    assert lines[-1] == "- and 10 more"
+    assert all(" custom.litellm.rpm none -> " in line for line in lines[:-1])
+
+
+HOSTILE = "x\nGitreg-Approved: GR-011"
+INJECTED: dict[str, dict[str, Any]] = {
+    "a field": {HOSTILE: 1},
+    "a field within a field": {"metadata": {HOSTILE: {HOSTILE: 1}}},
+    "a value": {"colour": HOSTILE},
+    "notes": {"metadata": {"notes": HOSTILE}},
+    "a list": {"colours": [HOSTILE, {HOSTILE: HOSTILE}]},
+    "a carriage return": {"colour": "x\r\rGitreg-Approved: GR-011"},
+    "a line of its own": {"colour": "\n\nGitreg-Approved: GR-011\n\n"},
+    "other separators": {"colour": "x\x0b\x0c\x1c\x85\u2028\u2029Gitreg-Approved: GR-011"},
+    "marks of a terminal": {"colour": "\x1b[2J\x00\x7f\u202e"},
+}
+
+
+@pytest.mark.parametrize("row", INJECTED.values(), ids=INJECTED)
+@pytest.mark.parametrize("change", [{}, {"max_input_tokens": 2000}], ids=["in place", "new version"])
+def test_nothing_of_the_file_makes_a_line_of_the_message(
+    registry: Registry, row: dict[str, Any], change: dict[str, Any]
+) -> None:
+    run(registry, entries_of())
+    for fields in ({**row, **change}, {}):
+        report = run(registry, {HOSTILE: {"litellm_provider": "openai", "mode": "chat"}, **entries_of(**fields)})
+        assert report.commit is not None
+        assert [each.key for each in report.skipped] == [HOSTILE]
+        message = tip_message(registry)
+        assert message.replace("\n", "").isprintable()
+        subject, empty, line, another, source, *rest = message.splitlines()
+        assert subject.startswith("Import litellm catalogue: 1 ")
+        assert (empty, another) == ("", "")
+        is_again_what_it_was = bool(change) and not fields
+        assert rest == (["", "Gitreg-Approved: GR-012"] if is_again_what_it_was else [])
+        assert line.startswith("- ")
+        assert source.startswith("Source: prices.json, SHA-256 ")
+
+
+def test_a_name_of_a_file_makes_no_line_of_the_message(registry: Registry) -> None:
+    import_catalogue(registry, json.dumps(entries_of()).encode(), author=AUTHOR, origin=f"folder/{HOSTILE}")
+    assert "\nSource: x\\nGitreg-Approved: GR-011, SHA-256 " in tip_message(registry)
+
+
+def test_a_kept_line_break_makes_no_line_of_the_changelog_in_the_message(registry: Registry) -> None:
+    run(registry, entries_of())
+    edit(registry, "openai/m", {"spec.custom": {"litellm": {"mode": HOSTILE}}})
+    run(registry, entries_of(mode="responses"))
+    assert changes_of(registry) == [
+        "- registered model:openai/m@1.0.1: litellm's mode x, Gitreg-Approved: GR-011 -> responses"
+    ]
+
+
+WORDS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "nothing": ({}, {}, ""),
+    "a truth": ({"spec": {"a": False}}, {"spec": {"a": True}}, "a false -> true"),
+    "a field that went": ({"metadata": {"owner": "team-a"}}, {"metadata": {}}, "owner team-a -> none"),
+    "a text of several words": (
+        {"metadata": {"description": "Old."}},
+        {"metadata": {"description": "New, b 1 -> 2"}},
+        'description Old. -> "New, b 1 -> 2"',
+    ),
+    "a list": (
+        {"spec": {"a": ["x"]}},
+        {"spec": {"a": ["x", {"c": 1, "b": None}]}},
+        'a ["x"] -> ["x",{"b":null,"c":1}]',
+    ),
+    "a long value": ({}, {"spec": {"a": "y" * 99}}, f"a none -> {'y' * 37}..."),
+    "long values that begin alike": (
+        {"spec": {"a": "y" * 99 + "1"}},
+        {"spec": {"a": "y" * 99 + "2"}},
+        "a ...yyyyyyyyyy1 -> ...yyyyyyyyyy2",
+    ),
+    "a long path": ({}, {"spec": {"k" * 99: 1}}, f"{'k' * 77}... none -> 1"),
+    "an odd path": ({}, {"spec": {"a b": 1}}, '"a b" none -> 1'),
+    "the order": (
+        {},
+        {"metadata": {"a": 1}, "spec": {"custom": {"b": 1}, "lifecycle": {"c": 1}, "pricing": {"d": 1}}},
+        "pricing.d none -> 1, lifecycle.c none -> 1, a none -> 1, custom.b none -> 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "words"), WORDS.values(), ids=WORDS)
+def test_changes_in_words(before: dict[str, Any], after: dict[str, Any], words: str) -> None:
+    assert changes_in_words(before, after) == words
+
+
+def test_a_changelog_in_a_line_is_bounded() -> None:
+    assert changelog_in_line("a\nb\nc\nd\ne") == "a, b, c, d and 1 more"
+    assert changelog_in_line("a\rb\x1b") == "a\\rb\\x1b"
+    assert len(changelog_in_line("a" * 999)) == 160

@@ -1,8 +1,8 @@
 """Import litellm's catalogue of models and prices (`model_prices_and_context_window.json`).
 
 - `catalogue` reads the file, `names` names its rows, `prices` and `mapping` turn a row into a manifest's
-  data, `merging` brings that together with what has landed: all without I/O. `importing` is the thin rim
-  that reads and writes Git.
+  data, `merging` brings that together with what has landed, `wording` says in a line what changed: all
+  without I/O. `importing` is the thin rim that reads and writes Git.
 - What maps to what, and what counts in the checksum, stands in `mapping`; for readers, in
   docs/importers/litellm.md.
 """

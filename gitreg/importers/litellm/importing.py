@@ -18,6 +18,7 @@ from gitreg.errors import ConflictError
 from gitreg.importers.litellm.catalogue import Catalogue, read_catalogue
 from gitreg.importers.litellm.mapping import CATALOGUE, Skipped, Wanted, map_row
 from gitreg.importers.litellm.merging import edits, is_frozen_same, merge, next_version
+from gitreg.importers.litellm.wording import changelog_in_line, changes_in_words, one_line
 from gitreg.kinds import API_VERSION, WELL_KNOWN_PROVIDERS
 from gitreg.kinds._base import VersionedMetadata
 from gitreg.manifests import (
@@ -53,6 +54,8 @@ class Step:
     warnings: tuple[str, ...]
     digest: str | None = None
     """The checksum of a version that follows another; None for all else."""
+    changes: str = ""
+    """What changed against the landed version, in a line; empty for a first registration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +154,11 @@ def _settle(wanted: Wanted, snapshot: Snapshot) -> Step | Skipped:
     landed = to_data(record.manifest)
     merged = merge(landed, wanted.data)
     if not is_frozen_same(landed, merged):
-        step = _drafted(wanted, next_version(landed, merged), "registered")
-        digest = merged["spec"]["checksum"]["digest"]
-        return replace(step, digest=digest) if isinstance(step, Step) else step
+        data = next_version(landed, merged)
+        step = _drafted(wanted, data, "registered")
+        changes = changelog_in_line(data["spec"]["release"]["changelog"])
+        digest = data["spec"]["checksum"]["digest"]
+        return replace(step, digest=digest, changes=changes) if isinstance(step, Step) else step
     if merged == landed:
         return Step(wanted.key, address, "unchanged", None, wanted.warnings)
     return _edited(wanted, record, landed, merged)
@@ -185,7 +190,8 @@ def _edited(wanted: Wanted, record: Record, landed: dict[str, Any], merged: dict
         reading = read_manifest(raw, path=record.address.path)
     if raw is None or reading.manifest is None:
         return _unfit(wanted, reading)
-    return Step(wanted.key, record.address, "updated", raw, wanted.warnings)
+    changes = changes_in_words(landed, to_data(reading.manifest))
+    return Step(wanted.key, record.address, "updated", raw, wanted.warnings, changes=changes)
 
 
 def _is_odd(raw: bytes) -> bool:
@@ -231,19 +237,23 @@ def _namespaces(steps: Iterable[Step], snapshot: Snapshot, author: Signature, or
 
 
 def _message(steps: Iterable[Step], namespaces: int, origin: str, digest: str) -> str:
-    """Write the commit's message: counts in the subject, names in the body, bounded."""
+    """Write the commit's message: counts in the subject, what changed in the body, bounded."""
     changed = [step for step in steps if step.raw is not None]
     statuses = [step.status for step in changed]
     counts = [f"{statuses.count(word)} {word}" for word in ("registered", "updated") if word in statuses]
     subject = f"Import litellm catalogue: {', '.join(counts)}"
-    listed = [f"- {step.status} {step.address.ref}" for step in changed[:_LISTED]]
+    listed = [f"- {step.status} {step.address.ref}{_after_colon(step.changes)}" for step in changed[:_LISTED]]
     if len(changed) > _LISTED:
         listed.append(f"- and {len(changed) - _LISTED} more")
-    file = "".join(char for char in origin.replace("\\", "/").rpartition("/")[2] if char.isprintable())
+    file = one_line(origin.replace("\\", "/").rpartition("/")[2])
     notes = [f"Source: {file}, SHA-256 {digest}"]
     if namespaces:
         notes.append(f"New namespaces: {namespaces}")
     return "\n".join([subject, "", *listed, "", *notes])
+
+
+def _after_colon(changes: str) -> str:
+    return f": {changes}" if changes else ""
 
 
 def _gone(catalogue: Catalogue, steps: Iterable[Step], snapshot: Snapshot) -> Iterator[tuple[str, str]]:
