@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Final
+
+MOST_SHOWN: Final = 100
+"""Findings that a text shows; JSON has them all."""
 
 
 class Exit(IntEnum):
@@ -78,6 +81,11 @@ class Finding:
         return "\n".join(lines)
 
 
+def _one_line(value: object) -> str:
+    text = str(value)
+    return text if "\n" not in text and "\r" not in text else repr(text)
+
+
 class GitregError(Exception):
     """Something could not be done; says what, where, got, expected and the mend."""
 
@@ -115,7 +123,7 @@ class GitregError(Exception):
         for name in ("where", "got", "expected"):
             value = getattr(self, name)
             if value is not None:
-                lines.append(f"  {name}: {value}")
+                lines.append(f"  {name}: {_one_line(value)}")
         lines.append(f"  mend: {self.mend}")
         return "\n".join(lines)
 
@@ -161,5 +169,8 @@ class Rejected(GitregError):  # noqa: N818 - the field's word for a refused chan
         return {**super().as_data(), "findings": [finding.as_data() for finding in self.findings]}
 
     def explain(self) -> str:
-        """Give the refusal as text: each finding, then the sum."""
-        return "\n".join([*(finding.explain() for finding in self.findings), super().explain()])
+        """Give the refusal as text: each finding, up to a screenful of them, then the sum."""
+        shown = [finding.explain() for finding in self.findings[:MOST_SHOWN]]
+        if len(self.findings) > MOST_SHOWN:
+            shown.append(f"and {len(self.findings) - MOST_SHOWN} more findings; --json has them all")
+        return "\n".join([*shown, super().explain()])

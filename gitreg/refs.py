@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum
 from functools import lru_cache
@@ -240,6 +240,8 @@ class Ref:
     name: str
     selector: Version | Range | str | None = None
     of: str | None = None
+    written: str | None = field(default=None, compare=False)
+    """The selector as it was written; a range reads the same however it is written."""
 
     @classmethod
     def parse(cls, text: str, *, kind: str = "Model") -> Ref:
@@ -264,7 +266,7 @@ class Ref:
         return f"{KINDS[self.kind].word}:{self.namespace}/{self.name}"
 
     def __str__(self) -> str:
-        return self.place if self.selector is None else f"{self.place}@{self.selector}"
+        return self.place if self.selector is None else f"{self.place}@{self.written or self.selector}"
 
     def address(self, version: str | None = None) -> Address:
         """Give the address of one version, or of the record itself where the kind has no versions."""
@@ -292,7 +294,8 @@ def _ref_of(kind: str, body: str, text: str) -> Ref:
             holder, at, selector = body.partition("@")
             namespace, _, name = holder.rpartition("/")
             chosen = _selector(selector, text) if at else None
-            return Ref(kind, _checked_namespace(namespace, text), _checked_name(name, text), chosen)
+            space, name = _checked_namespace(namespace, text), _checked_name(name, text)
+            return Ref(kind, space, name, chosen, written=selector if at else None)
 
 
 def _versioned_kind(word: str, text: str) -> str:

@@ -42,6 +42,7 @@ from gitreg.manifests import (
     edit_manifest,
     is_same,
     manifest_from_data,
+    point_at,
     to_data,
     write_manifest,
 )
@@ -134,6 +135,7 @@ class _Plan:
     files: Mapping[str, bytes]
     landed: tuple[Landed, ...]
     warnings: tuple[Finding, ...] = field(default=())
+    approved: tuple[str, ...] = ()
 
 
 def timestamp(when: datetime) -> str:
@@ -248,7 +250,7 @@ class Registry:
                 seq = self.repo.seq(base.commit) if base.commit else None
                 return Receipt(base.commit, seq, plan.landed, plan.warnings, is_new=False)
             with suppress(RefMoved):
-                return self._land(base, plan, who, _message(message, plan, approve))
+                return self._land(base, plan, who, _message(message, plan))
         raise ConflictError(
             f"the branch moved {ATTEMPTS} times while this was being landed",
             where=self.repo.branch,
@@ -284,7 +286,7 @@ class Registry:
             if not plan.files:
                 return Receipt(base.commit, self.repo.seq(base.commit or ""), plan.landed, plan.warnings, is_new=False)
             with suppress(RefMoved):
-                return self._land(base, plan, who, _message(message, plan, approve))
+                return self._land(base, plan, who, _message(message, plan))
         raise ConflictError("the branch kept moving", where=self.repo.branch, mend="try again")
 
     def _read_drafts(self, drafts: Sequence[Draft]) -> tuple[Reading, ...]:
@@ -325,7 +327,9 @@ class Registry:
         errors = [f for f in findings if f.severity is Severity.ERROR]
         if blocking or errors:
             raise _rejected([*errors, *(f for f in blocking if f not in errors)], len(drafts))
-        return _Plan(files, tuple(landed), tuple(f for f in findings if f.severity is Severity.WARNING))
+        warnings = tuple(f for f in findings if f.severity is Severity.WARNING)
+        met = {f.rule for f in findings if f.severity is Severity.REVIEW}
+        return _Plan(files, tuple(landed), warnings, tuple(sorted(met & set(approve))))
 
     def _land(self, base: Snapshot, plan: _Plan, who: Signature, message: str) -> Receipt:
         commit = write_commit(
@@ -480,14 +484,16 @@ def _refuse_renaming(address: Address, reading: Reading) -> None:
 def _misplaced(draft: Draft, manifest: Manifest, seen: dict[str, str]) -> Iterator[Finding]:
     address = manifest.address
     if draft.path is not None and draft.path != address.path:
-        yield Finding(
+        misplaced = Finding(
             "GR-004",
             "path-identity",
             f"the file stands at {draft.path}, and says that it is {address.ref}",
             f"move it to {address.path}, or correct its kind, namespace, name or version",
             path=draft.origin,
             ref=address.ref,
+            field="metadata.name",
         )
+        yield point_at(misplaced, draft.raw)
     if address.path in seen:
         yield Finding(
             "GR-004",
@@ -518,7 +524,7 @@ def _status(base: Snapshot, address: Address, manifest: Manifest) -> Status:
     return "unchanged" if is_known else "updated"
 
 
-def _message(message: str | None, plan: _Plan, approve: Collection[str]) -> str:
+def _message(message: str | None, plan: _Plan) -> str:
     changed = [record for record in plan.landed if record.status != "unchanged"]
     if message is None:
         first = changed[0]
@@ -530,7 +536,7 @@ def _message(message: str | None, plan: _Plan, approve: Collection[str]) -> str:
             message += f" and {len(changed) - 1} more\n\n" + "\n".join(listed)
     if not message.strip():
         raise UsageError("the message is empty", mend="say in a line what is registered and why")
-    trailers = "".join(f"\nGitreg-Approved: {rule}" for rule in sorted(approve))
+    trailers = "".join(f"\nGitreg-Approved: {rule}" for rule in plan.approved)
     return message.rstrip("\n") + (f"\n{trailers}" if trailers else "") + "\n"
 
 

@@ -420,6 +420,11 @@ def test_what_has_no_versions_may_change(registry: Registry) -> None:
 # What waits for a human
 
 
+def test_an_approval_that_nothing_asked_for_is_not_written_down(registry: Registry) -> None:
+    receipt = land(registry, model(), approve=["GR-012", "GR-011"], message="Register it.")
+    assert registry.repo.commit(receipt.commit or "").message == "Register it.\n"
+
+
 def test_the_same_artifact_twice_waits_for_a_human(registry: Registry) -> None:
     land(registry, model())
     same = model("copy", digest=sha256(b"chat@1.0.0").hexdigest())

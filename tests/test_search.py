@@ -285,3 +285,22 @@ def test_an_index_of_nothing_answers_with_nothing(tmp_path: Path) -> None:
         assert isinstance(reader, Reader)
         page = reader.search(Query("zebra"))
         assert (page.total, page.items, page.position.seq) == (0, (), seq)
+
+
+@pytest.mark.parametrize(
+    ("query", "says", "mend"),
+    [
+        pytest.param(Query(type=("completions",)), "no record can have the type", "'completion'", id="type"),
+        pytest.param(Query(type=("chat",)), "no record can have the type", "embedding", id="another catalogue's type"),
+        pytest.param(Query(status=("depricated",)), "no record can have the status", "'deprecated'", id="status"),
+        pytest.param(Query(sort="nam"), "cannot be sorted", "'name'", id="sort"),
+    ],
+)
+def test_a_word_that_no_record_can_have_is_refused_with_the_nearest(query: Query, says: str, mend: str) -> None:
+    with pytest.raises(UsageError, match=says) as refused:
+        query.check()
+    assert mend in refused.value.mend
+
+
+def test_every_status_and_type_of_the_kinds_may_be_asked_for() -> None:
+    assert Query(type=("ocr", "vector-store"), status=("active", "archived", "retired", "draft")).check()

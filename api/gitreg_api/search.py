@@ -189,8 +189,7 @@ def query_of(asking: ListAsking, kind: str | None) -> Query:
         tag=tuple(asking.tag),
         sort=asking.sort,
     )
-    query.order()
-    return query
+    return query.check()
 
 
 def answer_search(reader: Reader, query: Query, *, limit: int, offset: int) -> tuple[Answer, int]:

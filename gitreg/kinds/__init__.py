@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from gitreg.kinds._base import API_VERSION, Manifest, Metadata, Part
+from gitreg.kinds._base import API_VERSION, Manifest, Metadata, Part, VersionLifecycle
 from gitreg.kinds.access import Role, RoleBinding
 from gitreg.kinds.aliases import Aliases
 from gitreg.kinds.config import Config
@@ -21,7 +21,7 @@ from gitreg.kinds.facts import ComplianceDecision, Fact, TestResult
 from gitreg.kinds.metadata_schema import MetadataSchema
 from gitreg.kinds.model import WELL_KNOWN_PROVIDERS, Model
 from gitreg.kinds.namespace import Namespace
-from gitreg.kinds.pipeline import Pipeline
+from gitreg.kinds.pipeline import Pipeline, PipelineLifecycle
 from gitreg.kinds.policy import Policy
 from gitreg.kinds.policy_link import PolicyLink
 from gitreg.kinds.registry import Registry
@@ -46,6 +46,7 @@ __all__ = [
     "Namespace",
     "Part",
     "Pipeline",
+    "PipelineLifecycle",
     "PipelineTemplate",
     "Policy",
     "PolicyLink",
@@ -54,6 +55,7 @@ __all__ = [
     "RoleBinding",
     "TestResult",
     "TestSuite",
+    "VersionLifecycle",
     "Waiver",
     "data_path",
     "mutable_paths",

@@ -58,6 +58,12 @@ class Parsed:
     findings: list[Finding] = field(default_factory=list)
     events: list[Any] = field(default_factory=list)
 
+    @property
+    def is_single(self) -> bool:
+        """Tell whether one document was read to its end, so that its data can be looked at, whatever faults it has."""
+        kinds = [type(event) for event in self.events]
+        return kinds.count(yaml.DocumentStartEvent) == 1 and kinds[-1] is yaml.StreamEndEvent
+
 
 def parse_subset(raw: bytes) -> Parsed:
     """Read bytes as the strict subset; every fault that can be told apart is reported, none is raised."""
@@ -192,8 +198,10 @@ class _Builder:
 
     def _key(self, value: Any, mapping: dict[str, Any], event: Any) -> str:
         if type(value) is not str:
-            shown = getattr(event, "value", "a list or mapping")
-            self._fault(event, f"the key {shown!r} is not a string", f"quote it: '{shown}'")
+            if type(event) is yaml.ScalarEvent:
+                self._fault(event, f"the key {event.value!r} is not a string", f"quote it: '{event.value}'")
+            else:
+                self._fault(event, "a list or mapping cannot be a key", "write a key of letters before the ':'")
             return f"\0{id(event)}"
         if value == "<<" and event.implicit[0]:
             self._fault(event, "merge keys (<<) are not allowed", "write the fields out")

@@ -70,10 +70,18 @@ class Reading:
 def read_manifest(raw: bytes, *, path: str | None = None) -> Reading:
     """Read one manifest. `path` is only named in findings; whether it fits the manifest is `path-identity`'s matter."""
     parsed = parse_subset(raw)
-    if parsed.findings:
-        return Reading(None, _placed(parsed.findings, path))
-    manifest, findings = _validate(parsed)
-    return Reading(manifest, _placed(findings, path))
+    if not parsed.findings:
+        manifest, findings = _validate(parsed)
+        return Reading(manifest, _placed(findings, path))
+    return Reading(None, _placed([*parsed.findings, *_further(parsed)], path))
+
+
+def _further(parsed: Parsed) -> list[Finding]:
+    """Find what else is wrong with a text outside the subset, in the lines of which nothing has been said yet."""
+    if not parsed.is_single or not isinstance(parsed.data, dict):
+        return []
+    told = {finding.line for finding in parsed.findings}
+    return [finding for finding in _validate(parsed)[1] if finding.line not in told and "\0" not in finding.says]
 
 
 def manifest_from_data(data: Any) -> Reading:
@@ -114,7 +122,9 @@ def _validate(parsed: Parsed) -> tuple[Manifest | None, list[Finding]]:
     data = parsed.data
     kind = data.get("kind") if isinstance(data, dict) else None
     if not isinstance(kind, str) or kind not in KIND_TYPES:
-        return None, [_kind_fault(parsed, data)]
+        meant = _near(kind, KIND_TYPES, fold=True) if isinstance(kind, str) else None
+        further = _validate(replace(parsed, data={**data, "kind": meant}))[1] if meant else []
+        return None, [_kind_fault(parsed, data), *further]
     try:
         return _manifest_of(KIND_TYPES[kind], data), []
     except ValidationError as error:
@@ -241,6 +251,9 @@ def _unknown_key(kind: type[BaseModel], loc: tuple[str | int, ...], leaf: str) -
     where = f"; it knows {', '.join(known)}" if known else ""
     if near:
         return f"unknown key {leaf!r}", f"did you mean {near!r}?"
+    for block in ("metadata", "spec"):
+        if leaf in _keys_of(part_at(kind, (block,))):
+            return f"unknown key {leaf!r}", f"did you mean `{block}.{leaf}`?"
     return (
         f"unknown key {leaf!r}{where}",
         "remove it, or put fields of your own under `spec.custom.<namespace>`",

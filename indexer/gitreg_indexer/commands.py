@@ -82,7 +82,7 @@ def list_(
     wanted = kind_named(kind).kind if kind else None
     reader = reader_or_none(registry, folder, quiet=as_json)
     if reader is None:
-        _list_from_git(registry, wanted, namespace, as_json=as_json)
+        _list_from_git(registry, wanted, namespace, offset=offset, limit=limit, as_json=as_json)
         return
     page = reader.search(Query(kind=wanted, namespace=namespace, sort="name"), offset=offset, limit=limit)
     _print_page(page, as_json=as_json)
@@ -125,7 +125,7 @@ def search(
         tag=tuple(tag or ()),
         sort=sort,
     )
-    query.order()
+    query.check()
     current = open_current(open_registry(repo), folder, quiet=as_json)
     page = current.reader().search(query, offset=offset, limit=limit)
     current.close()
@@ -160,24 +160,24 @@ def history(
                 print_text(f"    {field['path']}: {_short(field['before'])} -> {_short(field['after'])}")
 
 
-def _list_from_git(registry: Registry, kind: str | None, namespace: str | None, *, as_json: bool) -> None:
+def _list_from_git(
+    registry: Registry, kind: str | None, namespace: str | None, *, offset: int, limit: int, as_json: bool
+) -> None:
     snapshot = registry.snapshot()
     records = [snapshot.record(address) for address in snapshot.addresses(kind, namespace)]
-    found = [registry.describe(record) for record in records if record]
+    found = sorted(filter(None, records), key=lambda record: record.address.path)
+    page = [registry.describe(record) for record in found[offset : offset + limit]]
     if as_json:
         seq = registry.repo.seq(snapshot.commit) if snapshot.commit else 0
-        print_json(
-            {
-                "items": found,
-                "total": len(found),
-                "limit": len(found),
-                "offset": 0,
-                "commit": snapshot.commit,
-                "seq": seq,
-            }
-        )
+        whole = {"total": len(found), "limit": limit, "offset": offset, "commit": snapshot.commit, "seq": seq}
+        print_json({"items": page, **whole})
     else:
-        print_table(("ref", "description"), [(d["registry"]["ref"], _description(d)) for d in found])
+        rows = [(data["registry"]["ref"], _status(data), _description(data)) for data in page]
+        print_table(("ref", "status", "description"), rows)
+
+
+def _status(data: dict[str, Any]) -> str:
+    return str(data["spec"].get("lifecycle", {}).get("status", ""))
 
 
 def _print_page(page: Page, *, as_json: bool) -> None:

@@ -15,11 +15,21 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, get_args
 
 from gitreg.errors import GitregError, UsageError
+from gitreg.kinds import PipelineLifecycle, VersionLifecycle
+from gitreg.kinds.model import ModelType
 
 GROUP: Final = "gitreg.search"
+TYPES: Final[tuple[str, ...]] = get_args(ModelType)
+STATUSES: Final[tuple[str, ...]] = tuple(
+    dict.fromkeys(
+        word
+        for lifecycle in (VersionLifecycle, PipelineLifecycle)
+        for word in get_args(lifecycle.model_fields["status"].annotation)
+    )
+)
 SORTS: Final = ("relevance", "name", "version", "updatedAt", "createdAt", "contextLength", "inputPrice")
 
 
@@ -39,6 +49,21 @@ class Query:
     status: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
     sort: str | None = None
+
+    def check(self) -> Query:
+        """Give the query back; `UsageError` for a type, a status or a sort that no record can have."""
+        self.order()
+        for name, words, known in (("type", self.type, TYPES), ("status", self.status, STATUSES)):
+            for word in words:
+                if word not in known:
+                    near = get_close_matches(word, known, n=1)
+                    raise UsageError(
+                        f"no record can have the {name} {word!r}",
+                        got=word,
+                        expected=", ".join(known),
+                        mend=f"did you mean {near[0]!r}?" if near else f"use one of: {', '.join(known)}",
+                    )
+        return self
 
     def order(self) -> tuple[str, bool]:
         """Give the field to sort by and whether it is reversed; `UsageError` for an unknown one."""
