@@ -175,7 +175,7 @@ class Registry:
         was_there = where.exists()
         registry = cls(GitRepository.create(where, bare=bare))
         try:
-            registry._found(files, registry._signature(author, when), f"Found the registry {chosen}")
+            registry._found(files, registry.signature(author, when), f"Found the registry {chosen}")
         except BaseException:
             _clear(where, keep=was_there)
             raise
@@ -233,7 +233,7 @@ class Registry:
         """
         if not drafts:
             raise UsageError("there is nothing to register", mend="name at least one file")
-        who = self._signature(author, when)
+        who = self.signature(author, when)
         readings = self._read_drafts(drafts)
         for _ in range(ATTEMPTS):
             base = self.snapshot()
@@ -269,7 +269,7 @@ class Registry:
         approve: Collection[str] = (),
     ) -> Receipt:
         """Change fields of a landed record in place, keeping its comments; frozen fields are refused by the gate."""
-        who = self._signature(author, when)
+        who = self.signature(author, when)
         address = self.resolve(ref)
         for _ in range(ATTEMPTS):
             base = self.snapshot()
@@ -339,7 +339,8 @@ class Registry:
         left = follow(self.repo, old=base.commit, new=commit)
         return Receipt(commit, self.repo.seq(commit), plan.landed, plan.warnings, tuple(left))
 
-    def _signature(self, author: Signature | None, when: datetime | None) -> Signature:
+    def signature(self, author: Signature | None, when: datetime | None = None) -> Signature:
+        """Give who a commit is by: the author that is named, else Git's user; `UsageError` where nobody is known."""
         who = author or self.repo.identity()
         if who is None:
             raise UsageError(

@@ -60,7 +60,9 @@ def test_what_cannot_be_read_is_told_and_the_rest_formatted(tmp_path: Path) -> N
 def test_an_absent_file_exits_2(tmp_path: Path) -> None:
     done = run("fmt", tmp_path / "absent.yaml")
     assert done.code == 2
-    assert "No such file" in done.err
+    assert "cannot be opened: No such file" in done.err
+    assert "1 file that cannot be read" in done.err
+    assert "in manifests" not in done.err
 
 
 def test_a_folder_without_manifests_is_said(tmp_path: Path) -> None:
@@ -113,5 +115,7 @@ def test_a_disk_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("tempfile.mkstemp", refuse)
     done = run("fmt", file)
     assert done.code == 2
-    assert "Read-only file system" in done.err
+    assert "cannot be written: Read-only file system" in done.err
+    assert "GR-001" not in done.err
+    assert "in manifests" not in done.err
     assert file.read_text(encoding="utf-8") == LOOSE

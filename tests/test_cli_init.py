@@ -32,7 +32,16 @@ def test_people_are_told_what_to_do_next(tmp_path: Path) -> None:
     made = run("init", tmp_path / "a b", "--author", AUTHOR)
     assert made.code == 0
     assert f"cd '{tmp_path / 'a b'}'" in made.out
-    assert "gitreg register" in made.out
+    assert "gitreg schema model --minimal > summarizer.yaml" in made.out
+    assert "gitreg register summarizer.yaml" in made.out
+    assert "GITREG_REPO" not in made.out
+
+
+def test_an_environment_that_names_another_registry_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITREG_REPO", str(tmp_path / "other"))
+    made = run("init", tmp_path / "mine", "--author", AUTHOR)
+    assert "unset GITREG_REPO" in made.out
+    assert str(tmp_path / "other") in made.out
 
 
 @pytest.mark.parametrize("there", [False, True], ids=["new folder", "empty folder"])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
-from cli_support import AUTHOR, Run, git, model, namespace, new_registry, registered, run, state_of, written
+from cli_support import AUTHOR, Run, git, model, namespace, new_registry, process, registered, run, state_of, written
 
 
 @pytest.fixture
@@ -209,3 +210,35 @@ def test_a_warning_is_told_and_does_not_stand_in_the_way(registry: Path, tmp_pat
     as_json = register(registry, other, "--json")
     assert [finding["severity"] for finding in as_json.json["warnings"]] == ["warning"]
     assert as_json.err == ""
+
+
+def test_a_draft_may_lie_in_the_work_tree(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(registry, "chat.yaml", model())
+    monkeypatch.chdir(registry)
+    done = run("register", "chat.yaml", "--author", AUTHOR, "--json")
+    assert done.code == 0, done.err
+    assert done.json["records"][0]["path"] == "models/acme/chat/1.0.0.yaml"
+    assert (registry / "models/acme/chat/1.0.0.yaml").is_file()
+
+
+def test_a_pipe_below_a_folder_is_told_and_not_opened(registry: Path, tmp_path: Path) -> None:
+    written(tmp_path, "drafts/ns.yaml", namespace())
+    os.mkfifo(tmp_path / "drafts/pipe.yaml")
+    before = state_of(registry)
+    done = process("register", tmp_path / "drafts", "--repo", registry, "--author", AUTHOR)
+    assert done.returncode == 2
+    assert b"a named pipe, and not a file" in done.stderr
+    assert state_of(registry) == before
+
+
+def test_a_link_out_of_a_folder_is_told_and_not_read(registry: Path, tmp_path: Path) -> None:
+    outside = written(tmp_path, "outside.yaml", namespace())
+    inside = written(tmp_path, "drafts/ns.yaml", namespace())
+    link = tmp_path / "drafts/link.yaml"
+    link.symlink_to(outside)
+    refused = register(registry, tmp_path / "drafts")
+    assert refused.code == 2
+    assert "a symlink that leads out of" in refused.err
+    link.unlink()
+    link.symlink_to(inside)
+    assert register(registry, tmp_path / "drafts").code == 0

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_support import run
+from cli_support import AUTHOR, new_registry, run
 
 from gitreg.kinds import KIND_TYPES
 from gitreg.kinds.schema import schema_names
@@ -62,3 +62,22 @@ def test_wrong_words_are_refused(words: list[str], says: str, mend: str) -> None
     assert (refused.code, refused.out) == (2, "")
     assert says in refused.err
     assert mend in refused.err
+
+
+@pytest.mark.parametrize("kind", KIND_TYPES)
+def test_a_minimal_example_reads_back(kind: str) -> None:
+    done = run("schema", kind, "--minimal")
+    assert done.code == 0, done.err
+    manifest = read_manifest(done.out.encode()).manifest
+    assert manifest is not None
+    assert manifest.kind == kind
+    assert len(done.out) <= len(run("schema", kind, "--example").out)
+
+
+@pytest.mark.parametrize("kind", ["Model", "Dataset", "Config", "Policy", "Role", "Namespace"])
+def test_a_minimal_example_registers_in_a_fresh_registry(tmp_path: Path, kind: str) -> None:
+    registry = new_registry(tmp_path / "registry")
+    text = run("schema", kind, "--minimal").out
+    done = run("register", "-", "--repo", registry, "--author", AUTHOR, "--json", stdin=text.encode())
+    assert done.code == 0, done.err
+    assert len(done.json["records"]) == 1

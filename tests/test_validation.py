@@ -14,7 +14,7 @@ import pytest
 from gitreg.errors import Finding, Severity
 from gitreg.kinds import KIND_TYPES
 from gitreg.manifests import dump_yaml, edit_manifest
-from gitreg.registry import Registry
+from gitreg.registry import Draft, Registry
 from gitreg.repository.git import Signature
 from gitreg.repository.snapshot import Overlay, Snapshot
 from gitreg.repository.writing import advance, write_commit
@@ -319,7 +319,10 @@ def test_old_offences_do_not_stand_in_the_way(tmp_path: Path) -> None:
 def test_a_record_that_could_not_be_read_may_be_mended(tmp_path: Path) -> None:
     registry = Registry.init(tmp_path / "registry", name="acme", author=AUTHOR, bare=True)
     base = commit(registry, {path_of(): b"a: [", "namespaces/acme.yaml": namespace("acme")})
-    assert found_by(base, {path_of(): model()}) == []
+    (found,) = found_by(base, {path_of(): model()})
+    assert (found.rule, found.severity) == ("GR-011", Severity.REVIEW)
+    receipt = registry.register([Draft(model(), "mended")], author=AUTHOR, approve=["GR-011"])
+    assert "Gitreg-Approved: GR-011" in registry.repo.commit(receipt.commit or "").message
 
 
 def test_two_commits_are_compared_as_a_commit_and_files_are(tmp_path: Path) -> None:

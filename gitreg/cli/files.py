@@ -3,12 +3,15 @@
 - A folder stands for every `*.yaml` below it, sorted; folders whose names begin with a dot are skipped. Where a
   folder holds a `registry.yaml` it is a registry, and only the folders of its kinds are walked.
 - A file is read once, however often and however it is named.
+- Below a folder only regular files are opened, and no symlink is followed out of it; what is named itself is opened
+  whatever it is, so that a shell's `<(...)` can be read.
 - What cannot be read is a finding: one bad name does not hide the faults of the other files.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,16 +29,20 @@ _MENDS: Final[dict[type[OSError], str]] = {
     NotADirectoryError: "check the path: something on it is a file, not a folder",
     PermissionError: "give the user that runs gitreg the right to read it",
 }
+UNREADABLE: Final = "unreadable"
+UNWRITABLE: Final = "unwritable"
+_SORTS: Final = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
 _FOLDERS: Final = frozenset(place.folder.removesuffix("/") for place in KINDS.values() if place.folder)
 _MARKS: Final = _FOLDERS | {".git", ".gitreg"}
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file that was named: what to call it, and where it is; None is stdin."""
+    """A file that was named: what to call it, and where it is; None is stdin. `folder`: what it was found below."""
 
     origin: str
     path: Path | None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,7 @@ def _below(folder: Path) -> Iterator[Found]:
             is_ours = name == "registry.yaml" if is_registry else not name.startswith(".")
             if name.endswith(".yaml") and is_ours:
                 path = Path(parent, name)
-                yield Found(printable_name(str(path)), path)
+                yield Found(printable_name(str(path)), path, folder)
 
 
 def _is_walked(name: str, *, is_registry: bool) -> bool:
@@ -124,6 +131,10 @@ def read_files(found: Sequence[Found]) -> Contents:
     unreadable: list[Finding] = []
     oversized: list[Finding] = []
     for one in found:
+        odd = _odd_finding(one)
+        if odd is not None:
+            unreadable.append(odd)
+            continue
         try:
             raw = _read(one)
         except (OSError, ValueError) as error:
@@ -143,6 +154,28 @@ def _read(one: Found) -> bytes:
         return file.read(READ_AT_MOST + 1)
 
 
+def _odd_finding(one: Found) -> Finding | None:
+    """Say why a file found below a folder is not opened: a link out of the folder, a pipe that nobody may write to."""
+    if one.path is None or one.folder is None:
+        return None
+    target = os.path.realpath(one.path)
+    if one.path.is_symlink() and not Path(target).is_relative_to(os.path.realpath(one.folder)):
+        says = f"it is a symlink that leads out of {printable_name(str(one.folder))}, to {printable_name(target)}"
+        return _not_read(one, says, "put the file itself there, or name what it leads to")
+    try:
+        mode = one.path.stat().st_mode
+    except OSError:  # whoever opens it will say so
+        return None
+    if stat.S_ISREG(mode):
+        return None
+    says = f"it is {_SORTS.get(stat.S_IFMT(mode), 'a device')}, and not a file"
+    return _not_read(one, says, "remove it, or name the files themselves")
+
+
+def _not_read(one: Found, says: str, mend: str) -> Finding:
+    return Finding("GR-001", UNREADABLE, says, mend, path=one.origin)
+
+
 def refuse_unread(contents: Contents, says: str) -> None:
     """Raise if anything could not be read whole, with the faults of everything that could."""
     findings = [*contents.unreadable, *contents.oversized]
@@ -157,10 +190,21 @@ def refuse_unread(contents: Contents, says: str) -> None:
 
 
 def unreadable_finding(origin: str, error: OSError | ValueError) -> Finding:
-    """Say why a file cannot be read or written."""
-    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    """Say why a file cannot be read."""
+    verb = "read" if isinstance(error, OSError) and type(error) not in _MENDS else "opened"
     mend = _MENDS.get(type(error), "check the file and its disk") if isinstance(error, OSError) else "check the path"
-    return Finding("GR-001", "unreadable", why, mend, path=origin)
+    says = f"it cannot be {verb}: {_why(error)}" if isinstance(error, OSError) else str(error)
+    return Finding("GR-001", UNREADABLE, says, mend, path=origin)
+
+
+def unwritable_finding(origin: str, error: OSError) -> Finding:
+    """Say why a file cannot be written: no fault of the manifest, so no rule of the gate."""
+    mend = "give the user that runs gitreg the right to write it and its folder, or check the disk"
+    return Finding("system", UNWRITABLE, f"it cannot be written: {_why(error)}", mend, path=origin)
+
+
+def _why(error: OSError | ValueError) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _oversized(origin: str) -> Finding:
@@ -179,6 +223,12 @@ def place_in(top: Path, path: Path) -> str | None:
             place = candidate.relative_to(root).as_posix()
             return None if place.split("/")[0] == ".git" else place
     return None
+
+
+def record_place_in(top: Path, path: Path) -> str | None:
+    """Give a file's path in a work tree where records stand there; None for a draft, wherever it lies."""
+    place = place_in(top, path)
+    return place if place is not None and place.split("/")[0] in _FOLDERS else None
 
 
 def printable_name(name: str) -> str:

@@ -19,7 +19,15 @@ from typing import Annotated
 
 import typer
 
-from gitreg.cli.files import STDIN, Found, find_manifests, read_files, unreadable_finding
+from gitreg.cli.files import (
+    STDIN,
+    UNREADABLE,
+    UNWRITABLE,
+    Found,
+    find_manifests,
+    read_files,
+    unwritable_finding,
+)
 from gitreg.cli.options import JsonOption, QuietOption, print_json, print_line, print_text
 from gitreg.cli.output import coloured_explanation, print_bytes, remark_block
 from gitreg.errors import Exit, Finding, Rejected, UsageError
@@ -97,9 +105,19 @@ def _filter(names: Sequence[str]) -> None:
 
 
 def _unformatted(findings: Sequence[Finding]) -> Rejected:
-    count = len(findings)
-    said = f"{count} fault{'s' * (count != 1)} in manifests, which were left as they are"
-    return Rejected(said, findings, mend="mend them, and format again")
+    slugs = [finding.slug for finding in findings]
+    unread, unwritten = slugs.count(UNREADABLE), slugs.count(UNWRITABLE)
+    parts = (
+        _counted(len(slugs) - unread - unwritten, "fault", "in manifests"),
+        _counted(unread, "file", "that cannot be read"),
+        _counted(unwritten, "file", "that cannot be written"),
+    )
+    said = f"{' and '.join(part for part in parts if part)}: left as they are"
+    return Rejected(said, findings, mend="mend that, and format again")
+
+
+def _counted(count: int, noun: str, what: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)} {what}" if count else ""
 
 
 def format_files(found: Sequence[Found], *, is_dry: bool) -> Outcome:
@@ -126,7 +144,7 @@ def _written(one: Found, path: Path, formatted: bytes, outcome: Outcome) -> bool
     try:
         replace_file(path, formatted)
     except OSError as error:
-        outcome.findings.append(unreadable_finding(one.origin, error))
+        outcome.findings.append(unwritable_finding(one.origin, error))
         outcome.broken = True
         return False
     return True

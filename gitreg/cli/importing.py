@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 GROUP: Final = "gitreg.importers"
 SHOWN: Final = 10
+_PLURALS: Final = {"warning": "warnings"}
 
 
 def import_(
@@ -49,7 +50,9 @@ def import_(
     repo: RepoOption = None,
     author: AuthorOption = None,
     list_: Annotated[bool, typer.Option("--list", help="List the importers.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every reason, not the first.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help=f"Print every reason; without it the first {SHOWN} of each sort.")
+    ] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,13 +84,7 @@ def import_(
 
 
 def _writer(registry: Registry, author: str | None) -> Signature:
-    who = author_of(author) or registry.repo.identity()
-    if who is None:
-        raise UsageError(
-            "the author of the commit is not known",
-            mend='give --author "Name <email>", or run `git config --global user.name` and `user.email`',
-        )
-    return who
+    return registry.signature(author_of(author))
 
 
 def entries() -> dict[str, metadata.EntryPoint]:
@@ -141,4 +138,5 @@ def _print_reasons(word: str, reasons: list[tuple[str, str]], limit: int | None)
     for key, reason in reasons[:limit]:
         print_line(f"  {word} {key}: {reason}")
     if limit is not None and len(reasons) > limit:
-        print_line(f"  and {len(reasons) - limit:,} more {word}; -v prints all")
+        more = len(reasons) - limit
+        print_line(f"  and {more:,} more {_PLURALS.get(word, word) if more > 1 else word}; -v prints all")

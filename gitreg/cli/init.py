@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -38,14 +39,19 @@ def init(
     if as_json:
         print_json(made)
         return
-    print_text(f"made the registry {made['name']} in {made['path']}\n\n{_next_steps(folder)}")
+    print_text(f"made the registry {made['name']} in {made['path']}\n\n{_next_steps(folder, bare=bare)}")
 
 
-def _next_steps(folder: Path) -> str:
-    return (
-        "next:\n"
-        f"  cd {shlex.quote(str(folder))}\n"
-        "  gitreg schema --list               # the kinds of records\n"
-        "  gitreg schema model --example      # what a manifest looks like\n"
-        "  gitreg register FILE...            # puts manifests in: one commit, or nothing"
+def _next_steps(folder: Path, *, bare: bool) -> str:
+    where = shlex.quote(str(folder))
+    elsewhere = os.environ.get("GITREG_REPO")
+    is_elsewhere = elsewhere and os.path.realpath(elsewhere) != os.path.realpath(folder) and not bare
+    return "\n".join(
+        [
+            "next:",
+            *([] if bare else [f"  cd {where}"]),
+            *([f"  unset GITREG_REPO    # it names another registry: {elsewhere}"] if is_elsewhere else []),
+            "  gitreg schema model --minimal > summarizer.yaml    # what must be said; --example shows what can be",
+            f"  gitreg register summarizer.yaml{f' --repo {where}' if bare else ''}",
+        ]
     )

@@ -1,7 +1,8 @@
 """`gitreg register`: put manifests into the registry.
 
 - All files land as one commit, or none does; every fault of every file is told.
-- A file that stands in the registry's own work tree must stand in its own place.
+- A file that stands below one of the registry's record folders must stand in its own place; any other is a draft,
+  also where it lies in the work tree.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from gitreg.cli.files import find_manifests, place_in, read_files, refuse_unread
+from gitreg.cli.files import find_manifests, read_files, record_place_in, refuse_unread
 from gitreg.cli.options import (
     ApproveOption,
     AuthorOption,
@@ -65,5 +66,6 @@ def read_drafts(names: Sequence[str], top: Path | None) -> list[Draft]:
     contents = read_files(find_manifests(names))
     refuse_unread(contents, "nothing was registered")
     return [
-        Draft(raw, one.origin, place_in(top, one.path) if top and one.path else None) for one, raw in contents.files
+        Draft(raw, one.origin, record_place_in(top, one.path) if top and one.path else None)
+        for one, raw in contents.files
     ]

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
+from pydantic import BaseModel
 
 from gitreg.cli.options import JsonOption, print_json, print_line, print_table
 from gitreg.cli.output import print_bytes
 from gitreg.errors import UsageError
-from gitreg.kinds import KIND_TYPES
+from gitreg.kinds import KIND_TYPES, Manifest
 from gitreg.kinds.schema import json_schema, schema_names
-from gitreg.manifests import read_manifest, schema_line
+from gitreg.manifests import manifest_from_data, read_manifest, schema_line, to_data, write_manifest
 from gitreg.refs import KINDS
 
 _SUFFIX: Final = ".schema.json"
@@ -25,6 +26,9 @@ def schema(
         str | None, typer.Argument(metavar="KIND", help="A kind: model, dataset, policy, ...", show_default=False)
     ] = None,
     example: Annotated[bool, typer.Option("--example", help="Print a manifest of that kind instead.")] = False,
+    minimal: Annotated[
+        bool, typer.Option("--minimal", help="Print the example cut down to the fields that must be there.")
+    ] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the kinds.")] = False,
     write: Annotated[
         Path | None, typer.Option("--write", metavar="DIR", help="Write all schemas into a folder.", show_default=False)
@@ -36,24 +40,33 @@ def schema(
     \b
     Examples:
       gitreg schema model > model.schema.json
-      gitreg schema model --example > model.yaml
+      gitreg schema model --example
+      gitreg schema model --minimal > model.yaml
       gitreg schema --list
     """
     if (kind is not None) + list_ + (write is not None) != 1:
         raise UsageError("one thing is wanted", expected="KIND, --list or --write DIR", mend="give exactly one of them")
+    if example and minimal:
+        raise UsageError(
+            "--example and --minimal do not go together",
+            expected="--example for all that can be said, --minimal for what must be",
+            mend="give one of the two",
+        )
     if list_:
         _list_kinds(as_json=as_json)
     elif write is not None:
         _write_all(write, as_json=as_json)
     elif kind is not None:
-        _print_one(_kind_named(kind), example=example, as_json=as_json)
+        name = _kind_named(kind)
+        if minimal:
+            _print_example(name, minimal_example_of(name), as_json=as_json)
+        elif example:
+            _print_example(name, example_of(name), as_json=as_json)
+        else:
+            print_bytes(schema_bytes(name))
 
 
-def _print_one(kind: str, *, example: bool, as_json: bool) -> None:
-    if not example:
-        print_bytes(schema_bytes(kind))
-        return
-    raw = example_of(kind)
+def _print_example(kind: str, raw: bytes, *, as_json: bool) -> None:
     if as_json:
         print_json({"kind": kind, "example": raw.decode()})
     else:
@@ -67,6 +80,19 @@ def schema_bytes(kind: str) -> bytes:
 
 def example_of(kind: str) -> bytes:
     """Give an example manifest of a kind, with the schema line of the place where it would stand."""
+    manifest = _example(kind)
+    text = type(manifest).example
+    return (schema_line(manifest.address) + text).encode()
+
+
+def minimal_example_of(kind: str) -> bytes:
+    """Give the example of a kind with nothing in it but the fields that every manifest of the kind must have."""
+    manifest = manifest_from_data(_required(_example(kind))).manifest
+    assert manifest is not None, "what is required is enough"  # noqa: S101 - held by a test of every kind
+    return write_manifest(manifest)
+
+
+def _example(kind: str) -> Manifest:
     if kind not in KIND_TYPES:
         raise UsageError(
             f"there is no example of a {kind}: it is a fact, and not written by hand",
@@ -74,10 +100,19 @@ def example_of(kind: str) -> bytes:
             expected=", ".join(KINDS[name].word for name in KIND_TYPES),
             mend=f"look at `gitreg schema {_words()[kind]}`",
         )
-    text = KIND_TYPES[kind].example
-    manifest = read_manifest(text.encode()).manifest
+    manifest = read_manifest(KIND_TYPES[kind].example.encode()).manifest
     assert manifest is not None, "each kind's example is a manifest of it"  # noqa: S101 - held by the kinds' own tests
-    return (schema_line(manifest.address) + text).encode()
+    return manifest
+
+
+def _required(value: Any) -> Any:
+    """Give a value as plain data, every part of it with its required fields only."""
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields.items()
+        return {field.alias or name: _required(getattr(value, name)) for name, field in fields if field.is_required()}
+    if isinstance(value, tuple):
+        return [_required(item) for item in value]
+    return to_data(value)
 
 
 def _words() -> dict[str, str]:

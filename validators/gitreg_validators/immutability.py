@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from gitreg.errors import Finding, Severity
@@ -16,6 +17,16 @@ def _check_frozen(change: Change) -> Iterator[Finding]:
     for record in change.records:
         before = record.before.manifest if record.before else None
         after = record.after.manifest if record.after else None
+        if after is not None and before is None and record.old is not None and after.is_versioned:
+            yield replace(
+                version_immutable.finding(
+                    "the file that has landed here cannot be read, so nobody can tell what of it is frozen",
+                    "compare it with its last readable state (`git log -p`), then have somebody approve the mend "
+                    "(`--approve GR-011`)",
+                    path=record.path,
+                ).at(ref=after.address.ref),
+                severity=Severity.REVIEW,
+            )
         if before is None or after is None or not before.is_versioned:
             continue
         for field, says in _frozen_differences(before, after):
