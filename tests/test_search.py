@@ -304,3 +304,10 @@ def test_a_word_that_no_record_can_have_is_refused_with_the_nearest(query: Query
 
 def test_every_status_and_type_of_the_kinds_may_be_asked_for() -> None:
     assert Query(type=("ocr", "vector-store"), status=("active", "archived", "retired", "draft")).check()
+
+
+def test_the_words_of_a_name_find_that_name_before_longer_ones(tmp_path: Path) -> None:
+    names = ("a-gpt-4o-mini-preview", "gpt-4o", "gpt-4o-mini", "gpt-4o-mini-tts")
+    _, index = indexed(tmp_path, {path: raw for name in names for path, raw in model(name).items()})
+    assert searched(index, text="gpt 4o mini")[0] == "model:acme/gpt-4o-mini@1.0.0"
+    assert searched(index, text="GPT 4o")[0] == "model:acme/gpt-4o@1.0.0"

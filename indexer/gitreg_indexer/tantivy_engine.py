@@ -1,7 +1,7 @@
 """The default engine: tantivy, embedded, on disk.
 
-- Relevance comes in tiers, not in scores: an identifier as written, then in any case, then a bare name, then all words
-  in the name, in the heading (tags, provider, other catalogues' ids), anywhere. Term statistics differ between an
+- Relevance comes in tiers, not in scores: an identifier as written, then in any case, then a bare name, then a name of
+  just these words, then all words in the name, in the heading (tags, provider, other catalogues' ids), anywhere. Term statistics differ between an
   index that grew and one that was rebuilt; tiers do not.
 - Within a tier, and for every other sort, ties go by `order`, which is unique: paging never repeats or skips.
 """
@@ -292,12 +292,16 @@ def _kept_forms(document: Document) -> Iterator[str]:
     yield f"@{folded(document.name)}"
     if document.version:
         yield f"@{folded(document.name)}@{folded(document.version)}"
+    yield f"#{' '.join(words_of(document.name))}"
 
 
 def _forms_kept(searcher: tantivy.Searcher, text: str) -> list[str]:
-    """Give the forms of an identifier that are kept, the surest first: as written, in any case, a bare name."""
+    """Give the forms of an identifier that are kept, the surest first.
+
+    As written, in any case, a bare name, the words of a name (`gpt 4o mini` is `gpt-4o-mini` before any longer name).
+    """
     any_case = folded(text)
-    forms = (f"={text}", f"~{any_case}", f"@{any_case}")
+    forms = (f"={text}", f"~{any_case}", f"@{any_case}", f"#{' '.join(words_of(text))}")
     return [form for form in forms if searcher.doc_freq("exact", _storable(form))]
 
 
