@@ -1,8 +1,8 @@
 """The default engine: tantivy, embedded, on disk.
 
 - Relevance comes in tiers, not in scores: an identifier as written, then in any case, then a bare name, then a name of
-  just these words, then all words in the name, in the heading (tags, provider, other catalogues' ids), anywhere. Term statistics differ between an
-  index that grew and one that was rebuilt; tiers do not.
+  just these words, then all words in the name, in the heading (tags, provider, other catalogues' ids), anywhere.
+  Term statistics differ between an index that grew and one that was rebuilt; tiers do not.
 - Within a tier, and for every other sort, ties go by `order`, which is unique: paging never repeats or skips.
 """
 
