@@ -8,8 +8,11 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
 import pytest
+from api_support import api_on, ask
 
+from gitreg.cli import main
 from gitreg.errors import NotFoundError
 from gitreg.refs import Ref
 from gitreg.registry import Draft, Registry
@@ -77,7 +80,13 @@ def registry(tmp_path: Path) -> Registry:
     ],
 )
 def test_a_look_answers_what_the_reader_answers(registry: Registry, ref: str) -> None:
-    assert glance(registry.repo, Ref.parse(ref)) == Index.open(registry).reader().resolve(Ref.parse(ref)).doc
+    reader = Index.open(registry).reader()
+    position = reader.position()
+    assert glance(registry.repo, Ref.parse(ref)) == (
+        reader.resolve(Ref.parse(ref)).doc,
+        position.commit,
+        position.seq,
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,3 +135,26 @@ def test_a_look_loads_neither_the_kinds_nor_the_database_library(registry: Regis
     ran = subprocess.run([sys.executable, "-c", program], cwd=where, capture_output=True, text=True, check=True)
     assert ran.stdout.rstrip().endswith("[]")
     assert '"1.1.0"' in ran.stdout
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        pytest.param("acme/chat@latest", id="a version"),
+        pytest.param("acme/plain", id="a version whose lifecycle nobody stated"),
+        pytest.param("role:reader", id="what has no versions"),
+    ],
+)
+def test_resolve_says_the_same_as_over_http(
+    registry: Registry, capsysbinary: pytest.CaptureFixture[bytes], ref: str
+) -> None:
+    plain = MODEL.format(version="1.0.0", status="active", digest=99).replace("name: chat", "name: plain")
+    registry.register([Draft(plain.partition("  lifecycle:")[0].encode(), "plain")], author=AUTHOR)
+    registry.update("acme/chat@1.0.0", put={"metadata.description": "new"}, author=AUTHOR)
+    told: list[object] = []
+    for _ in range(2):  # through the reader, which brings the index up to date; then by a look
+        assert main(["resolve", ref, "--json", "--repo", str(registry.repo.workdir)]) == 0
+        told.append(orjson.loads(capsysbinary.readouterr().out))
+    over_http = ask(api_on(registry).app, "GET", f"/api/v1/resolve?ref={ref}").json()
+    over_http.pop("href")
+    assert told == [over_http, over_http]

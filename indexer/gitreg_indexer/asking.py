@@ -31,7 +31,7 @@ def get(
     Example:
       gitreg get acme/nlp/summarizer@^1.2
     """
-    data = _ask(ref, repo, folder, quiet=as_json)
+    data, _, _ = _ask(ref, repo, folder, quiet=as_json)
     if as_json:
         print_json(data)
     else:
@@ -50,41 +50,45 @@ def resolve(
     Example:
       gitreg resolve acme/nlp/summarizer@production
     """
-    data = _ask(ref, repo, folder, quiet=as_json)
+    data, commit, seq = _ask(ref, repo, folder, quiet=as_json)
     if as_json:
-        print_json(resolution(ref, data))
+        print_json({**resolution(data), "commit": commit, "seq": seq})
     else:
         print_text(data["registry"]["ref"])
 
 
-def _ask(ref: str, repo: Path | None, folder: Path | None, *, quiet: bool) -> dict[str, Any]:
+def _ask(ref: str, repo: Path | None, folder: Path | None, *, quiet: bool) -> tuple[dict[str, Any], str, int]:
+    """Give the record that a ref means, and the commit and seq that the answer is of."""
     asked = Ref.parse(ref)
     if folder is None:
         found = glance(GitRepository.open((repo or Path()).absolute()), asked)
         if found is not None:
-            data: dict[str, Any] = orjson.loads(found)
-            return data
+            return orjson.loads(found.doc), found.commit, found.seq
     from gitreg_indexer.reading import reader_or_none
 
     registry = open_registry(repo)
     reader = reader_or_none(registry, folder, quiet=quiet)
-    return reader.resolve(asked).data() if reader else registry.describe(registry.get(ref))
+    if reader is not None:
+        position = reader.position()
+        return reader.resolve(asked).data(), position.commit, position.seq
+    data = registry.describe(registry.get(ref))
+    tip = registry.repo.tip() or ""
+    return data, tip, registry.repo.seq(tip)
 
 
-def resolution(asked: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Give what a ref means as JSON data."""
+def resolution(data: dict[str, Any]) -> dict[str, Any]:
+    """Give what a ref means as JSON data, as the API's `/resolve` does."""
     metadata, known = data["metadata"], data["registry"]
     return {
-        "asked": asked,
         "ref": known["ref"],
-        "id": known["id"],
         "kind": data["kind"],
         "namespace": metadata.get("namespace"),
         "name": metadata.get("name"),
         "version": metadata.get("version"),
+        "status": data["spec"].get("lifecycle", {}).get("status", "active" if "version" in metadata else None),
+        "id": known["id"],
         "path": known["path"],
-        "commit": known["commit"],
-        "seq": known["seq"],
+        "blob": known["blob"],
     }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -30,14 +30,22 @@ _VERSIONS: Final = (
 )
 
 
-def glance(repo: GitRepository, ref: Ref) -> bytes | None:
+class Seen(NamedTuple):
+    """A stored answer, and the position that it is of."""
+
+    doc: bytes
+    commit: str
+    seq: int
+
+
+def glance(repo: GitRepository, ref: Ref) -> Seen | None:
     """Give the stored answer to a ref; None where it takes more than a look."""
     file = repo.state_dir / INDEX_FOLDER / CATALOG_FILE
     if not file.is_file():
         return None
     try:
         with closing(_connect(file)) as db:
-            return _answer(db, repo, ref)
+            return _seen(db, repo, ref)
     except sqlite3.Error:
         return None
 
@@ -46,11 +54,16 @@ def _connect(file: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=1)
 
 
-def _answer(db: sqlite3.Connection, repo: GitRepository, ref: Ref) -> bytes | None:
+def _seen(db: sqlite3.Connection, repo: GitRepository, ref: Ref) -> Seen | None:
     db.execute("BEGIN")
     known = dict(db.execute(_META).fetchall())
     if known.get("format") != FORMAT or known.get("commit") != repo.tip():
         return None
+    doc = _answer(db, ref)
+    return Seen(doc, known["commit"], int(known["seq"])) if doc is not None else None
+
+
+def _answer(db: sqlite3.Connection, ref: Ref) -> bytes | None:
     if not KINDS[ref.kind].is_versioned:
         return _document(db, ref, None)
     if isinstance(ref.selector, Version):
