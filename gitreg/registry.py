@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,10 +41,8 @@ from gitreg.manifests import (
     differences,
     edit_manifest,
     is_same,
-    manifest_from_data,
     point_at,
     to_data,
-    write_manifest,
 )
 from gitreg.refs import KINDS, Address, Ref, is_name
 from gitreg.repository.git import Commit, GitRepository, Signature
@@ -235,8 +233,8 @@ class Registry:
             raise UsageError("there is nothing to register", mend="name at least one file")
         who = self.signature(author, when)
         readings = self._read_drafts(drafts)
-        for _ in range(ATTEMPTS):
-            base = self.snapshot()
+
+        def plan_on(base: Snapshot) -> _Plan:
             if onto is not None and base.commit != onto:
                 raise RefMoved(
                     "the branch moved while the change was being made",
@@ -245,17 +243,9 @@ class Registry:
                     expected=onto,
                     mend="make it again from what stands there now",
                 )
-            plan = self._plan(base, drafts, readings, approve)
-            if not plan.files:
-                seq = self.repo.seq(base.commit) if base.commit else None
-                return Receipt(base.commit, seq, plan.landed, plan.warnings, is_new=False)
-            with suppress(RefMoved):
-                return self._land(base, plan, who, _message(message, plan))
-        raise ConflictError(
-            f"the branch moved {ATTEMPTS} times while this was being landed",
-            where=self.repo.branch,
-            mend="try again; many writers at once want the bulk lane",
-        )
+            return self._plan(base, drafts, readings, approve)
+
+        return self._land_on_tip(plan_on, who, message)
 
     def update(
         self,
@@ -271,23 +261,36 @@ class Registry:
         """Change fields of a landed record in place, keeping its comments; frozen fields are refused by the gate."""
         who = self.signature(author, when)
         address = self.resolve(ref)
-        for _ in range(ATTEMPTS):
-            base = self.snapshot()
+        gone = tuple(remove)
+
+        def plan_on(base: Snapshot) -> _Plan:
             record = base.record(address)
             if record is None:
                 raise NotFoundError(f"{address.ref} is gone", got=ref, mend="`gitreg history` says who removed it")
-            edited, reading = edit_manifest(record.raw, put=put or {}, remove=remove, path=address.path)
+            edited, reading = edit_manifest(record.raw, put=put or {}, remove=gone, path=address.path)
             if edited is None:
-                raise Rejected(
-                    f"{address.ref} was not updated", reading.findings, mend="mend the values, and try again"
-                )
+                mend = "mend the values, and try again"
+                raise Rejected(f"{address.ref} was not updated", reading.findings, mend=mend)
             _refuse_renaming(address, reading)
-            plan = self._plan(base, (Draft(edited, address.path),), (reading,), approve)
+            return self._plan(base, (Draft(edited, address.path),), (reading,), approve)
+
+        return self._land_on_tip(plan_on, who, message)
+
+    def _land_on_tip(self, plan_on: Callable[[Snapshot], _Plan], who: Signature, message: str | None) -> Receipt:
+        """Land what is planned on main's tip; where somebody else lands first, plan it anew on theirs."""
+        for _ in range(ATTEMPTS):
+            base = self.snapshot()
+            plan = plan_on(base)
             if not plan.files:
-                return Receipt(base.commit, self.repo.seq(base.commit or ""), plan.landed, plan.warnings, is_new=False)
+                seq = self.repo.seq(base.commit) if base.commit else None
+                return Receipt(base.commit, seq, plan.landed, plan.warnings, is_new=False)
             with suppress(RefMoved):
                 return self._land(base, plan, who, _message(message, plan))
-        raise ConflictError("the branch kept moving", where=self.repo.branch, mend="try again")
+        raise ConflictError(
+            f"the branch moved {ATTEMPTS} times while this was being landed",
+            where=self.repo.branch,
+            mend="try again; many writers at once want the bulk lane",
+        )
 
     def _read_drafts(self, drafts: Sequence[Draft]) -> tuple[Reading, ...]:
         """Read every draft, or refuse them with all that is wrong with any of them."""
@@ -602,8 +605,6 @@ __all__ = [
     "Receipt",
     "Registry",
     "answer",
-    "manifest_from_data",
     "template_folder",
     "timestamp",
-    "write_manifest",
 ]

@@ -8,9 +8,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from gitreg.refs import LATEST
 from gitreg.versions import Range, Version
+
+ENDED: Final = ("retired", "archived")
+"""The statuses of a version that has reached its end."""
 
 IsRetired = Callable[[Version], bool]
 

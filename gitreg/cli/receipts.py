@@ -42,7 +42,7 @@ def _print_records(receipt: Receipt) -> None:
 
 def known_rules(approve: Collection[str] | None) -> tuple[str, ...]:
     """Check that what is approved are codes of rules; `UsageError` otherwise."""
-    codes = [rule.code for rule in load_rules()] if approve else []
+    codes = list(dict.fromkeys(rule.code for rule in load_rules())) if approve else []
     for rule in approve or ():
         if rule not in codes:
             raise UsageError(

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from difflib import get_close_matches
 from importlib import metadata
 from typing import Annotated, Any, Final, TypeAlias
@@ -224,9 +223,3 @@ def usage_of(command: Command, context: _Context) -> str:
     """Give a command's usage on one line, whatever the terminal's width."""
     pieces = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     return re.sub(r"\{(\S+?)\}", r"\1", pieces)
-
-
-def own_commands() -> Iterator[tuple[str, Command]]:
-    """Import all of our own commands, in the order of the help."""
-    for name in BUILT_IN:
-        yield name, load_command(name)

@@ -22,7 +22,7 @@ from gitreg.manifests import MAX_BYTES, Reading, read_manifest
 from gitreg.refs import KINDS, Address, Ref, addresses_at, is_name, is_namespace, is_version
 from gitreg.repository.digests import DigestIndex
 from gitreg.repository.git import Entry, GitRepository
-from gitreg.resolution import choose, why_nothing
+from gitreg.resolution import ENDED, choose, why_nothing
 from gitreg.versions import Version
 
 REGISTRY_PATH: Final = "registry.yaml"
@@ -191,7 +191,7 @@ class Snapshot:
     def _is_retired(self, ref: Ref, version: Version) -> bool:
         record = self.record(ref.address(str(version)))
         lifecycle = getattr(record.manifest.spec, "lifecycle", None) if record else None
-        return getattr(lifecycle, "status", None) in ("retired", "archived")
+        return getattr(lifecycle, "status", None) in ENDED
 
     def _unknown_name(self, ref: Ref) -> NotFoundError:
         near = nearest(ref.name, self.names(ref.kind, ref.namespace)) if is_namespace(ref.namespace) else None

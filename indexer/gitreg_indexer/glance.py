@@ -18,9 +18,9 @@ import orjson
 
 from gitreg.refs import KINDS, Ref
 from gitreg.repository.git import GitRepository
-from gitreg.resolution import choose
+from gitreg.resolution import ENDED, choose
 from gitreg.versions import Version
-from gitreg_indexer.layout import CATALOG_FILE, ENDED, FOREVER, FORMAT, INDEX_FOLDER
+from gitreg_indexer.layout import CATALOG_FILE, FOREVER, FORMAT, INDEX_FOLDER
 
 _META: Final = "SELECT key, value FROM meta"
 _DOC: Final = "SELECT doc FROM facts WHERE path = ? AND kind = ? AND seq_to = ?"

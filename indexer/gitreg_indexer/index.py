@@ -26,7 +26,7 @@ from gitreg.refs import KINDS, Ref, is_version
 from gitreg.registry import Registry, timestamp
 from gitreg.repository.git import Commit, Entry, EntryChange, GitRepository, HistoryRewritten, encode_path
 from gitreg.repository.snapshot import nearest
-from gitreg.resolution import choose, why_nothing
+from gitreg.resolution import ENDED, choose, why_nothing
 from gitreg.versions import Range, Version
 from gitreg_indexer.catalog import (
     BrokenIndexError,
@@ -46,7 +46,7 @@ from gitreg_indexer.catalog import (
 from gitreg_indexer.documents import document_of
 from gitreg_indexer.engine import Document, Query, SearchEngine, open_engine
 from gitreg_indexer.facts import Birth, CommitFacts, Folded, fold_commit
-from gitreg_indexer.layout import CATALOG_FILE, ENDED, FOREVER, INDEX_FOLDER
+from gitreg_indexer.layout import CATALOG_FILE, FOREVER, INDEX_FOLDER
 from gitreg_indexer.lock import writing
 
 Progress = Callable[[int], None]

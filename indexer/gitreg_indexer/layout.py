@@ -10,5 +10,3 @@ INDEX_FOLDER: Final = "index"
 CATALOG_FILE: Final = "catalog.sqlite3"
 FOREVER: Final = 2**62
 """The end of a fact that still holds."""
-ENDED: Final = ("retired", "archived")
-"""The statuses of a version that has reached its end."""

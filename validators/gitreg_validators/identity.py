@@ -70,14 +70,10 @@ def _check_namespace(change: Change) -> Iterator[Finding]:
         yield namespace_founded.finding(
             f"nobody owns the namespace {namespace!r}: it has no record",
             f"register {Address('Namespace', namespace, namespace).path}; "
-            "`gitreg schema namespace --example` prints one",
+            "`gitreg schema namespace --minimal` prints one",
             field="metadata.namespace",
             path=record.path,
         ).at(ref=manifest.address.ref)
-
-
-path_identity = Rule("GR-004", "path-identity", Severity.ERROR, _check_path, is_fixed=True)
-name_grammar = Rule("GR-005", "name-grammar", Severity.ERROR, _check_name, is_fixed=True)
 
 
 def _is_founded(head: Snapshot, namespace: str) -> bool:
@@ -86,6 +82,8 @@ def _is_founded(head: Snapshot, namespace: str) -> bool:
     return any(head.entry(Address("Namespace", path, path).path) for path in paths)
 
 
+path_identity = Rule("GR-004", "path-identity", Severity.ERROR, _check_path, is_fixed=True)
+name_grammar = Rule("GR-005", "name-grammar", Severity.ERROR, _check_name, is_fixed=True)
 namespace_founded = Rule("GR-050", "ownership", Severity.WARNING, _check_namespace)
 schema = Rule("GR-003", "schema", Severity.ERROR, unreadable, is_fixed=True)
 
