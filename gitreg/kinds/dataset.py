@@ -23,7 +23,7 @@ from gitreg.kinds._base import (
     VersionLifecycle,
     mutable,
 )
-from gitreg.kinds.model import Checksum
+from gitreg.kinds.model import Attestation, Checksum
 
 
 class Source(Part):
@@ -38,6 +38,7 @@ class DatasetSpec(Part):
 
     format: Slug = Field(description="How it is stored, like `parquet`, `jsonl` or `csv`.")
     checksum: Checksum = Field(description="The digest that pins down what this version is.")
+    attestations: tuple[Attestation, ...] = Field((), description="What was signed and stated about the data.")
     uri: Url | None = Field(None, description="Where the data lies.")
     records: Count | None = Field(None, description="How many records it holds.")
     bytes: Count | None = Field(None, description="How large it is, in bytes.")

@@ -169,6 +169,15 @@ class Checksum(Part):
     digest: Sha256 = Field(description="64 lower-case hexadecimal digits.")
 
 
+class Attestation(Part):
+    """A statement about the artifact that somebody signed: who made it, how, and of what. It is kept elsewhere."""
+
+    type: Literal["signature", "provenance", "sbom"] = Field(description="What it states.")
+    format: Slug = Field(description="How it is written, like `sigstore-bundle`, `slsa-v1` or `spdx`.")
+    uri: Url = Field(description="Where it lies.")
+    digest: Sha256 | None = Field(None, description="Its SHA-256; with it the statement cannot be exchanged.")
+
+
 class Capabilities(Part):
     """What the model can do. A capability that is not stated is unknown, not absent."""
 
@@ -310,6 +319,7 @@ class ModelSpec(Part):
     type: ModelType = Field(description="What it is for.")
     category: tuple[Slug, ...] = Field((), description="What it is good at, like `general`, `code` or `reasoning`.")
     checksum: Checksum = Field(description="The digest that pins down what this version is.")
+    attestations: tuple[Attestation, ...] = Field((), description="What was signed and stated about the artifact.")
     artifact_uri: Url | None = Field(None, description="Where the artifact lies, if there is one.")
     license: Line | None = Field(None, description="SPDX expression or the licence's name.")
     capabilities: Capabilities = Field(default_factory=Capabilities, description="What it can do.")

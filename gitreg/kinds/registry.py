@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from gitreg.kinds._base import Line, Manifest, NamedMetadata, Part, PositiveCount, Url
+from gitreg.kinds.aliases import AliasName
 from gitreg.refs import Address
 
 
@@ -39,6 +40,9 @@ class GateSettings(Part):
         {}, description="Name prefixes that only the listed namespaces may use."
     )
     signatures: Literal["required", "warned", "off"] = Field("off", description="Whether commits must be signed.")
+    protected_aliases: tuple[AliasName, ...] = Field(
+        ("production", "stable"), description="Aliases that may only name versions that are released and alive."
+    )
 
 
 class RegistrySpec(Part):
