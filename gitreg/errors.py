@@ -39,7 +39,7 @@ class Finding:
     """One fault of one manifest: the rule that it breaks, the place, what is wrong and how to mend it.
 
     `line` and `column` count from 1. `field` is a dotted path into the manifest (`spec.endpoints[0].url`).
-    `source` is the line of text that the place points at.
+    `source` is the line of text that the place points at. `waived` tells that somebody may do it all the same.
     """
 
     rule: str
@@ -53,6 +53,7 @@ class Finding:
     column: int | None = None
     field: str | None = None
     source: str | None = None
+    waived: bool = False
 
     def at(self, *, path: str | None = None, ref: str | None = None) -> Finding:
         """Give the same finding with the file and the record that it is about."""
@@ -72,7 +73,8 @@ class Finding:
     def explain(self) -> str:
         """Give the finding as text for a terminal: place, field, what is wrong, the source line, the mend."""
         field = f" {self.field}:" if self.field else ""
-        lines = [f"{self.place()}: {self.severity.value} {self.rule} {self.slug}:{field} {self.says}"]
+        weight = f"{self.severity.value}, waived:" if self.waived else self.severity.value
+        lines = [f"{self.place()}: {weight} {self.rule} {self.slug}:{field} {self.says}"]
         if self.source is not None and self.line is not None:
             lines.append(f"    {self.line} | {self.source}")
             if self.column is not None:
@@ -108,6 +110,10 @@ class GitregError(Exception):
         self.got = got
         self.expected = expected
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a process hand the error to another one."""
+        return _made_again, (type(self), self.args, self.__dict__)
+
     def as_data(self) -> dict[str, Any]:
         """Give the error as JSON data; absent parts are left out."""
         data: dict[str, Any] = {"code": self.code, "says": self.says, "mend": self.mend}
@@ -126,6 +132,12 @@ class GitregError(Exception):
                 lines.append(f"  {name}: {_one_line(value)}")
         lines.append(f"  mend: {self.mend}")
         return "\n".join(lines)
+
+
+def _made_again(kind: type[GitregError], args: tuple[Any, ...], parts: dict[str, Any]) -> GitregError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(parts)
+    return error
 
 
 class UsageError(GitregError):

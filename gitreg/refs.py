@@ -196,6 +196,7 @@ def _is_place(namespace: str, name: str) -> bool:
     return bool(_NAMESPACE.match(namespace) and _NAME.match(name))
 
 
+@lru_cache(maxsize=65536)
 def is_version(text: str) -> bool:
     """Tell whether a text is a version as manifests may carry it: strict semver without build metadata."""
     try:
@@ -246,16 +247,7 @@ class Ref:
     @classmethod
     def parse(cls, text: str, *, kind: str = "Model") -> Ref:
         """Read a ref; `kind` is meant where the text names none. `UsageError` says what is wrong with it."""
-        word, colon, rest = text.partition(":")
-        if colon and word in _BY_WORD:
-            kind, body = _BY_WORD[word].kind, rest
-        elif colon and "/" not in word and "@" not in word:
-            kind, body = kind_named(word).kind, rest
-        else:
-            body = text
-        if text == "registry":
-            kind, body = "Registry", ""
-        return _ref_of(kind, body, text)
+        return _parsed(text, kind)
 
     @property
     def place(self) -> str:
@@ -271,6 +263,20 @@ class Ref:
     def address(self, version: str | None = None) -> Address:
         """Give the address of one version, or of the record itself where the kind has no versions."""
         return Address(self.kind, self.namespace, self.name, version, self.of)
+
+
+@lru_cache(maxsize=65536)
+def _parsed(text: str, kind: str) -> Ref:
+    word, colon, rest = text.partition(":")
+    if colon and word in _BY_WORD:
+        kind, body = _BY_WORD[word].kind, rest
+    elif colon and "/" not in word and "@" not in word:
+        kind, body = kind_named(word).kind, rest
+    else:
+        body = text
+    if text == "registry":
+        kind, body = "Registry", ""
+    return _ref_of(kind, body, text)
 
 
 def _ref_of(kind: str, body: str, text: str) -> Ref:

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -49,7 +49,7 @@ from gitreg.repository.git import Commit, GitRepository, Signature
 from gitreg.repository.snapshot import REGISTRY_PATH, Memory, Overlay, Record, Snapshot
 from gitreg.repository.worktree import follow
 from gitreg.repository.writing import RefMoved, advance, write_commit
-from gitreg.validation import Change, check
+from gitreg.validation import Change, Circumstances, check
 
 Status = Literal["registered", "updated", "unchanged"]
 ATTEMPTS: Final = 200
@@ -134,6 +134,7 @@ class _Plan:
     landed: tuple[Landed, ...]
     warnings: tuple[Finding, ...] = field(default=())
     approved: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
 
 
 def timestamp(when: datetime) -> str:
@@ -222,16 +223,21 @@ class Registry:
         message: str | None = None,
         when: datetime | None = None,
         approve: Collection[str] = (),
+        approvers: Collection[str] = (),
+        bulk: bool = False,
         onto: str | None = None,
     ) -> Receipt:
         """Land drafts as one commit, all or none; `Rejected` carries every finding that stands in the way.
 
-        `approve` names rules whose demand for a human decision the caller has decided; the commit's message says so.
+        `approve` names rules whose demand for a human decision the caller has decided, `approvers` who agreed beside
+        the author; the commit's message says so.
+        `bulk` marks a change that is meant to touch many namespaces, like an import.
         `onto` is for drafts that were made from what a commit holds: `RefMoved` where the branch stands elsewhere.
         """
         if not drafts:
             raise UsageError("there is nothing to register", mend="name at least one file")
         who = self.signature(author, when)
+        around = Circumstances(_day(who), str(who), tuple(approvers), tuple(approve), is_bulk=bulk)
         readings = self._read_drafts(drafts)
 
         def plan_on(base: Snapshot) -> _Plan:
@@ -243,7 +249,7 @@ class Registry:
                     expected=onto,
                     mend="make it again from what stands there now",
                 )
-            return self._plan(base, drafts, readings, approve)
+            return self._plan(base, drafts, readings, around)
 
         return self._land_on_tip(plan_on, who, message)
 
@@ -257,9 +263,11 @@ class Registry:
         message: str | None = None,
         when: datetime | None = None,
         approve: Collection[str] = (),
+        approvers: Collection[str] = (),
     ) -> Receipt:
         """Change fields of a landed record in place, keeping its comments; frozen fields are refused by the gate."""
         who = self.signature(author, when)
+        around = Circumstances(_day(who), str(who), tuple(approvers), tuple(approve))
         address = self.resolve(ref)
         gone = tuple(remove)
 
@@ -272,7 +280,7 @@ class Registry:
                 mend = "mend the values, and try again"
                 raise Rejected(f"{address.ref} was not updated", reading.findings, mend=mend)
             _refuse_renaming(address, reading)
-            return self._plan(base, (Draft(edited, address.path),), (reading,), approve)
+            return self._plan(base, (Draft(edited, address.path),), (reading,), around)
 
         return self._land_on_tip(plan_on, who, message)
 
@@ -306,9 +314,32 @@ class Registry:
         return readings
 
     def _plan(
-        self, base: Snapshot, drafts: Sequence[Draft], readings: Sequence[Reading], approve: Collection[str]
+        self, base: Snapshot, drafts: Sequence[Draft], readings: Sequence[Reading], around: Circumstances
     ) -> _Plan:
         """Decide, against one state of the branch, what would be written and whether it may be."""
+        approve = around.approved
+        files, landed = self._compare(base, drafts, readings)
+        origins = {record.path: draft.origin for record, draft in zip(landed, drafts, strict=True)}
+        checked = check(Change(base, Overlay(base, files), around)) if files else []
+        findings = [finding.at(path=origins.get(finding.path or "")) for finding in checked if not finding.waived]
+        blocking = [f for f in findings if f.severity is not Severity.WARNING and f.rule not in approve]
+        errors = [f for f in findings if f.severity is Severity.ERROR]
+        if blocking or errors:
+            raise _rejected([*errors, *(f for f in blocking if f not in errors)], len(drafts))
+        warnings = tuple(f for f in findings if f.severity is Severity.WARNING)
+        met = {f.rule for f in findings if f.severity is Severity.REVIEW}
+        return _Plan(files, landed, warnings, tuple(sorted(met & set(approve))), around.approvers)
+
+    def drafted(self, drafts: Sequence[Draft], at: str) -> tuple[Mapping[str, bytes], tuple[Landed, ...]]:
+        """Compare drafts with the state at a commit: the files that they would write, and what each would be.
+
+        Nothing is written, and the gate is not asked; `Rejected` where one cannot be read.
+        """
+        return self._compare(self.snapshot(at), drafts, self._read_drafts(drafts))
+
+    def _compare(
+        self, base: Snapshot, drafts: Sequence[Draft], readings: Sequence[Reading]
+    ) -> tuple[dict[str, bytes], tuple[Landed, ...]]:
         settings = base.settings
         if settings is None:
             raise _not_a_registry(base)
@@ -323,16 +354,7 @@ class Registry:
             if status != "unchanged":
                 files[address.path] = draft.raw
             landed.append(Landed(address.ref, address.id(uid), address.path, status))
-        origins = {record.path: draft.origin for record, draft in zip(landed, drafts, strict=True)}
-        checked = check(Change(base, Overlay(base, files))) if files else []
-        findings = [finding.at(path=origins.get(finding.path or "")) for finding in checked]
-        blocking = [f for f in findings if f.severity is not Severity.WARNING and f.rule not in approve]
-        errors = [f for f in findings if f.severity is Severity.ERROR]
-        if blocking or errors:
-            raise _rejected([*errors, *(f for f in blocking if f not in errors)], len(drafts))
-        warnings = tuple(f for f in findings if f.severity is Severity.WARNING)
-        met = {f.rule for f in findings if f.severity is Severity.REVIEW}
-        return _Plan(files, tuple(landed), warnings, tuple(sorted(met & set(approve))))
+        return files, tuple(landed)
 
     def _land(self, base: Snapshot, plan: _Plan, who: Signature, message: str) -> Receipt:
         commit = write_commit(
@@ -470,6 +492,10 @@ def answer(address: Address, manifest: Manifest, blob: str, uid: str, known: Pro
     }
 
 
+def _day(who: Signature) -> date:
+    return who.when.astimezone(UTC).date()
+
+
 def _touches(changed: str, asked: str) -> bool:
     below = changed.startswith((f"{asked}.", f"{asked}["))
     return changed == asked or below or asked.startswith((f"{changed}.", f"{changed}["))
@@ -541,6 +567,7 @@ def _message(message: str | None, plan: _Plan) -> str:
     if not message.strip():
         raise UsageError("the message is empty", mend="say in a line what is registered and why")
     trailers = "".join(f"\nGitreg-Approved: {rule}" for rule in plan.approved)
+    trailers += "".join(f"\nGitreg-Approver: {who}" for who in plan.approvers)
     return message.rstrip("\n") + (f"\n{trailers}" if trailers else "") + "\n"
 
 

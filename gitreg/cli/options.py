@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ApproveOption",
+    "ApproverOption",
     "AuthorOption",
     "JsonOption",
     "MessageOption",
@@ -65,6 +66,14 @@ MessageOption = Annotated[
 ApproveOption = Annotated[
     list[str] | None,
     typer.Option("--approve", metavar="RULE", help="A rule whose human decision was taken; may be repeated."),
+]
+ApproverOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--approver",
+        metavar="WHO",
+        help="Who agreed beside the author: name@example.com, @team or svc:name; may be repeated.",
+    ),
 ]
 RefArgument = Annotated[str, typer.Argument(metavar="REF", help="[kind:]namespace/name[@selector]")]
 

@@ -23,11 +23,15 @@ Step = Callable[[int], None]
 
 def print_json(data: object) -> None:
     """Print data as JSON."""
+    print_bytes(json_bytes(data))
+
+
+def json_bytes(data: object) -> bytes:
+    """Write data as JSON."""
     try:
-        raw = orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError:  # a lone surrogate: a file name that is not UTF-8
-        raw = orjson.dumps(_encodable(data), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    print_bytes(raw)
+        return orjson.dumps(_encodable(data), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def print_bytes(raw: bytes) -> None:

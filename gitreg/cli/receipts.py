@@ -52,3 +52,16 @@ def known_rules(approve: Collection[str] | None) -> tuple[str, ...]:
                 mend="give the code that the finding names, like GR-040",
             )
     return tuple(approve or ())
+
+
+def checked_approvers(approvers: Collection[str] | None) -> tuple[str, ...]:
+    """Check that approvers are identities that fit in a line of a commit's message; `UsageError` otherwise."""
+    for who in approvers or ():
+        if not who.strip() or not who.isprintable():
+            raise UsageError(
+                f"{who!r} is nobody's identity",
+                got=repr(who),
+                expected="name@example.com, @team or svc:name",
+                mend="write who agreed as the owners of the namespace are written",
+            )
+    return tuple(dict.fromkeys(approvers or ()))

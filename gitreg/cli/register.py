@@ -16,6 +16,7 @@ import typer
 from gitreg.cli.files import find_manifests, read_files, record_place_in, refuse_unread
 from gitreg.cli.options import (
     ApproveOption,
+    ApproverOption,
     AuthorOption,
     JsonOption,
     MessageOption,
@@ -24,7 +25,7 @@ from gitreg.cli.options import (
     author_of,
     open_registry,
 )
-from gitreg.cli.receipts import known_rules, print_receipt
+from gitreg.cli.receipts import checked_approvers, known_rules, print_receipt
 from gitreg.registry import Draft
 
 
@@ -37,6 +38,7 @@ def register(
     message: MessageOption = None,
     author: AuthorOption = None,
     approve: ApproveOption = None,
+    approver: ApproverOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,6 +59,7 @@ def register(
         author=author_of(author),
         message=message,
         approve=known_rules(approve),
+        approvers=checked_approvers(approver),
     )
     print_receipt(receipt, as_json=as_json, quiet=quiet)
 

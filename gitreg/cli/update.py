@@ -13,6 +13,7 @@ import typer
 
 from gitreg.cli.options import (
     ApproveOption,
+    ApproverOption,
     AuthorOption,
     JsonOption,
     MessageOption,
@@ -22,7 +23,7 @@ from gitreg.cli.options import (
     author_of,
     open_registry,
 )
-from gitreg.cli.receipts import known_rules, print_receipt
+from gitreg.cli.receipts import checked_approvers, known_rules, print_receipt
 from gitreg.errors import UsageError
 from gitreg.manifests._subset import parse_subset, resolve_plain
 
@@ -42,6 +43,7 @@ def update(
     message: MessageOption = None,
     author: AuthorOption = None,
     approve: ApproveOption = None,
+    approver: ApproverOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,6 +67,7 @@ def update(
         author=author_of(author),
         message=message,
         approve=known_rules(approve),
+        approvers=checked_approvers(approver),
     )
     print_receipt(receipt, as_json=as_json, quiet=quiet)
 

@@ -2,7 +2,7 @@
 
 from gitreg.manifests._subset import MAX_BYTES, MAX_DEPTH
 from gitreg.manifests.difference import FieldChange, differences, is_same, without
-from gitreg.manifests.reader import Reading, manifest_from_data, point_at, read_manifest, split_path
+from gitreg.manifests.reader import Reading, manifest_from_data, point_all, point_at, read_manifest, split_path
 from gitreg.manifests.writer import (
     SCHEMA_FOLDER,
     dump_yaml,
@@ -25,6 +25,7 @@ __all__ = [
     "format_manifest",
     "is_same",
     "manifest_from_data",
+    "point_all",
     "point_at",
     "read_manifest",
     "schema_line",

@@ -100,11 +100,24 @@ def manifest_from_data(data: Any) -> Reading:
 
 def point_at(finding: Finding, raw: bytes) -> Finding:
     """Give a finding the line, column and source of its field in a text; of the nearest field above, if it has none."""
+    return point_all((finding,), raw)[0]
+
+
+def point_all(findings: Iterable[Finding], raw: bytes) -> list[Finding]:
+    """Point several findings at their places in one text, which is parsed once."""
     parsed = parse_subset(raw)
+    places = {} if parsed.findings else locate(parsed)
+    return [_pointed(finding, parsed, places) for finding in findings]
+
+
+def _pointed(finding: Finding, parsed: Parsed, places: dict[Any, Any]) -> Finding:
+    if finding.line is not None:
+        pointed = fault_at(parsed.text, finding.line - 1, 0, finding.says, finding.mend)
+        return replace(finding, source=pointed.source)
     if parsed.findings or not finding.field:
         return finding
     steps = tuple(int(step) if step.isdigit() else step for step in split_path(finding.field))
-    line, column = _place(locate(parsed), steps, prefers_key=False)
+    line, column = _place(places, steps, prefers_key=False)
     pointed = fault_at(parsed.text, line, column, finding.says, finding.mend)
     return replace(finding, line=pointed.line, column=pointed.column, source=pointed.source)
 

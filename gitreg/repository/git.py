@@ -225,7 +225,9 @@ class GitRepository:
                 where=str(where),
                 mend=f"check the path, or make a registry there with `gitreg init {where}`",
             )
-        return cls(_open_found(found))
+        opened = _open_found(found)
+        _add_quarantine(opened)
+        return cls(opened)
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], *, bare: bool = False, branch: str = "main") -> GitRepository:
@@ -454,6 +456,11 @@ class GitRepository:
         """The libgit2 repository, for the modules of this package that write."""
         return self._repo
 
+    def after_fork(self) -> None:
+        """Forget, in a forked child, the locks that other threads of its parent may hold."""
+        self._trees = _TreeCache()
+        self._positions = _Positions(self.state_dir / "positions")
+
     def raw_tree(self, oid: str) -> RawTree:
         """Give a tree as name -> (mode in octal digits, binary id), in Git's order; not to be changed."""
         tree = self._trees.get(oid)
@@ -662,6 +669,20 @@ def _open_found(found: str) -> pygit2.Repository:
             got=text_of(error),
             mend=mend_of(error) or "see what `git status` says of it",
         ) from error
+
+
+def _add_quarantine(repo: pygit2.Repository) -> None:
+    """Show what a push has brought to the hooks that judge it: Git keeps it apart until they have let it in.
+
+    Only the repository that is pushed to has it; any other that a hook opens stays as it is.
+    """
+    named = os.environ.get("GIT_QUARANTINE_PATH")
+    if not named:
+        return
+    objects = _common_dir(Path(repo.path)) / "objects"
+    if os.path.realpath(Path(named).parent) == os.path.realpath(objects):
+        with explained("what was pushed cannot be read", where=named, mend="push it again"):
+            repo.odb.add_disk_alternate(named)
 
 
 def _create_beside(where: Path, *, bare: bool, branch: str) -> None:

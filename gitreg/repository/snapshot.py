@@ -1,7 +1,8 @@
 """A commit seen as records, lazily; and what one state does to another.
 
 - Nothing is read before it is asked for; a parsed manifest is remembered by its blob's id, which names its bytes.
-- An `Overlay` is a snapshot with files put over it: rules see it like any other.
+- An `Overlay` is a snapshot with files put over it or taken away: rules see it like any other.
+- A `Footprint` tells what was looked at, so that one can tell later whether the answer still stands.
 - A change comes from comparing trees (mode and id of each entry), never from diff text, and renames are not guessed.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Final
@@ -20,8 +21,8 @@ from gitreg.errors import NotFoundError
 from gitreg.kinds import Aliases, Manifest, Registry
 from gitreg.manifests import MAX_BYTES, Reading, read_manifest
 from gitreg.refs import KINDS, Address, Ref, addresses_at, is_name, is_namespace, is_version
-from gitreg.repository.digests import DigestIndex
-from gitreg.repository.git import Entry, GitRepository
+from gitreg.repository.git import PLAIN, TREE, Entry, EntryChange, GitRepository
+from gitreg.repository.lookups import Lookups, fold, words_in
 from gitreg.resolution import ENDED, choose, why_nothing
 from gitreg.versions import Version
 
@@ -56,19 +57,65 @@ class Memory:
                 self._readings.popitem(last=False)
         return known
 
+    def after_fork(self) -> None:
+        """Let go, in a forked child, of what only its parent may use."""
+        self._repo.after_fork()
+        self.__dict__.pop("lookups", None)
+
     @cached_property
-    def digests(self) -> DigestIndex:
-        """Where artifacts' digests stand."""
-        return DigestIndex(self._repo)
+    def lookups(self) -> Lookups:
+        """Who mentions what, and what was removed."""
+        return Lookups(self._repo)
+
+
+@dataclass(slots=True)
+class Footprint:
+    """What was looked at in a state: paths, folders, whole subtrees, words and names."""
+
+    paths: set[str] = field(default_factory=set)
+    folders: set[str] = field(default_factory=set)
+    subtrees: set[str] = field(default_factory=set)
+    words: set[str] = field(default_factory=set)
+    folds: set[tuple[str, str]] = field(default_factory=set)
+    names: set[tuple[str, str]] = field(default_factory=set)
+
+    def meets(self, repo: GitRepository, changes: Iterable[EntryChange]) -> bool:
+        """Tell whether what was looked at may be different after some changes."""
+        return any(self._meets(repo, change) for change in changes)
+
+    def _meets(self, repo: GitRepository, change: EntryChange) -> bool:
+        path = change.path
+        if path in self.paths or path.rpartition("/")[0] in self.folders or "" in self.subtrees:
+            return True
+        parts = path.split("/")
+        if any("/".join(parts[:n]) in self.subtrees for n in range(1, len(parts))):
+            return True
+        for address in addresses_at(path):
+            folder = path.partition("/")[0]
+            if (folder, fold(address.name)) in self.folds or (folder, address.name) in self.names:
+                return True
+        entries = [entry for entry in (change.old, change.new) if entry is not None and entry.is_plain]
+        return bool(self.words) and any(not self.words.isdisjoint(_words_of(repo, entry.oid)) for entry in entries)
+
+
+def _words_of(repo: GitRepository, blob: str) -> set[str]:
+    return words_in(repo.read_blob(blob)) if repo.blob_size(blob) <= MAX_BYTES else set()
 
 
 class Snapshot:
     """The records of one commit; an empty one where there is no commit yet."""
 
-    def __init__(self, repo: GitRepository, commit: str | None, memory: Memory | None = None) -> None:
+    def __init__(
+        self,
+        repo: GitRepository,
+        commit: str | None,
+        memory: Memory | None = None,
+        footprint: Footprint | None = None,
+    ) -> None:
         self.repo = repo
         self.commit = commit
         self.memory = memory or Memory(repo)
+        self.footprint = footprint if footprint is not None else Footprint()
         self._versions: dict[str, tuple[Version, ...]] = {}
 
     @cached_property
@@ -78,18 +125,30 @@ class Snapshot:
 
     def entry(self, path: str) -> Entry | None:
         """Find what stands at a path."""
+        self.footprint.paths.add(path)
         return self.repo.entry(self.tree, path) if self.tree else None
 
     def children(self, folder: str) -> list[Entry]:
         """List what stands directly in a folder."""
+        self.footprint.folders.add(folder)
         return self.repo.children(self.tree, folder) if self.tree else []
+
+    def walk(self, under: str) -> Iterator[Entry]:
+        """Go through all that is not a directory, below a folder."""
+        self.footprint.subtrees.add(under)
+        return self.repo.walk(self.tree, under) if self.tree else iter(())
 
     def read(self, path: str) -> tuple[str, bytes] | None:
         """Read the file at a path: its blob's id and its bytes; None where there is no plain file."""
         entry = self.entry(path)
-        if entry is None or not entry.is_plain or self.repo.blob_size(entry.oid) > MAX_BYTES:
+        if entry is None or not entry.is_plain:
             return None
-        return entry.oid, self.repo.read_blob(entry.oid)
+        return entry.oid, self.content(entry)
+
+    def content(self, entry: Entry) -> bytes:
+        """Read a file; one that is too large to be a manifest is not read, blanks stand for its bytes."""
+        size = self.repo.blob_size(entry.oid)
+        return self.repo.read_blob(entry.oid) if size <= MAX_BYTES else bytes(min(size, 256 * MAX_BYTES))
 
     def reading(self, path: str) -> Reading | None:
         """Read the manifest at a path, faults included; None where there is no plain file."""
@@ -139,8 +198,6 @@ class Snapshot:
                     yield address
 
     def _entries(self, kind: str | None, namespace: str | None) -> Iterator[Entry]:
-        if self.tree is None:
-            return
         for folder in sorted({address.folder for address in KINDS.values() if address.folder}):
             if kind not in (None, "Aliases") and KINDS[kind].folder != folder:
                 continue
@@ -150,7 +207,7 @@ class Snapshot:
                 continue
             shape_has_namespace = folder not in ("access", "waivers", "namespaces")
             under = f"{folder}/{namespace}" if namespace and shape_has_namespace else folder
-            yield from self.repo.walk(self.tree, under)
+            yield from self.walk(under)
 
     def names(self, kind: str, namespace: str) -> tuple[str, ...]:
         """List the names of a kind directly in a namespace."""
@@ -208,10 +265,37 @@ class Snapshot:
         record = self.record_at(REGISTRY_PATH)
         return record.manifest if record and isinstance(record.manifest, Registry) else None
 
+    def mentioning(self, words: Iterable[str]) -> tuple[str, ...]:
+        """Find the paths whose text may have one of these words in it: digests, places, keys of custom fields."""
+        wanted = set(words)
+        self.footprint.words |= wanted
+        found = self.memory.lookups.mentioning(self.tree, wanted) if self.tree else ()
+        return tuple(path for path in found if self.repo.entry(self.tree or "", path) is not None)
+
+    def names_spelt(self, kind: str, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """Find (namespace, name) of a kind's names that are spelt like one of these."""
+        wanted, folder = set(names), KINDS[kind].folder
+        self.footprint.names |= {(folder, name) for name in wanted}
+        found = self.memory.lookups.named(self.tree, folder, wanted) if self.tree else ()
+        return self._standing(kind, found)
+
+    def names_folding(self, kind: str, folds: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """Find (namespace, name) of a kind's names that fold to one of these (`lookups.fold`)."""
+        wanted, folder = set(folds), KINDS[kind].folder
+        self.footprint.folds |= {(folder, each) for each in wanted}
+        found = self.memory.lookups.folded(self.tree, folder, wanted) if self.tree else ()
+        return self._standing(kind, found)
+
+    def _standing(self, kind: str, names: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        return tuple((space, name) for space, name in names if self.versions(kind, space, name))
+
+    def removed_at(self, path: str) -> tuple[str, ...]:
+        """Find the blobs that once stood at a path and were removed by a commit since, newest first."""
+        return self.memory.lookups.removed(self.commit, path) if self.commit else ()
+
     def paths_with_digest(self, digest: str) -> tuple[str, ...]:
         """Find the records whose checksum is this digest."""
-        found = self.memory.digests.paths(self.commit, digest) if self.commit else ()
-        return tuple(path for path in found if self._digest_at(path) == digest)
+        return tuple(path for path in self.mentioning((digest,)) if self._digest_at(path) == digest)
 
     def _digest_at(self, path: str) -> str | None:
         record = self.record_at(path)
@@ -220,48 +304,129 @@ class Snapshot:
 
 
 class Overlay(Snapshot):
-    """A snapshot with files put over it, as it would be after they land."""
+    """A snapshot with files put over it or taken away, as it would be after they land.
 
-    def __init__(self, base: Snapshot, files: Mapping[str, bytes]) -> None:
-        super().__init__(base.repo, base.commit, base.memory)
+    `files` are bytes by path, None for one that is taken away; `entries` are files of the repository, of any mode.
+    """
+
+    def __init__(
+        self,
+        base: Snapshot,
+        files: Mapping[str, bytes | None],
+        entries: Mapping[str, Entry | None] | None = None,
+    ) -> None:
+        super().__init__(base.repo, base.commit, base.memory, base.footprint)
         self.base = base
-        self.files = dict(files)
-        self._blobs = {path: str(pygit2.hash(raw)) for path, raw in self.files.items()}
+        self._raw: dict[str, bytes] = {}
+        self._over: dict[str, Entry | None] = dict(entries or {})
+        for path, raw in files.items():
+            entry = self._over[path] = None if raw is None else Entry(path, str(pygit2.hash(raw)), PLAIN)
+            if raw is not None and entry is not None:
+                self._raw[entry.oid] = raw
         self._by_folder: dict[str, list[str]] = {}
-        for path in self.files:
+        for path in self._over:
             self._by_folder.setdefault(path.rpartition("/")[0], []).append(path)
+
+    @property
+    def touched(self) -> Mapping[str, Entry | None]:
+        """What is put over the base, by path; None for what is taken away."""
+        return self._over
+
+    def and_also(self, files: Mapping[str, bytes | None], entries: Mapping[str, Entry | None]) -> Overlay:
+        """Put more over the same base, on top of what is there."""
+        more = Overlay(self.base, files, {**self._over, **entries})
+        more._raw.update(self._raw)
+        return more
 
     def entry(self, path: str) -> Entry | None:
         """Find what stands at a path."""
-        if path in self.files:
-            return Entry(path, self._blobs[path], 0o100644)
-        return super().entry(path)
+        if path in self._over:
+            return self._over[path]
+        found = super().entry(path)
+        return None if found is not None and self._is_below_a_file(path) else found
+
+    def _is_below_a_file(self, path: str) -> bool:
+        """Tell whether a folder on the way was replaced by a file."""
+        above = path.rpartition("/")[0]
+        while above:
+            if self._over.get(above) is not None:
+                return True
+            above = above.rpartition("/")[0]
+        return False
 
     def children(self, folder: str) -> list[Entry]:
-        """List what stands directly in a folder; new folders of the overlay are not listed."""
+        """List what stands directly in a folder, new folders included."""
         entries = {entry.path: entry for entry in super().children(folder)}
         for path in self._by_folder.get(folder, ()):
-            entries[path] = Entry(path, self._blobs[path], 0o100644)
+            entry = self._over[path]
+            if entry is None:
+                entries.pop(path, None)
+            else:
+                entries[path] = entry
+        for path in self._new_folders.get(folder, ()):
+            entries.setdefault(path, Entry(path, "", TREE))
         return [entries[path] for path in sorted(entries)]
 
-    def read(self, path: str) -> tuple[str, bytes] | None:
-        """Read the file at a path: its blob's id and its bytes."""
-        if path in self.files:
-            return self._blobs[path], self.files[path]
-        return super().read(path)
+    @cached_property
+    def _new_folders(self) -> dict[str, set[str]]:
+        """The folders that hold something of the overlay, by the folder that they stand in."""
+        found: dict[str, set[str]] = {}
+        for folder, paths in self._by_folder.items():
+            below = folder
+            if not any(self._over[path] for path in paths):
+                continue
+            while below:
+                above = below.rpartition("/")[0]
+                found.setdefault(above, set()).add(below)
+                below = above
+        return found
 
-    def paths_with_digest(self, digest: str) -> tuple[str, ...]:
-        """Find the records whose checksum is this digest, among what has landed and what is put over it."""
-        landed = {path for path in super().paths_with_digest(digest) if path not in self.files}
-        return tuple(sorted(landed | self._drafted_digests.get(digest, set())))
+    def walk(self, under: str) -> Iterator[Entry]:
+        """Go through all that is not a directory, below a folder."""
+        landed = {entry.path: entry for entry in super().walk(under) if entry.path not in self._over}
+        prefix = f"{under}/" if under else ""
+        over = {path: entry for path, entry in self._over.items() if entry is not None and path.startswith(prefix)}
+        yield from (entry for _, entry in sorted({**landed, **over}.items()))
+
+    def content(self, entry: Entry) -> bytes:
+        """Read a file."""
+        raw = self._raw.get(entry.oid)
+        return raw if raw is not None else super().content(entry)
+
+    def mentioning(self, words: Iterable[str]) -> tuple[str, ...]:
+        """Find the paths whose text may have one of these words in it, in what has landed and what is put over it."""
+        wanted = set(words)
+        landed = {path for path in super().mentioning(wanted) if path not in self._over}
+        over = {path for word in wanted for path in self._words_over.get(word, ())}
+        return tuple(sorted(landed | over))
 
     @cached_property
-    def _drafted_digests(self) -> dict[str, set[str]]:
+    def _words_over(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
-        for path in self.files:
-            digest = self._digest_at(path)
-            if digest is not None:
-                found.setdefault(digest, set()).add(path)
+        for path, entry in self._over.items():
+            if entry is not None and entry.is_plain and addresses_at(path):
+                for word in words_in(self.content(entry)):
+                    found.setdefault(word, set()).add(path)
+        return found
+
+    def names_spelt(self, kind: str, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """Find (namespace, name) of a kind's names that are spelt like one of these."""
+        wanted = set(names)
+        over = {(space, name) for space, name in self._names_over.get(kind, ()) if name in wanted}
+        return tuple(sorted({*super().names_spelt(kind, wanted), *over}))
+
+    def names_folding(self, kind: str, folds: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """Find (namespace, name) of a kind's names that fold to one of these."""
+        wanted = set(folds)
+        over = {(space, name) for space, name in self._names_over.get(kind, ()) if fold(name) in wanted}
+        return tuple(sorted({*super().names_folding(kind, wanted), *over}))
+
+    @cached_property
+    def _names_over(self) -> dict[str, set[tuple[str, str]]]:
+        found: dict[str, set[tuple[str, str]]] = {}
+        for path, entry in self._over.items():
+            for address in addresses_at(path) if entry is not None else ():
+                found.setdefault(address.kind, set()).add((address.namespace, address.name))
         return found
 
 
@@ -287,26 +452,26 @@ class RecordChange:
 
 def changes_between(base: Snapshot, head: Snapshot) -> Iterator[RecordChange]:
     """Find what `head` does to the records of `base`, by path."""
+    for change in entries_between(base, head):
+        if addresses_at(change.path):
+            before = base.reading(change.path) if change.old else None
+            after = head.reading(change.path) if change.new else None
+            yield RecordChange(change.path, change.old, change.new, before, after)
+
+
+def entries_between(base: Snapshot, head: Snapshot) -> Iterator[EntryChange]:
+    """Find each path that differs between two states, records or not, by path."""
     if isinstance(head, Overlay) and head.base is base:
-        yield from changes_at(base, head, sorted(head.files))
+        for path in sorted(head.touched):
+            old, new = base.entry(path), head.entry(path)
+            if old is not None and old.is_tree:
+                old = None
+            if old != new:
+                yield EntryChange(path, old, new)
         return
     for change in base.repo.diff(base.tree, head.tree):
-        if addresses_at(change.path):
-            yield _change(base, head, change.path, change.old, change.new)
-
-
-def changes_at(base: Snapshot, head: Snapshot, paths: Iterable[str]) -> Iterator[RecordChange]:
-    """Find what `head` does to the records of `base` at some paths."""
-    for path in paths:
-        old, new = base.entry(path), head.entry(path)
-        if old != new:
-            yield _change(base, head, path, old, new)
-
-
-def _change(base: Snapshot, head: Snapshot, path: str, old: Entry | None, new: Entry | None) -> RecordChange:
-    before = base.reading(path) if old else None
-    after = head.reading(path) if new else None
-    return RecordChange(path, old, new, before, after)
+        base.footprint.paths.add(change.path)
+        yield change
 
 
 def within(namespace: str, above: str) -> bool:

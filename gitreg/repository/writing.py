@@ -6,8 +6,11 @@
 - Children are written before what points at them: a crash never leaves a commit without its tree.
 - Objects are made here, byte for byte; the two lanes (loose objects, one pack) only store them. The same call
   gives the same commit id through either.
+- A merge is written the same way: its first parent is the branch, the others are what came in, and what came in is
+  made durable before the branch can name it.
 - `advance` compares and swaps while it holds Git's own lock of the ref: `git push`, `git commit` and other
-  gitreg processes are all kept out, and the first commit of an unborn branch is as safe as any other.
+  gitreg processes are all kept out, and the first commit of an unborn branch is as safe as any other. `swap` does
+  so for any ref.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import subprocess
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,6 +34,7 @@ from pygit2.enums import ObjectType
 
 from gitreg.errors import ConflictError, GitregError, RepositoryError, UsageError
 from gitreg.repository.git import (
+    Entry,
     GitRepository,
     RawTree,
     Signature,
@@ -68,6 +72,9 @@ _SWAPPING = threading.Lock()
 
 Objects = dict[str, tuple[ObjectType, bytes]]
 
+Changes = Mapping[str, bytes | Entry | None]
+"""What is wanted at each path: a file's bytes, a file that the repository has already, or no file."""
+
 
 class RefMoved(ConflictError):  # noqa: N818 - it is what happened
     """Somebody else moved the branch first: read the new tip, decide again, and retry."""
@@ -79,25 +86,77 @@ def write_commit(
     repo: GitRepository,
     *,
     parent: str | None,
-    changes: Mapping[str, bytes | None],
+    changes: Changes,
     author: Signature,
     committer: Signature,
     message: str,
+    merged: Sequence[str] = (),
 ) -> str:
     """Write `changes` on top of `parent` as a durable commit that no ref names yet, and give its id.
 
     None removes a file; to remove what is not there is no change. Folders come and go with their files. When
-    nothing differs, the commit's tree is its parent's. UsageError, and nothing written, for a bad path.
+    nothing differs, the commit's tree is its parent's. UsageError, and nothing written, for a bad path. `merged` are
+    further parents, of which only the history is taken.
     """
     objects: Objects = {}
     wanted = _plan(changes)
     base = None if parent is None else repo.commit(parent).tree
     tree = _rewrite(repo, base, wanted, "", objects) or _add(objects, ObjectType.TREE, b"")
-    oid = _add(objects, ObjectType.COMMIT, _commit_bytes(tree, parent, author, committer, message))
+    parents = [*([parent] if parent else []), *merged]
+    oid = _add(objects, ObjectType.COMMIT, _commit_bytes(tree, parents, author, committer, message))
     if len(objects) > PACK_ABOVE and _store_packed(repo, objects):
         return oid
     _store_loose(repo, objects)
     return oid
+
+
+def write_merge(
+    repo: GitRepository,
+    *,
+    onto: str,
+    head: str,
+    changes: Changes,
+    author: Signature,
+    committer: Signature,
+    message: str,
+) -> str:
+    """Write the merge of `head` onto `onto` as a durable commit that no ref names yet; `changes` are against `onto`."""
+    with explained("the merge could not be written; nothing has changed", where=repo.git_dir):
+        for oid in {*_objects_of(repo, onto, head), *(e.oid for e in changes.values() if isinstance(e, Entry))}:
+            _make_durable(repo.git_dir / "objects" / oid[:2] / oid[2:])
+    return write_commit(
+        repo, parent=onto, changes=changes, author=author, committer=committer, message=message, merged=(head,)
+    )
+
+
+def _objects_of(repo: GitRepository, base: str, head: str) -> Iterator[str]:
+    """Find the commits, trees and files that came with `head` and that `base` does not have."""
+    walker = repo.handle.walk(head)
+    walker.hide(base)
+    for commit in walker:
+        parent = str(commit.parents[0].tree_id) if commit.parent_ids else None
+        yield str(commit.id)
+        pairs: list[tuple[str | None, str]] = [(parent, str(commit.tree_id))]
+        while pairs:
+            old, new = pairs.pop()
+            if old == new:
+                continue
+            yield new
+            before: RawTree = {} if old is None else repo.raw_tree(old)
+            for name, (mode, below) in repo.raw_tree(new).items():
+                was = before.get(name)
+                if was == (mode, below):
+                    continue
+                if mode == _TREE:
+                    pairs.append((was[1].hex() if was and was[0] == _TREE else None, below.hex()))
+                else:
+                    yield below.hex()
+
+
+def tree_with(repo: GitRepository, parent: str | None, changes: Changes) -> str:
+    """Give the id of the tree that `changes` make of a commit's, writing nothing."""
+    base = None if parent is None else repo.commit(parent).tree
+    return _rewrite(repo, base, _plan(changes), "", {}) or _oid_of(ObjectType.TREE, b"")
 
 
 def advance(repo: GitRepository, *, new: str, old: str | None, message: str) -> None:
@@ -105,45 +164,56 @@ def advance(repo: GitRepository, *, new: str, old: str | None, message: str) -> 
 
     RefMoved when the branch stands elsewhere; ConflictError when its lock stays held past LOCK_PATIENCE.
     """
-    who = _who_moves(repo, new)
+    swap(repo, repo.branch, new=new, old=old, message=message)
+
+
+def swap(repo: GitRepository, ref: str, *, new: str | None, old: str | None, message: str) -> None:
+    """Move a ref from `old` to `new`, durably; None is a ref that is not there. As `advance` otherwise."""
+    who = _who_moves(repo, new or old)
     started = time.monotonic()
     pause = 0.002
     while True:
         try:
-            _swap(repo, new=new, old=old, message=message, who=who)
+            _swap(repo, ref, new=new, old=old, message=message, who=who)
         except (pygit2.GitError, OSError, KeyError, ValueError) as error:
             if not _is_held_lock(error):
                 raise RepositoryError(
                     "the branch could not be moved",
-                    where=f"{repo.git_dir}: {repo.branch}",
+                    where=f"{repo.git_dir}: {ref}",
                     got=text_of(error),
                     mend=mend_of(error) or f"run `git fsck` in {repo.git_dir}, and see whether the ref reads",
                 ) from error
-            _give_up_after_patience(repo, started)
+            _give_up_after_patience(repo, ref, started)
         else:
             return
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - keeps two writers from meeting again
         pause = min(pause * 2, 0.2)
 
 
-def _swap(repo: GitRepository, *, new: str, old: str | None, message: str, who: Signature) -> None:
+def _swap(
+    repo: GitRepository, ref: str, *, new: str | None, old: str | None, message: str, who: Signature | None
+) -> None:
     with _SWAPPING, repo.handle.transaction() as transaction:
-        transaction.lock_ref(repo.branch)
-        _refuse_moved(repo, old)
-        repo.handle.set_ident(who.name, who.email)  # for the reflog; pygit2 1.21 cannot pass a signature
-        transaction.set_target(repo.branch, new, message=message)
+        transaction.lock_ref(ref)
+        _refuse_moved(repo, ref, old)
+        if who is not None:
+            repo.handle.set_ident(who.name, who.email)  # for the reflog; pygit2 1.21 cannot pass a signature
+        if new is not None:
+            transaction.set_target(ref, new, message=message)
+        elif old is not None:
+            transaction.remove(ref)
 
 
 @dataclass(slots=True)
 class _Wanted:
     """What is wanted at one name: a file's bytes, no file, and what is wanted below it."""
 
-    content: bytes | None = None
+    content: bytes | Entry | None = None
     absent: bool = False
     below: dict[bytes, _Wanted] = field(default_factory=dict)
 
 
-def _plan(changes: Mapping[str, bytes | None]) -> dict[bytes, _Wanted]:
+def _plan(changes: Changes) -> dict[bytes, _Wanted]:
     """Sort the changes by folder; UsageError when a path cannot be written."""
     top = _Wanted()
     for path, content in changes.items():
@@ -226,6 +296,8 @@ def _apply(
             return None
         return found
     _refuse_folder(found, path, "a folder is there, so no file can have its name")
+    if isinstance(want.content, Entry):
+        return f"{want.content.mode:o}".encode(), bytes.fromhex(want.content.oid)
     fresh = (_FILE, bytes.fromhex(_oid_of(ObjectType.BLOB, want.content)))
     if fresh != found:
         _add(objects, ObjectType.BLOB, want.content)
@@ -276,16 +348,14 @@ def _tree_bytes(tree: RawTree) -> bytes:
     return b"".join(b"%s %s\0%s" % (mode, name, oid) for _, name, mode, oid in entries)
 
 
-def _commit_bytes(tree: str, parent: str | None, author: Signature, committer: Signature, message: str) -> bytes:
+def _commit_bytes(tree: str, parents: Sequence[str], author: Signature, committer: Signature, message: str) -> bytes:
     if "\0" in message or any("\ud800" <= mark <= "\udfff" for mark in message) or not message.strip():
         raise UsageError(
             "the message of a commit must be Unicode text without NUL, and not empty",
             got=repr(message[:200]),
             mend="give the commit a message such as `Register acme/chat 1.0.0`",
         )
-    lines = [f"tree {tree}"]
-    if parent is not None:
-        lines.append(f"parent {parent}")
+    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
     lines += [f"author {_stamp(author)}", f"committer {_stamp(committer)}", "", message.rstrip("\n") + "\n"]
     return "\n".join(lines).encode()
 
@@ -380,23 +450,23 @@ def _fsync(path: Path) -> None:
         os.close(handle)
 
 
-def _who_moves(repo: GitRepository, new: str) -> Signature:
+def _who_moves(repo: GitRepository, commit: str | None) -> Signature | None:
     """Tell who the reflog names: whoever is at work, else the committer of what the branch moves to."""
-    committer = repo.commit(new).committer
+    committer = repo.commit(commit).committer if commit else None
     who: Signature | None = None
     with suppress(GitregError):
         who = repo.identity()
     return who or committer
 
 
-def _refuse_moved(repo: GitRepository, old: str | None) -> None:
+def _refuse_moved(repo: GitRepository, name: str, old: str | None) -> None:
     """Compare, while the ref is locked."""
-    ref = repo.handle.references.get(repo.branch)
+    ref = repo.handle.references.get(name)
     got = None if ref is None else str(ref.target)
     if got != old:
         raise RefMoved(
             "somebody else's commit came first",
-            where=f"{repo.git_dir}: {repo.branch}",
+            where=f"{repo.git_dir}: {name}",
             got=got or "no commit",
             expected=old or "no commit",
             mend="look at what changed, and try again",
@@ -408,11 +478,11 @@ def _is_held_lock(error: Exception) -> bool:
     return "failed to lock file" in text or (".lock" in text and "File exists" in text)
 
 
-def _give_up_after_patience(repo: GitRepository, started: float) -> None:
+def _give_up_after_patience(repo: GitRepository, ref: str, started: float) -> None:
     waited = time.monotonic() - started
     if waited < LOCK_PATIENCE:
         return
-    lock = repo.git_dir / f"{repo.branch}.lock"
+    lock = repo.git_dir / f"{ref}.lock"
     raise ConflictError(
         "another process holds the lock of the branch",
         where=str(lock),
