@@ -1,45 +1,72 @@
-"""Rules on who a record is: its place and its name."""
+"""Rules on who a record is: that it can be read, its place and its name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-from gitreg.errors import Finding, Severity
-from gitreg.refs import RESERVED_NAMES, WINDOWS_NAMES, Address, addresses_at
-from gitreg.repository.snapshot import Snapshot
-from gitreg.validation import Change, Rule, unreadable
+from gitreg.errors import Severity
+from gitreg.refs import RESERVED_NAMES, WINDOWS_NAMES, addresses_at
+from gitreg.validation import Change, Fault, Rule, Subject, each
 
 MAX_PATH: Final = 200
 
 
-def _check_path(change: Change) -> Iterator[Finding]:
-    """Find manifests that stand where their kind, namespace, name and version do not say."""
+def read_faults(change: Change, code: str) -> Iterator[Fault]:
+    """Give what the reader said of the changed files under one code."""
     for record in change.records:
-        manifest = record.after.manifest if record.after else None
-        if manifest is None or manifest.address in addresses_at(record.path):
-            continue
-        yield path_identity.finding(
-            f"the file stands at {record.path}, and says that it is {manifest.address.ref}",
-            f"move it to {manifest.address.path}, or correct its kind, namespace, name or version",
-            path=record.path,
-        ).at(ref=manifest.address.ref)
+        for found in record.after.findings if record.after else ():
+            if found.rule == code:
+                yield Fault(found.says, found.mend, found.field, path=record.path, line=found.line, column=found.column)
 
 
-def _check_name(change: Change) -> Iterator[Finding]:
-    """Find names that some system cannot hold or that the API needs for itself."""
-    for record in change.records:
-        manifest = record.after.manifest if record.after else None
-        if manifest is None or record.before is not None:
-            continue
-        address = manifest.address
-        fault = _fault_of_name(address.name.rpartition("/")[2]) or _fault_of_path(address.path)
-        if fault is None and address.namespace:
-            fault = next(filter(None, map(_fault_of_name, address.namespace.split("/"))), None)
-        if fault:
-            yield name_grammar.finding(fault, "choose another name", field="metadata.name", path=record.path).at(
-                ref=address.ref
+def check_subset(change: Change) -> Iterator[Fault]:
+    """A manifest is one small document of YAML's safe subset."""
+    return read_faults(change, "GR-001")
+
+
+def check_schema(change: Change) -> Iterator[Fault]:
+    """A manifest has the fields of its kind, and no others."""
+    return read_faults(change, "GR-003")
+
+
+def check_spelling(change: Change) -> Iterator[Fault]:
+    """Names and namespaces keep the name grammar."""
+    return read_faults(change, "GR-005")
+
+
+def check_semver(change: Change) -> Iterator[Fault]:
+    """A version is strict semver without build metadata."""
+    return read_faults(change, "GR-010")
+
+
+def check_derived(change: Change) -> Iterator[Fault]:
+    """What Git knows is never written by hand: ids, times, authors, compliance."""
+    return read_faults(change, "GR-019")
+
+
+def check_path(change: Change) -> Iterator[Fault]:
+    """A file stands where its kind, namespace, name and version say."""
+    for subject in change.subjects:
+        address = subject.manifest.address
+        if address not in addresses_at(subject.path):
+            yield Fault(
+                f"the file stands at {subject.path}, and says that it is {address.ref}",
+                f"move it to {address.path}, or correct its kind, namespace, name or version",
+                field="metadata.name",
+                path=subject.path,
+                ref=address.ref,
             )
+
+
+def check_name(subject: Subject) -> Iterator[Fault]:
+    """A name is none that some system cannot hold or that the API needs for itself."""
+    address = subject.manifest.address
+    fault = _fault_of_name(address.name.rpartition("/")[2]) or _fault_of_path(address.path)
+    if fault is None and address.namespace:
+        fault = next(filter(None, map(_fault_of_name, address.namespace.split("/"))), None)
+    if fault:
+        yield Fault(fault, "choose another name", field="metadata.name")
 
 
 def _fault_of_name(name: str) -> str | None:
@@ -58,33 +85,12 @@ def _fault_of_path(path: str) -> str | None:
     return None
 
 
-def _check_namespace(change: Change) -> Iterator[Finding]:
-    """Find records whose namespace nobody has founded."""
-    for record in change.records:
-        manifest = record.after.manifest if record.after else None
-        if manifest is None or not manifest.address.namespace or record.before is not None:
-            continue
-        namespace = manifest.address.namespace
-        if manifest.kind == "Namespace" or _is_founded(change.head, namespace):
-            continue
-        yield namespace_founded.finding(
-            f"nobody owns the namespace {namespace!r}: it has no record",
-            f"register {Address('Namespace', namespace, namespace).path}; "
-            "`gitreg schema namespace --minimal` prints one",
-            field="metadata.namespace",
-            path=record.path,
-        ).at(ref=manifest.address.ref)
-
-
-def _is_founded(head: Snapshot, namespace: str) -> bool:
-    parts = namespace.split("/")
-    paths = ("/".join(parts[: n + 1]) for n in range(len(parts)))
-    return any(head.entry(Address("Namespace", path, path).path) for path in paths)
-
-
-path_identity = Rule("GR-004", "path-identity", Severity.ERROR, _check_path, is_fixed=True)
-name_grammar = Rule("GR-005", "name-grammar", Severity.ERROR, _check_name, is_fixed=True)
-namespace_founded = Rule("GR-050", "ownership", Severity.WARNING, _check_namespace)
-schema = Rule("GR-003", "schema", Severity.ERROR, unreadable, is_fixed=True)
-
-RULES: Final = (schema, path_identity, name_grammar, namespace_founded)
+RULES: Final = (
+    Rule("GR-001", "yaml-subset", Severity.ERROR, check_subset, is_fixed=True),
+    Rule("GR-003", "schema", Severity.ERROR, check_schema, is_fixed=True),
+    Rule("GR-004", "path-identity", Severity.ERROR, check_path, is_fixed=True),
+    Rule("GR-005", "name-grammar", Severity.ERROR, check_spelling, is_fixed=True),
+    Rule("GR-005", "name-grammar", Severity.ERROR, each(check_name), is_fixed=True),
+    Rule("GR-010", "semver", Severity.ERROR, check_semver, is_fixed=True),
+    Rule("GR-019", "derived-fields", Severity.ERROR, check_derived, is_fixed=True),
+)

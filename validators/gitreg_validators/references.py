@@ -1,43 +1,38 @@
-"""Rules on what a record says of others: that it exists."""
+"""Rules on what a record says of others: that they exist, are alive, and are named with bounds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
-from gitreg.errors import Finding, NotFoundError, Severity
-from gitreg.kinds import Aliases, RoleBinding
+from gitreg.errors import NotFoundError, Severity
+from gitreg.kinds import Aliases, Namespace, RoleBinding
 from gitreg.kinds.references import Reference, references_of
 from gitreg.refs import KINDS, Address, Ref
 from gitreg.repository.snapshot import Snapshot
-from gitreg.validation import Change, Rule
+from gitreg.resolution import ENDED
+from gitreg.validation import Fault, Rule, Subject, each
+from gitreg.versions import Range, Version
+
+DEPENDING: Final = frozenset({"depends_on", "derived_from", "uses", "validates"})
+_OPEN: Final = Version(9_007_199_254_740_991, 0, 0)
 
 
-def _check_references(change: Change) -> Iterator[Finding]:
-    """Find references that nothing answers to."""
-    for record in change.records:
-        manifest = record.after.manifest if record.after else None
-        if manifest is None:
-            continue
-        before = record.before.manifest if record.before else None
-        known = {(reference.field, reference.ref) for reference in references_of(before)} if before else set()
-        for reference in references_of(manifest):
-            if (reference.field, reference.ref) in known:
-                continue
-            why = _why_missing(change.head, reference)
-            if why:
-                finding = ref_exists.finding(why, _mend(reference), field=reference.field, path=record.path)
-                weighed = finding if reference.required else replace(finding, severity=Severity.WARNING)
-                yield weighed.at(ref=manifest.address.ref)
+def check_references(subject: Subject) -> Iterator[Fault]:
+    """Whatever a record refers to exists, in a version that the reference allows."""
+    for reference in references_of(subject.manifest):
+        why = _why_missing(subject.state, reference)
+        if why:
+            severity = None if reference.required else Severity.WARNING
+            yield Fault(why, _mend(reference), field=reference.field, severity=severity)
 
 
-def _why_missing(head: Snapshot, reference: Reference) -> str | None:
+def _why_missing(state: Snapshot, reference: Reference) -> str | None:
     ref = reference.ref
     if ref.selector is None and KINDS[ref.kind].is_versioned:
-        return None if head.versions(ref.kind, ref.namespace, ref.name) else f"there is no {ref}"
+        return None if state.versions(ref.kind, ref.namespace, ref.name) else f"there is no {ref}"
     try:
-        head.resolve(ref)
+        state.resolve(ref)
     except NotFoundError as error:
         return error.says
     return None
@@ -48,43 +43,102 @@ def _mend(reference: Reference) -> str:
     return f"register {ref.place} first or with it, or correct the reference"
 
 
-def _check_aliases(change: Change) -> Iterator[Finding]:
-    """Find aliases that name a version that does not exist."""
-    for record in change.records:
-        manifest = record.after.manifest if record.after else None
-        if not isinstance(manifest, Aliases):
-            continue
-        of, place = manifest.spec.of, manifest.metadata
-        for alias, version in sorted(manifest.spec.aliases.items()):
-            target = Address(of, place.namespace, place.name, version)
-            if change.head.record(target) is None:
-                yield alias_target.finding(
-                    f"the alias {alias!r} names {target.ref}, which does not exist",
-                    "name a version that has landed; "
-                    f"`gitreg list {KINDS[of].word} --namespace {place.namespace}` shows them",
-                    field=f"spec.aliases.{alias}",
-                    path=record.path,
-                ).at(ref=manifest.address.ref)
-
-
-def _check_roles(change: Change) -> Iterator[Finding]:
-    """Find bindings of a role that does not exist."""
-    for record in change.records:
-        manifest = record.after.manifest if record.after else None
-        if not isinstance(manifest, RoleBinding):
-            continue
+def check_roles(subject: Subject) -> Iterator[Fault]:
+    """A role that is bound exists."""
+    manifest = subject.manifest
+    if isinstance(manifest, RoleBinding):
         role = Address("Role", "", manifest.spec.role)
-        if change.head.record(role) is None:
-            yield ref_exists.finding(
+        if subject.state.record(role) is None:
+            yield Fault(
                 f"there is no role {manifest.spec.role!r}",
                 f"register {role.path} first or with it, or name a role that exists",
                 field="spec.role",
-                path=record.path,
-            ).at(ref=manifest.address.ref)
+            )
 
 
-ref_exists = Rule("GR-030", "ref-exists", Severity.ERROR, _check_references)
-role_exists = Rule("GR-030", "ref-exists", Severity.ERROR, _check_roles)
-alias_target = Rule("GR-020", "alias-target", Severity.ERROR, _check_aliases)
+def check_alive(subject: Subject) -> Iterator[Fault]:
+    """Nothing new depends on what is retired, nor, if it can be helped, on what is deprecated."""
+    for reference in references_of(subject.manifest):
+        ref = reference.ref
+        if reference.relation not in DEPENDING or not KINDS[ref.kind].is_versioned:
+            continue
+        target = _resolved(subject.state, ref)
+        status = status_of(subject.state, target) if target else None
+        if target is None or status not in ("deprecated", *ENDED):
+            continue
+        successor = _successor(subject.state, target)
+        mend = f"depend on {successor}" if successor else "depend on a version that is active"
+        severity = Severity.WARNING if status == "deprecated" else None
+        yield Fault(f"{ref} means {target.ref}, which is {status}", mend, field=reference.field, severity=severity)
 
-RULES: Final = (ref_exists, role_exists, alias_target)
+
+def _resolved(state: Snapshot, ref: Ref) -> Address | None:
+    try:
+        return state.resolve(ref)
+    except NotFoundError:
+        return None
+
+
+def status_of(state: Snapshot, address: Address) -> str | None:
+    """Give the lifecycle status of a record; None where it has none."""
+    record = state.record(address)
+    lifecycle = getattr(record.manifest.spec, "lifecycle", None) if record else None
+    return getattr(lifecycle, "status", None)
+
+
+def _successor(state: Snapshot, address: Address) -> str | None:
+    record = state.record(address)
+    lifecycle = getattr(record.manifest.spec, "lifecycle", None) if record else None
+    return getattr(lifecycle, "successor", None)
+
+
+def check_bounded(subject: Subject) -> Iterator[Fault]:
+    """A range says which majors it is for: what breaks tomorrow is not taken today."""
+    for reference in references_of(subject.manifest):
+        ref = reference.ref
+        if reference.relation not in DEPENDING or not KINDS[ref.kind].is_versioned:
+            continue
+        if isinstance(subject.manifest, Namespace):  # it names policies, whose versions the links choose
+            continue
+        if ref.selector is None:
+            says = f"{ref} names no versions, so every later one will do, whatever it breaks"
+        elif isinstance(ref.selector, Range) and ref.selector.allows(_OPEN):
+            says = f"the range {ref.written} has no upper bound, so every later major will do, whatever it breaks"
+        else:
+            continue
+        yield Fault(says, f"bound it: {_bounded(subject.state, ref)}", field=reference.field)
+
+
+def _bounded(state: Snapshot, ref: Ref) -> str:
+    target = _resolved(state, ref)
+    return f"{ref.place}@^{target.version}" if target else f"{ref.place}@^1"
+
+
+def check_lost_aliases(subject: Subject) -> Iterator[Fault]:
+    """An alias that somebody refers to is not taken away."""
+    manifest, earlier = subject.manifest, subject.earlier
+    if not isinstance(manifest, Aliases) or earlier is None:
+        return
+    before = earlier.manifest
+    gone = set(before.spec.aliases) - set(manifest.spec.aliases) if isinstance(before, Aliases) else set()
+    of, place = manifest.spec.of, manifest.metadata
+    for path in subject.state.mentioning([f"{place.namespace}/{place.name}"]) if gone else ():
+        record = subject.state.record_at(path)
+        for reference in references_of(record.manifest) if record else ():
+            ref = reference.ref
+            is_it = (ref.kind, ref.namespace, ref.name) == (of, place.namespace, place.name)
+            if record is not None and is_it and ref.selector in gone:
+                yield Fault(
+                    f"the alias {ref.selector!r} is taken away, and {record.address.ref} refers to it",
+                    "keep the alias, or change that reference first",
+                    field="spec.aliases",
+                )
+
+
+RULES: Final = (
+    Rule("GR-030", "ref-exists", Severity.ERROR, each(check_references)),
+    Rule("GR-030", "ref-exists", Severity.ERROR, each(check_roles)),
+    Rule("GR-030", "ref-exists", Severity.ERROR, each(check_lost_aliases)),
+    Rule("GR-031", "ref-alive", Severity.ERROR, each(check_alive), on_state=False),
+    Rule("GR-032", "bounded-range", Severity.WARNING, each(check_bounded)),
+)

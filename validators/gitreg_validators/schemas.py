@@ -6,32 +6,24 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, best_match
+from jsonschema.exceptions import best_match
 
-from gitreg.errors import Finding, Severity
+from gitreg.errors import Severity
 from gitreg.kinds import Config as ConfigKind
 from gitreg.kinds import Dataset, Manifest, MetadataSchema, Model, Pipeline, PipelineTemplate
-from gitreg.validation import Change, Rule
+from gitreg.validation import Fault, Rule, Subject, each
 
 
-def _check_schemas(change: Change) -> Iterator[Finding]:
-    """Find embedded schemas that are not draft 2020-12."""
-    for record in change.records:
-        manifest = record.after.manifest if record.after else None
-        if manifest is None:
-            continue
-        for field, schema in _schemas_of(manifest):
-            fault = _fault_of(schema)
-            if fault is not None:
-                yield embedded_schema.finding(
-                    f"not a JSON Schema: {fault}",
-                    "write a schema of draft 2020-12",
-                    field=field,
-                    path=record.path,
-                ).at(ref=manifest.address.ref)
+def check_schemas(subject: Subject) -> Iterator[Fault]:
+    """Embedded schemas are JSON Schemas of draft 2020-12."""
+    for field, schema in schemas_of(subject.manifest):
+        fault = fault_of_schema(schema)
+        if fault is not None:
+            yield Fault(f"not a JSON Schema: {fault}", "write a schema of draft 2020-12", field=field)
 
 
-def _schemas_of(manifest: Manifest) -> Iterator[tuple[str, Any]]:
+def schemas_of(manifest: Manifest) -> Iterator[tuple[str, Any]]:
+    """Find the schemas that a manifest carries, by field."""
     found: list[tuple[str, Any]] = []
     match manifest:
         case Model():
@@ -63,18 +55,14 @@ def _schemas_of(manifest: Manifest) -> Iterator[tuple[str, Any]]:
     yield from ((field, schema) for field, schema in found if schema is not None)
 
 
-def _fault_of(schema: Any) -> str | None:
+def fault_of_schema(schema: Any) -> str | None:
+    """Say what is wrong with a JSON Schema; None where nothing is."""
     meta = Draft202012Validator(Draft202012Validator.META_SCHEMA)
-    try:
-        error = best_match(meta.iter_errors(schema))
-    except (SchemaError, RecursionError) as broken:
-        return str(broken)
+    error = best_match(meta.iter_errors(schema))
     if error is None:
         return None
     where = "/".join(map(str, error.absolute_path))
     return f"{error.message} at {where or 'its root'}"
 
 
-embedded_schema = Rule("GR-003", "schema", Severity.ERROR, _check_schemas, is_fixed=True)
-
-RULES: Final = (embedded_schema,)
+RULES: Final = (Rule("GR-003", "schema", Severity.ERROR, each(check_schemas), is_fixed=True),)
