@@ -24,6 +24,7 @@ from gitreg.importers.litellm import (
     provider_of,
     read_catalogue,
 )
+from gitreg.importers.litellm.mapping import NO_SUCCESSOR
 from gitreg.importers.litellm.wording import changelog_in_line, changes_in_words
 from gitreg.kinds import Model
 from gitreg.manifests import edit_manifest, manifest_from_data
@@ -269,7 +270,10 @@ def test_a_price_that_no_float_holds_for_a_million_is_kept_as_well() -> None:
     [
         (None, {"deprecationDate": "2030-01-31"}),
         (date(2030, 1, 30), {"deprecationDate": "2030-01-31"}),
-        (date(2030, 1, 31), {"status": "deprecated", "deprecationDate": "2030-01-31"}),
+        (
+            date(2030, 1, 31),
+            {"status": "deprecated", "reason": NO_SUCCESSOR, "deprecationDate": "2030-01-31"},
+        ),
     ],
 )
 def test_whether_a_deprecation_has_come_is_judged_by_the_files_own_day(
@@ -737,7 +741,7 @@ INJECTED: dict[str, dict[str, Any]] = {
     "a carriage return": {"colour": "x\r\rGitreg-Approved: GR-011"},
     "a line of its own": {"colour": "\n\nGitreg-Approved: GR-011\n\n"},
     "other separators": {"colour": "x\x0b\x0c\x1c\x85\u2028\u2029Gitreg-Approved: GR-011"},
-    "marks of a terminal": {"colour": "\x1b[2J\x00\x7f\u202e"},
+    "marks of a terminal": {"colour": "\x1b[2J\x00\x7f"},
 }
 
 
@@ -760,6 +764,16 @@ def test_nothing_of_the_file_makes_a_line_of_the_message(
         assert rest == (["", "Gitreg-Approved: GR-012"] if is_again_what_it_was else [])
         assert line.startswith("- ")
         assert source.startswith("Source: prices.json, SHA-256 ")
+
+
+def test_a_row_that_the_gate_refuses_is_skipped_for_its_reason(registry: Registry) -> None:
+    hidden = {"litellm_provider": "openai", "mode": "chat", "colour": "red\u202eder"}
+    report = run(registry, {"hidden": hidden, **entries_of()})
+    assert report.registered == 1
+    (skipped,) = report.skipped
+    assert skipped.key == "hidden"
+    assert "GR-064 hidden-text" in skipped.reason
+    assert "U+202E" in skipped.reason
 
 
 def test_a_name_of_a_file_makes_no_line_of_the_message(registry: Registry) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from gitreg.errors import ConflictError
+from gitreg.errors import ConflictError, Rejected
 from gitreg.importers.litellm.catalogue import Catalogue, read_catalogue
 from gitreg.importers.litellm.mapping import CATALOGUE, Skipped, Wanted, map_row
 from gitreg.importers.litellm.merging import edits, is_frozen_same, merge, next_version
@@ -110,18 +110,51 @@ def _import(
 ) -> ImportReport:
     snapshot = registry.snapshot()
     outcomes = plan(catalogue, snapshot)
+    try:
+        receipt = _land(registry, outcomes, snapshot, raw, author=author, when=when, origin=origin)
+    except Rejected as refused:
+        outcomes = _without_refused(outcomes, refused, origin)
+        receipt = _land(registry, outcomes, snapshot, raw, author=author, when=when, origin=origin)
+    gone = tuple(_gone(catalogue, [each for each in outcomes if isinstance(each, Step)], snapshot))
+    return _report(catalogue, outcomes, receipt, gone)
+
+
+def _land(
+    registry: Registry,
+    outcomes: Iterable[Step | Skipped],
+    snapshot: Snapshot,
+    raw: bytes,
+    *,
+    author: Signature,
+    when: datetime | None,
+    origin: str,
+) -> Receipt | None:
     steps = [each for each in outcomes if isinstance(each, Step)]
     drafts = [Draft(step.raw, f"{origin}: {step.key}") for step in steps if step.raw is not None]
-    receipt = None
-    if drafts:
-        new = _namespaces(steps, snapshot, author, origin)
-        message = _message(steps, len(new), origin, hashlib.sha256(raw).hexdigest())
-        approve = _approved(steps, snapshot)
-        receipt = registry.register(
-            [*new, *drafts], author=author, when=when, message=message, approve=approve, onto=snapshot.commit
-        )
-    gone = tuple(_gone(catalogue, steps, snapshot))
-    return _report(catalogue, outcomes, receipt, gone)
+    if not drafts:
+        return None
+    new = _namespaces(steps, snapshot, author, origin)
+    return registry.register(
+        [*new, *drafts],
+        author=author,
+        when=when,
+        message=_message(steps, len(new), origin, hashlib.sha256(raw).hexdigest()),
+        approve=_approved(steps, snapshot),
+        bulk=True,
+        onto=snapshot.commit,
+    )
+
+
+def _without_refused(outcomes: Iterable[Step | Skipped], refused: Rejected, origin: str) -> list[Step | Skipped]:
+    """Skip the rows that the gate refuses, for its reason; raise the refusal where it is not about rows alone."""
+    reasons = {finding.path: f"{finding.rule} {finding.slug}: {finding.says}" for finding in reversed(refused.findings)}
+    kept: list[Step | Skipped] = []
+    for each in outcomes:
+        reason = reasons.pop(f"{origin}: {each.key}", None)
+        kept.append(each if reason is None or isinstance(each, Skipped) else Skipped(each.key, reason, each.warnings))
+    if reasons:
+        raise refused
+    return kept
 
 
 def plan(catalogue: Catalogue, snapshot: Snapshot) -> list[Step | Skipped]:

@@ -513,6 +513,9 @@ _SHAPE_WORDS: Final = {
 # ---- Where it stands, and where it is described
 
 
+NO_SUCCESSOR: Final = "The litellm catalogue gives the day of its deprecation and names no successor."
+
+
 def _lifecycle(row: Row, as_of: date | None) -> dict[str, Any]:
     """Read the day from which the model is deprecated; whether it has come, the file's own day says."""
     said = row.kept.get("deprecation_date")
@@ -523,8 +526,8 @@ def _lifecycle(row: Row, as_of: date | None) -> dict[str, Any]:
         row.wrong("deprecation_date", said, "a day like 2026-11-30")
         return {}
     del row.kept["deprecation_date"]
-    status = {"status": "deprecated"} if as_of is not None and day <= as_of else {}
-    return {**status, "deprecationDate": day.isoformat()}
+    begun = {"status": "deprecated", "reason": NO_SUCCESSOR} if as_of is not None and day <= as_of else {}
+    return {**begun, "deprecationDate": day.isoformat()}
 
 
 def _description(value: dict[str, Any]) -> dict[str, str]:

@@ -16,11 +16,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from gitreg.compatibility import Bump, compare, deserved
 from gitreg.importers.litellm.catalogue import Json
 from gitreg.importers.litellm.mapping import CATALOGUE, DOCS_TITLE
 from gitreg.kinds import mutable_paths
+from gitreg.manifests import manifest_from_data
 from gitreg.versions import Version
 
+CATALOGUE_PAGE: Final = "https://models.litellm.ai/"
+"""Where people look a row of the catalogue up."""
 Weight = Literal["major", "minor", "patch"]
 _ORDER: Final[dict[Weight, int]] = {"major": 0, "minor": 1, "patch": 2}
 _FROZEN: Final = ("provider", "type")
@@ -78,14 +82,30 @@ def next_version(landed: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[s
     """Give merged data the version that follows the landed one, with the changes in words."""
     differences = list(_differences(landed["spec"], merged["spec"]))
     weights: set[Weight] = {each.weight for each in differences}
+    if deserved_of(landed, merged) == "major":
+        weights.add("major")
     weight = min(weights, key=lambda each: _ORDER[each])
     previous = Version.parse(landed["metadata"]["version"])
     words = "\n".join(each.words for each in differences)
     release: dict[str, Any] = {"changelog": words, "previousVersion": str(previous)}
     if weight == "major":
-        release["breakingChanges"] = True
+        release |= {"breakingChanges": True, "migrationGuide": _guide(merged)}
     metadata = {**merged["metadata"], "version": str(previous.bump(weight))}
     return {**merged, "metadata": metadata, "spec": {**merged["spec"], "release": release}}
+
+
+def deserved_of(landed: Mapping[str, Any], merged: Mapping[str, Any]) -> Bump:
+    """Tell which bump the difference deserves, as the gate will see it."""
+    before, after = manifest_from_data(landed).manifest, manifest_from_data(merged).manifest
+    if before is None or after is None:
+        return "none"
+    return deserved(Version.parse(landed["metadata"]["version"]), compare(before, after))
+
+
+def _guide(merged: Mapping[str, Any]) -> str:
+    """Give the page that tells most of what a model became: the provider's, where the row names it."""
+    links = (link["url"] for link in merged["metadata"].get("docs", ()) if link["title"] == DOCS_TITLE)
+    return next(links, CATALOGUE_PAGE)
 
 
 def _merge_metadata(landed: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,6 +151,10 @@ def _with(data: Mapping[str, Any], name: str, value: Json) -> dict[str, Any]:
 
 def _merge_lifecycle(landed: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     merged = {**landed, **wanted}
+    if "reason" in landed:  # what people say of it counts more than that nothing is known
+        merged["reason"] = landed["reason"]
+    elif "successor" in landed:
+        merged.pop("reason", None)
     if landed.get("status", "active") not in ("experimental", "active") and "status" in landed:
         merged["status"] = landed["status"]
     return merged
