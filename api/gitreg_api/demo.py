@@ -21,12 +21,16 @@ _COMMIT: Final = "commit.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One commit: its author as `Name <address>`, its time, its message, and whole files by path."""
+    """One commit: its author as `Name <address>`, its time, its message, and whole files by path.
+
+    `approved` are codes of rules whose human decision was taken.
+    """
 
     author: str
     when: datetime
     message: str
     files: dict[str, bytes]
+    approved: tuple[str, ...] = ()
 
 
 def steps() -> Iterator[Step]:
@@ -41,7 +45,8 @@ def _read_step(folder: Traversable) -> Step:
     about = yaml.safe_load((folder / _COMMIT).read_text(encoding="utf-8"))
     content = {path: raw for path, raw in _files_below(folder, "") if path != _COMMIT}
     when = datetime.fromisoformat(about["date"])
-    return Step(about["author"], when, about["message"].rstrip("\n"), content)
+    approved = tuple(about.get("approved", ()))
+    return Step(about["author"], when, about["message"].rstrip("\n"), content, approved)
 
 
 def _files_below(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:

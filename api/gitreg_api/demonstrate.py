@@ -128,4 +128,4 @@ def _make(where: Path) -> None:
 def _apply(registry: Registry, step: Step) -> None:
     drafts = [Draft(raw, path) for path, raw in step.files.items()]
     author = Signature.parse(step.author, when=step.when)
-    registry.register(drafts, author=author, message=step.message, when=step.when)
+    registry.register(drafts, author=author, message=step.message, when=step.when, approve=step.approved)
