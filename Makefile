@@ -4,7 +4,7 @@ PORT ?= 8420
 PY := .venv/bin/python
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test lint verify bench generate format test-npm test-wheel pyright clean
+.PHONY: help demo test lint verify bench generate format test-npm test-github test-sarif test-wheel pyright clean
 
 help:
 	@echo "make demo        build a sample registry, index it and serve it (PORT=$(PORT))"
@@ -14,6 +14,8 @@ help:
 	@echo "make bench       the benchmarks, as ratios"
 	@echo "make format      ruff format"
 	@echo "make test-npm    npm ranges against npm's own semver package (needs node and npm)"
+	@echo "make test-github GitHub's forge against GitHub's own OpenAPI description (needs node and npm)"
+	@echo "make test-sarif  SARIF reports against Microsoft's validator, GitHub's rules included (needs npm)"
 	@echo "make test-wheel  build the wheel, install it in an empty environment, use it"
 	@echo "make pyright     a second type checker (needs node)"
 
@@ -54,6 +56,14 @@ format: $(INSTALLED)
 test-npm: $(INSTALLED)
 	npm install --silent --no-audit --no-fund --prefix build/npm semver@7
 	$(PY) -m pytest tests/npm
+
+test-github: $(INSTALLED)
+	npm install --silent --no-audit --no-fund --prefix build/github @octokit/openapi@23 @stoplight/prism-cli@5
+	$(PY) -m pytest tests/github
+
+test-sarif: $(INSTALLED)
+	npm install --silent --no-audit --no-fund --prefix build/sarif @microsoft/sarif-multitool-linux@5
+	$(PY) -m pytest tests/sarif
 
 test-wheel: $(INSTALLED)
 	rm -rf build/dist build/wheel-env

@@ -37,12 +37,13 @@ def manifest(kind: str, metadata: dict[str, Any], spec: dict[str, Any]) -> bytes
 
 
 def namespace(name: str) -> bytes:
-    return manifest("Namespace", {"name": name}, {"owners": ["@acme/nlp"]})
+    return manifest("Namespace", {"name": name}, {"owners": ["author@example.com"]})
 
 
 def model(name: str, version: str, *, status: str = "active", **more: Any) -> bytes:
     checksum = {"of": "artifact", "digest": blake2b(f"{name} {version}".encode(), digest_size=32).hexdigest()}
-    spec = {"provider": "openai", "type": "completion", "checksum": checksum, "lifecycle": {"status": status}}
+    lifecycle = {"status": status, **({"reason": "It is old."} if status == "deprecated" else {})}
+    spec = {"provider": "openai", "type": "completion", "checksum": checksum, "lifecycle": lifecycle}
     metadata = {"namespace": "acme/nlp", "name": name, "version": version}
     return manifest("Model", {**metadata, **more}, spec)
 

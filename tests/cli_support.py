@@ -87,7 +87,7 @@ def new_registry(folder: Path, *words: str) -> Path:
 
 def namespace(name: str = "acme") -> str:
     return (
-        f"apiVersion: gitreg/v1\nkind: Namespace\nmetadata:\n  name: {name}\nspec:\n  owners:\n  - team@example.com\n"
+        f"apiVersion: gitreg/v1\nkind: Namespace\nmetadata:\n  name: {name}\nspec:\n  owners:\n  - author@example.com\n"
     )
 
 

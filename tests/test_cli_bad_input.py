@@ -52,7 +52,7 @@ TABLE = {
         namespace().replace("owners", "owner"), "GR-003", "unknown key 'owner'", "did you mean 'owners'?"
     ),
     "wrong type": Bad(
-        namespace().replace("  - team@example.com\n", "").replace("owners:", "owners: team@example.com"),
+        namespace().replace("  - author@example.com\n", "").replace("owners:", "owners: author@example.com"),
         "GR-003",
         "expected a list",
         "on a line of its own",

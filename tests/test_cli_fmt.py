@@ -8,7 +8,7 @@ import pytest
 from cli_support import model, namespace, new_registry, run, state_of, written
 
 LOOSE = (
-    '# why\n{apiVersion: gitreg/v1, kind: Namespace, metadata: {name: "acme"}, spec: {owners: [team@example.com]}}\n'
+    '# why\n{apiVersion: gitreg/v1, kind: Namespace, metadata: {name: "acme"}, spec: {owners: [author@example.com]}}\n'
 )
 LINE = "# yaml-language-server: $schema=../.gitreg/schemas/v1/namespace.schema.json\n"
 CANONICAL = LINE + "# why\n" + namespace()

@@ -128,7 +128,7 @@ def test_the_place_is_seen_through_links(
 def test_uncommitted_edits_are_left_and_told(registry: Path, tmp_path: Path) -> None:
     registered(registry, namespace())
     edited = written(registry, "namespaces/acme.yaml", "# my edit\n" + namespace())
-    file = written(tmp_path, "ns.yaml", namespace().replace("team@", "crew@"))
+    file = written(tmp_path, "ns.yaml", namespace().replace("author@", "crew@"))
     done = register(registry, file, "--approve", "GR-999")
     assert done.code == 2
     done = register(registry, file)

@@ -279,7 +279,7 @@ def faults(kind: str, data: Any) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(data)]
 
 
-TEMPLATE_FILES = sorted(path.relative_to(TEMPLATE).as_posix() for path in TEMPLATE.rglob("*.yaml"))
+TEMPLATE_FILES = sorted(path.relative_to(TEMPLATE).as_posix() for path in TEMPLATE.rglob("[!.]*.yaml"))
 
 
 @pytest.mark.parametrize("path", TEMPLATE_FILES)

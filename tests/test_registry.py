@@ -31,12 +31,14 @@ from gitreg.refs import Address
 from gitreg.registry import Draft, Receipt, Registry
 from gitreg.repository import writing
 from gitreg.repository.git import GitRepository, Signature
+from gitreg.repository.lookups import FILE_NAME
 from gitreg.resolution import choose, why_nothing
 from gitreg.versions import Range, Version
 
 UID = uuid.UUID("5d1f0c52-9a0e-4b2e-8f43-2c7b1e6a9d10")
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 AUTHOR = Signature("Example Author", "author@example.com", WHEN)
+OTHER_DIGEST = sha256(b"another artifact").hexdigest()
 OTHER = Signature("Somebody Else", "else@example.com", WHEN)
 
 Committing = Callable[..., str]
@@ -362,12 +364,13 @@ FROZEN: dict[str, Any] = {
     "provider": "anthropic",
     "type": "embedding",
     "category": ["code"],
-    "checksum": {"of": "artifact", "digest": "ab" * 32},
+    "checksum": {"of": "artifact", "digest": OTHER_DIGEST},
     "artifactUri": "s3://acme/other",
     "license": "mit",
     "capabilities": {"contextLength": 5},
     "inputSchema": {"type": "string"},
     "outputSchema": {"type": "string"},
+    "attestations": [{"type": "signature", "format": "sigstore-bundle", "uri": "https://x.example/signature"}],
     "derivedFrom": [{"ref": "acme/base@1.0.0"}],
     "dependencies": [{"ref": "acme/base@^1"}],
     "release": {"changelog": "Nothing."},
@@ -461,7 +464,7 @@ def test_a_digest_is_found_however_it_is_written(registry: Registry) -> None:
 
 
 def test_two_drafts_of_one_artifact_wait_for_a_human(registry: Registry) -> None:
-    assert rules_of(refused(registry, model("one", digest="ab" * 32), model("two", digest="ab" * 32))) == [
+    assert rules_of(refused(registry, model("one", digest=OTHER_DIGEST), model("two", digest=OTHER_DIGEST))) == [
         "GR-012",
         "GR-012",
     ]
@@ -471,7 +474,7 @@ def test_a_warning_stands_in_nobodys_way(registry: Registry) -> None:
     receipt = land(registry, model())
     assert rules_of(receipt.warnings) == ["GR-050"]
     assert receipt.as_data()["warnings"][0]["severity"] == Severity.WARNING
-    spec = {"owners": ["nlp@example.com"]}
+    spec = {"owners": ["author@example.com"]}
     assert land(registry, record("Namespace", {"name": "acme"}, spec)).warnings == ()
     assert land(registry, model("second")).warnings == ()
 
@@ -508,7 +511,7 @@ def test_a_reference_must_mean_something(registry: Registry, field: str, value: 
 
 
 def test_what_one_can_do_without_is_only_warned_of(registry: Registry) -> None:
-    receipt = land(registry, model(dependencies=[{"ref": "acme/nobody", "required": False}]))
+    receipt = land(registry, model(dependencies=[{"ref": "acme/nobody@^1", "required": False}]))
     assert rules_of(receipt.warnings) == ["GR-030", "GR-050"]
 
 
@@ -564,14 +567,16 @@ spec:
 def test_an_update_changes_fields_and_keeps_comments(registry: Registry) -> None:
     land(registry, Draft(COMMENTED, "x.yaml"))
     receipt = registry.update(
-        "acme/chat", put={"spec.lifecycle.status": "deprecated", "metadata.tags": ["old"]}, author=AUTHOR
+        "acme/chat",
+        put={"spec.lifecycle.status": "deprecated", "spec.lifecycle.reason": "Old.", "metadata.tags": ["old"]},
+        author=AUTHOR,
     )
     assert [landed.status for landed in receipt.records] == ["updated"]
     assert registry.repo.commit(receipt.commit or "").message == "Update model:acme/chat@1.0.0\n"
     raw = registry.get("acme/chat").raw.decode()
     for line in ("# Kept for the ticket desk.", "  version: 1.0.0 # the first", "    # as published"):
         assert raw.count(f"{line}\n") == 1
-    assert raw.endswith("  lifecycle:\n    status: deprecated\n")
+    assert raw.endswith("  lifecycle:\n    status: deprecated\n    reason: Old.\n")
     registry.update("acme/chat", remove=["metadata.tags"], author=AUTHOR)
     assert "tags" not in registry.get("acme/chat").raw.decode()
 
@@ -660,7 +665,7 @@ def test_records_are_listed_by_kind_and_namespace(registry: Registry) -> None:
     elsewhere["metadata"]["namespace"] = "acme/nlp"
     other = data_of("other")
     other["metadata"]["namespace"] = "acmeish"
-    spec = {"owners": ["nlp@example.com"]}
+    spec = {"owners": ["author@example.com"]}
     namespaces = [record("Namespace", {"name": name}, spec) for name in ("acme", "acme/nlp", "acmeish")]
     land(registry, model(), aliases(stable="1.0.0"), draft_of(elsewhere), draft_of(other), *namespaces)
     models = ["model:acme/chat@1.0.0", "model:acme/nlp/deep@1.0.0", "model:acmeish/other@1.0.0"]
@@ -921,9 +926,9 @@ def test_the_second_of_two_same_contents_is_unchanged(registry: Registry, monkey
 def test_a_registration_is_checked_anew_on_what_landed_first(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    landing_first(registry, monkeypatch, model("first", digest="ab" * 32))
+    landing_first(registry, monkeypatch, model("first", digest=OTHER_DIGEST))
     with pytest.raises(Rejected) as caught:
-        land(registry, model("second", digest="ab" * 32))
+        land(registry, model("second", digest=OTHER_DIGEST))
     assert rules_of(caught.value) == ["GR-012"]
 
 
@@ -1010,7 +1015,7 @@ def test_a_registry_without_a_place_for_its_notes_still_knows_its_digests(
 def test_notes_on_digests_that_are_spoilt_are_made_again(tmp_path: Path) -> None:
     registry = start(tmp_path / "registry", bare=True)
     land(registry, model())
-    notes = registry.repo.state_dir / "digests.sqlite3"
+    notes = registry.repo.state_dir / FILE_NAME
     assert notes.is_file()
     notes.write_bytes(b"not a database" * 100)
     again = Registry.open(registry.repo.git_dir)

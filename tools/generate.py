@@ -102,6 +102,16 @@ def _place_of(kind: str) -> str:
     return shapes[KINDS[kind].shape.name]
 
 
+def template_actions(root: Path) -> Files:
+    """Make the template's copy of the actions, which its workflows run from the registry's own main."""
+    found = (path for path in (root / "actions").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    folder = f"{TEMPLATE}/.github/actions"
+    made: Files = {f"{folder}/{path.relative_to(root / 'actions').as_posix()}": path.read_bytes() for path in found}
+    there = (path for path in (root / folder).rglob("*") if path.is_file())
+    stale = {path.relative_to(root).as_posix() for path in there} - made.keys()
+    return {**dict(sorted(made.items())), **dict.fromkeys(sorted(stale))}
+
+
 def kind_pages(root: Path) -> Files:
     """Make the generated part of each kind's page."""
     made: Files = {}
@@ -267,6 +277,7 @@ STEPS: Final[list[tuple[str, Step]]] = [
     ("schemas", schemas),
     ("template-schemas", template_schemas),
     ("template-examples", template_examples),
+    ("template-actions", template_actions),
     ("kind-pages", kind_pages),
     ("api-description", api_description),
     ("command-reference", command_reference),

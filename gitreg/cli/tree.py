@@ -29,9 +29,17 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Write": {
         "init": "Make a registry in a new or empty folder.",
         "register": "Put manifests into the registry: one commit, or nothing.",
+        "propose": "Put manifests forward as a proposal, for others to decide on.",
+        "proposals": "List, check, approve and merge what was proposed.",
         "update": "Change fields of a record in place.",
         "import": "Take in another catalogue's entries.",
         "fmt": "Write manifests in their canonical form.",
+    },
+    "Gate": {
+        "validate": "Judge a change, or a whole registry, by all rules.",
+        "diff": "Tell what differs between two states, in the registry's terms.",
+        "rules": "List the rules of the gate, or print the page of one.",
+        "codeowners": "Generate CODEOWNERS from the namespaces' owners.",
     },
     "Read": {
         "get": "Print a record.",

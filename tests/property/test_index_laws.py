@@ -81,7 +81,7 @@ def _role(name: str, kind: str) -> dict[str, bytes]:
 
 
 def _namespace(name: str) -> dict[str, bytes]:
-    return {f"namespaces/{name}.yaml": manifest("Namespace", {"name": name}, {"owners": ["nlp-team"]})}
+    return {f"namespaces/{name}.yaml": manifest("Namespace", {"name": name}, {"owners": ["author@example.com"]})}
 
 
 named = st.fixed_dictionaries({}, optional={name: st.sampled_from(VERSIONS) for name in ("stable", "production")})
