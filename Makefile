@@ -4,7 +4,7 @@ PORT ?= 8420
 PY := .venv/bin/python
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test lint verify bench generate format test-npm test-github test-sarif test-wheel pyright clean
+.PHONY: help demo test lint verify bench generate format mutation test-npm test-github test-sarif test-wheel pyright clean
 
 help:
 	@echo "make demo        build a sample registry, index it and serve it (PORT=$(PORT))"
@@ -13,6 +13,7 @@ help:
 	@echo "make verify      regenerate what is generated, fail on a dirty tree, then lint and test"
 	@echo "make bench       the benchmarks, as ratios"
 	@echo "make format      ruff format"
+	@echo "make mutation    break every rule in every way; fail on what no test notices (takes half an hour)"
 	@echo "make test-npm    npm ranges against npm's own semver package (needs node and npm)"
 	@echo "make test-github GitHub's forge against GitHub's own OpenAPI description (needs node and npm)"
 	@echo "make test-sarif  SARIF reports against Microsoft's validator, GitHub's rules included (needs npm)"
@@ -52,6 +53,9 @@ bench: $(INSTALLED)
 format: $(INSTALLED)
 	$(PY) -m ruff check --fix-only .
 	$(PY) -m ruff format .
+
+mutation: $(INSTALLED)
+	$(PY) tools/mutate_rules.py
 
 test-npm: $(INSTALLED)
 	npm install --silent --no-audit --no-fund --prefix build/npm semver@7

@@ -33,7 +33,7 @@ from gitreg.kinds.template import Parameter
 from gitreg.manifests.difference import is_same
 from gitreg.refs import Ref
 
-__all__ = ["Fault", "Fetch", "Rendering", "render"]
+__all__ = ["Fault", "Fetch", "Rendering", "faults_of", "render"]
 
 Fetch = Callable[[Ref], PipelineTemplate | None]
 
@@ -77,6 +77,14 @@ def render(template: PipelineTemplate, parameters: Mapping[str, Any], fetch: Fet
     filling = _Filling(values)
     spec = filling.fill(whole.body, "spec.body")
     return Rendering(None, tuple(filling.faults)) if filling.faults else Rendering(spec)
+
+
+def faults_of(template: PipelineTemplate) -> tuple[Fault, ...]:
+    """Find what no parameters can mend in what a template itself says; names may come from what it is made of."""
+    spec = template.spec
+    looking = _Looking(spec.parameters, is_alone=spec.extends is None and not spec.includes)
+    looking.fill(spec.body, "spec.body")
+    return (*(_reserved_fault(name) for name in spec.parameters if name in _RESERVED), *looking.faults)
 
 
 # Composing
@@ -229,13 +237,18 @@ def _unknown_fault(name: str, declared: Mapping[str, Parameter]) -> Fault:
 
 def _faults_of(name: str, parameter: Parameter, given: Mapping[str, Any]) -> Iterator[Fault]:
     if name in _RESERVED:
-        says = f"{name!r} cannot be the name of a parameter"
-        yield Fault(f"spec.parameters.{name}", says, "call the parameter otherwise")
+        yield _reserved_fault(name)
     elif name not in given and parameter.default is None:
         yield Fault(f"parameters.{name}", f"the parameter {name!r} is missing", f"give a value for {name!r}")
     else:
         where = f"parameters.{name}" if name in given else f"spec.parameters.{name}.default"
         yield from _schema_faults(where, name, parameter.value_schema, given.get(name, parameter.default))
+
+
+def _reserved_fault(name: str) -> Fault:
+    return Fault(
+        f"spec.parameters.{name}", f"{name!r} cannot be the name of a parameter", "call the parameter otherwise"
+    )
 
 
 def _schema_faults(where: str, name: str, schema: Any, value: Any) -> Iterator[Fault]:
@@ -351,10 +364,7 @@ class _Filling:
             tree = _checked_tree(text, self.values)
             value = _plain(_value_of(text, tree, self.values))
         except TemplateError as error:
-            mend = "use only {{ names }} of parameters, their items, and the filters " + ", ".join(
-                sorted(_ENVIRONMENT.filters)
-            )
-            self.faults.append(Fault(path, (error.message or "it cannot be filled in")[:300], mend))
+            self.faults.append(_text_fault(path, error))
             return None
         self.left -= _size(value, self.left)
         if self.left < 0:
@@ -363,8 +373,27 @@ class _Filling:
         return value
 
 
-def _checked_tree(text: str, values: Mapping[str, Any]) -> nodes.Template:
-    """Parse a text and refuse all that is not plain filling in."""
+@dataclass(slots=True)
+class _Looking(_Filling):
+    """The same way through a body, with nothing filled in: `values` has the names, all of them if it is alone."""
+
+    is_alone: bool = True
+
+    def _fill_text(self, text: str, path: str) -> Any:
+        try:
+            _checked_tree(text, self.values if self.is_alone else None)
+        except TemplateError as error:
+            self.faults.append(_text_fault(path, error))
+
+
+def _text_fault(path: str, error: TemplateError) -> Fault:
+    filters = ", ".join(sorted(_ENVIRONMENT.filters))
+    mend = f"use only {{{{ names }}}} of parameters, their items, and the filters {filters}"
+    return Fault(path, (error.message or "it cannot be filled in")[:300], mend)
+
+
+def _checked_tree(text: str, values: Mapping[str, Any] | None) -> nodes.Template:
+    """Parse a text and refuse all that is not plain filling in; without values any name will do."""
     if len(text) > LONGEST_EXPRESSIVE_TEXT:
         raise TemplateRuntimeError(f"a text with expressions has at most {LONGEST_EXPRESSIVE_TEXT} characters")
     try:
@@ -383,10 +412,10 @@ def _checked_tree(text: str, values: Mapping[str, Any]) -> nodes.Template:
     raise TemplateRuntimeError(f"a text holds at most {_MOST_NODES} pieces of expressions")
 
 
-def _check_node(node: nodes.Node, values: Mapping[str, Any]) -> None:
+def _check_node(node: nodes.Node, values: Mapping[str, Any] | None) -> None:
     if not isinstance(node, _ALLOWED):
         raise TemplateRuntimeError(f"{type(node).__name__.casefold()!r} is not allowed in a template")
-    if isinstance(node, nodes.Name) and node.name not in values:
+    if isinstance(node, nodes.Name) and values is not None and node.name not in values:
         near = get_close_matches(node.name, values, n=1)
         raise TemplateRuntimeError(
             f"there is no parameter {node.name!r}" + (f"; did you mean {near[0]!r}?" if near else "")

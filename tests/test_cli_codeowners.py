@@ -77,10 +77,15 @@ def test_administrators_own_the_settings(tmp_path: Path) -> None:
         "/registry.yaml root@example.com",
         "/access/ root@example.com",
         "/waivers/ root@example.com",
+        "/hooks/ root@example.com",
         "/.github/ root@example.com",
+        "/.gitreg/ root@example.com",
+        "/.gitattributes root@example.com",
+        "/.pre-commit-config.yaml root@example.com",
     ]
     ended = commit(registry, {"access/bound.yaml": binding("root@example.com", expiresAt="2026-05-31")})
     assert "/registry.yaml" not in codeowners_of(ended, DAY)
+    assert "\n\n\n" not in codeowners_of(ended, DAY)
     assert "/registry.yaml" in codeowners_of(ended, date(2026, 5, 31))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,90 @@ def test_an_executable_file_and_a_symlink_in_the_work_tree_are_seen(checkout: Pa
         "the file of a landed record became an executable file",
         "the file of a landed record became a symlink",
     }
+
+
+@pytest.mark.parametrize("sort", ["folder", "folder with a file", "pipe", "repository"])
+def test_a_record_that_is_no_file_any_more_is_seen(checkout: Path, sort: str) -> None:
+    where = checkout / path_of()
+    where.unlink()
+    if sort == "pipe":
+        os.mkfifo(where)
+    else:
+        where.mkdir()
+    if sort == "folder with a file":
+        (where / "x").write_text("x")
+    if sort == "repository":
+        git(where, "init", "--quiet")
+    for _ in ("as it is", "staged"):
+        done = run("validate", "--repo", checkout, "--base", "HEAD", "--json")
+        assert done.code == 1
+        assert {found["rule"] for found in done.json["findings"]} & {"GR-011", "GR-018"}
+        if sort.startswith("folder"):
+            git(checkout, "add", "-A")
+
+
+def test_what_a_sparse_checkout_leaves_out_is_not_removed(checkout: Path) -> None:
+    git(checkout, "sparse-checkout", "set", "--no-cone", "access")
+    assert not (checkout / path_of()).exists()
+    assert run("validate", "--repo", checkout, "--base", "HEAD", "--json").json["findings"] == []
+
+
+def test_a_branch_comes_before_a_tag_of_its_name(checkout: Path) -> None:
+    git(checkout, "switch", "--quiet", "-c", "change")
+    put(checkout, {path_of(): model(provider="anthropic")})
+    save(checkout, "change")
+    git(checkout, "tag", "main", "change")
+    done = run("validate", "--repo", checkout, "--base", "main", "--head", "change", "--json")
+    assert (done.code, done.json["base"]) == (1, git(checkout, "rev-parse", "refs/heads/main").strip())
+
+
+def test_a_file_and_a_folder_that_want_one_name_collide(checkout: Path) -> None:
+    start = git(checkout, "rev-parse", "HEAD").strip()
+    inside = path_of("2.0.0.yaml", namespace="acme/chat")
+    put(checkout, {path_of(version="2.0.0"): model(version="2.0.0")})
+    save(checkout, "file")
+    git(checkout, "switch", "--quiet", "-c", "change", start)
+    put(checkout, {inside: model("2.0.0.yaml", namespace="acme/chat")})
+    save(checkout, "folder")
+    for base, head in (("main", "change"), ("change", "main")):
+        done = run("validate", "--repo", checkout, "--base", base, "--head", head, "--json")
+        assert done.code == 1
+        assert "GR-000" in {found["rule"] for found in done.json["findings"]}
+
+
+def test_findings_about_the_whole_change_are_told_whatever_is_asked_for(bare: Registry) -> None:
+    first = str(bare.repo.tip())
+    commit(bare, {path_of("new"): model("new")})
+    words = ("validate", "--repo", where_of(bare), "--base", "main", "--head", first, "--push", "--json")
+    found = run(*words[:1], "datasets", *words[1:])
+    assert found.code == 1
+    assert "GR-055" in {finding["rule"] for finding in found.json["findings"]}
+
+
+def test_a_place_without_records_is_no_registry(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", "other")
+    put(tmp_path / "other", {"README.md": b"# Other\n"})
+    git(tmp_path / "other", "add", "-A")
+    git(tmp_path / "other", "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "--quiet", "-m", "x")
+    done = run("validate", "--repo", tmp_path / "other", "--json")
+    assert (done.code, done.error["code"]) == (2, "repository")
+
+
+def test_a_base_of_zeros_is_for_hooks(bare: Registry) -> None:
+    done = run("validate", "--repo", where_of(bare), "--base", "0" * 40, "--head", "main", "--json")
+    assert (done.code, done.error["code"]) == (2, "usage")
+
+
+def test_settings_that_cannot_be_read_are_not_the_changes_to_make(bare: Registry) -> None:
+    found = bare.snapshot().read("registry.yaml")
+    assert found
+    commit(bare, {"registry.yaml": b"a: ["})
+    base = str(bare.repo.tip())
+    lenient = found[1].replace(b"  gate:", b"  gate:\n    severities:\n      GR-030: 'off'")
+    dangling = model("lost", dependencies=[{"ref": "acme/nobody@^1"}])
+    commit(bare, {"registry.yaml": lenient, path_of("lost"): dangling})
+    done = run("validate", "--repo", where_of(bare), "--base", base, "--head", "main", "--json")
+    assert "GR-030" in {finding["rule"] for finding in done.json["findings"]}
 
 
 def test_paths_restrict_what_is_reported(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
+from math import prod
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
@@ -355,6 +357,8 @@ def sample_mappings(root: Any, schema: Any, depth: int) -> Iterator[Any]:
     required = schema.get("required", [])
     wholes = {name: variants(root, schema["properties"][name])[0] for name in required}
     choices = {name: list(sample(root, whole, depth - 1)) for name, whole in wholes.items()}
+    if prod(map(len, choices.values())) <= 1_000:
+        yield from (dict(zip(choices, values, strict=True)) for values in product(*choices.values()))
     for n in range(max(map(len, choices.values()), default=1)):
         yield {name: values[n % len(values)] for name, values in choices.items()}
     inner = schema.get("additionalProperties") or next(iter(schema.get("patternProperties", {"": None}).values()))

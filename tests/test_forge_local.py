@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -425,6 +426,22 @@ def test_what_waits_for_a_human_lands_with_an_approval_by_another(registry: Regi
     assert "Gitreg-Approved: GR-012" in message
     assert f"Reviewed-by: {OWNER}" in message
     assert done.proposal.head == proposal.head
+
+
+def test_who_wrote_any_commit_of_it_does_not_decide_about_it(registry: Registry) -> None:
+    same = model("copy", digest=json_digest(model()))
+    proposal = put_forward(registry, forge_of(registry), {path_of("copy"): same})
+    ref = f"refs/heads/{proposal.branch}"
+    for who, files in ((OWNER, add("theirs")), (AUTHOR, add("mine"))):
+        old = str(registry.repo.handle.references[ref].target)
+        new = write_commit(registry.repo, parent=old, changes=files, author=who, committer=who, message="more")
+        swap(registry.repo, ref, new=new, old=old, message="push")
+    queue = queue_of(registry)
+    with suppress(UsageError):
+        queue.approve(1, OWNER)
+    with pytest.raises(Rejected) as refused:
+        queue.merge(1, OWNER)
+    assert refused.value.exit_code is Exit.REVIEW
 
 
 def json_digest(raw: bytes) -> str:

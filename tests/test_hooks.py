@@ -221,7 +221,7 @@ def test_the_page_that_says_how_does_what_it_says(tmp_path: Path) -> None:
 
 def test_the_page_knows_the_options_of_gitreg(clone: Path) -> None:
     page = (ROOT / "docs/gate-setup.md").read_text(encoding="utf-8")
-    job = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])["validate"]
+    job = yaml.safe_load(page.partition("```yaml\nvalidate:\n")[2].partition("```")[0])
     command = next(line for line in job["script"] if line.startswith("gitreg validate"))
     head = committed(clone, NEXT, model("1.1.0"))
     env = {

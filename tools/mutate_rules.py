@@ -2,8 +2,10 @@
 """Break every rule of the gate in every way that changes a decision, and see whether a test fails.
 
 - A mutant is one edit of one rule module: a condition negated, a comparison or an `and` swapped, a finding not given,
-  an answer replaced by none. `tests/rules/test_<module>.py` and the pages of the module's rules have to notice.
+  an answer replaced by none. `tests/rules/test_<module>.py` and the pages of the module's rules have to notice; of a
+  module without rules of its own, the tests that `HELPERS` names.
 - Each mutant is judged in a forked process, so the edit is never on disk and the next one starts clean.
+- A mutant that takes ten times as long as the module's tests do, and 15 seconds, hangs and counts as noticed.
 - What survives is listed; a survivor that changes nothing that can be told is listed in `tools/equivalent_mutants.txt`
   (a line each, as this tool prints it) with its reason behind a `#`. Any other survivor is a failure.
 """
@@ -31,7 +33,16 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 MODULES: Final = ROOT / "validators" / "gitreg_validators"
 EQUIVALENT: Final = ROOT / "tools" / "equivalent_mutants.txt"
+HELPERS: Final = {
+    "data_paths": ("rules/test_policies.py", "rules/test_custom.py"),
+    "owners_file": ("test_cli_codeowners.py", "rules/test_governance.py"),
+    "patterns": ("rules/test_policies.py", "rules/test_custom.py"),
+    "rights": ("rules/test_ownership.py", "rules/test_governance.py", "rules/test_names.py", "rules/test_quotas.py"),
+}
+"""Modules that have no rules and that rules are made with, and the tests that have to notice when they break."""
 SECONDS: Final = 120
+"""What the tests of an unbroken module may take."""
+LEAST_SECONDS: Final = 15
 _SWAPS: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq,
@@ -61,10 +72,10 @@ class Mutant:
         return f"{self.module}.{self.function}: {self.says}"
 
 
-def rule_modules() -> list[str]:
-    """Find the modules that have rules."""
+def judged_modules() -> list[str]:
+    """Find the modules that have rules, and those that they are made with."""
     found = (path for path in MODULES.glob("*.py") if path.stem[0] != "_" and "\nRULES" in path.read_text("utf-8"))
-    return sorted(path.stem for path in found)
+    return sorted([*(path.stem for path in found), *HELPERS])
 
 
 def mutants_of(module: str) -> Iterator[Mutant]:
@@ -131,8 +142,8 @@ def _is_none(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def survives(mutant: Mutant) -> bool:
-    """Run the module's tests against a mutant, in a process of its own."""
+def survives(mutant: Mutant, seconds: float) -> bool:
+    """Run the module's tests against a mutant, in a process of its own that may take so long."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -140,7 +151,7 @@ def survives(mutant: Mutant) -> bool:
             code = _run_tests(mutant)
         finally:
             os._exit(code)
-    ends = time.monotonic() + SECONDS
+    ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
@@ -154,19 +165,36 @@ def survives(mutant: Mutant) -> bool:
 def _run_tests(mutant: Mutant) -> int:
     import pytest
 
-    package = import_module("gitreg_validators")
     module = import_module(f"gitreg_validators.{mutant.module}")
     _rewrite(module, compile(mutant.tree, str(MODULES / f"{mutant.module}.py"), "exec"))
-    _rewrite(package, compile((MODULES / "__init__.py").read_text("utf-8"), "__init__.py", "exec"))
-    codes = sorted({rule.code for rule in module.RULES})
-    tests = [str(path) for path in [ROOT / "tests" / "rules" / f"test_{mutant.module}.py"] if path.is_file()]
-    pages = [f"{ROOT}/tests/rules/test_rule_pages.py::test_the_examples_of_a_page_are_true[{code}]" for code in codes]
+    for name in [*_users_of(mutant.module), ""]:
+        path = MODULES / f"{name or '__init__'}.py"
+        user = import_module(f"gitreg_validators.{name}".rstrip("."))
+        _rewrite(user, compile(path.read_text("utf-8"), str(path), "exec"))
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         return int(
             pytest.main(
-                ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "--rootdir", str(ROOT), *tests, *pages]
+                ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "--rootdir", str(ROOT), *_tests(module)]
             )
         )
+
+
+def _users_of(module: str) -> list[str]:
+    """Give the modules made with a helper, directly or not; what is made with another one stands behind it."""
+    direct = [
+        path.stem
+        for path in sorted(MODULES.glob("*.py"))
+        if f"from gitreg_validators.{module} import" in path.read_text("utf-8")
+    ]
+    return [*direct, *(name for user in direct for name in _users_of(user))] if module in HELPERS else []
+
+
+def _tests(module: ModuleType) -> list[str]:
+    name = module.__name__.rpartition(".")[2]
+    files = [ROOT / "tests" / test for test in HELPERS.get(name, (f"rules/test_{name}.py",))]
+    codes = sorted({rule.code for rule in getattr(module, "RULES", ())})
+    pages = [f"{ROOT}/tests/rules/test_rule_pages.py::test_the_examples_of_a_page_are_true[{code}]" for code in codes]
+    return [*(str(file) for file in files if file.is_file()), *pages]
 
 
 def _rewrite(module: ModuleType, code: Any) -> None:
@@ -176,7 +204,7 @@ def _rewrite(module: ModuleType, code: Any) -> None:
 def main() -> int:
     """Judge the mutants of all rule modules, or of those that are named."""
     parser = argparse.ArgumentParser(description="Break every rule, and see whether a test fails.")
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help="rule modules; all without one")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="modules; all without one")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     sys.path.insert(0, str(ROOT / "tests"))
@@ -185,13 +213,15 @@ def main() -> int:
         import_module(warmed)
     known = {line.split("  #")[0].strip() for line in _lines(EQUIVALENT)}
     unexplained = 0
-    for module in asked.modules or rule_modules():
-        if not survives(Mutant(module, "", "nothing is changed", _tree_of(module))):
+    for module in asked.modules or judged_modules():
+        began = time.monotonic()
+        if not survives(Mutant(module, "", "nothing is changed", _tree_of(module)), SECONDS):
             sys.stdout.write(f"{module}: its tests fail, or are not there, so no mutant tells anything\n")
             unexplained += 1
             continue
+        seconds = max(LEAST_SECONDS, 10 * (time.monotonic() - began))
         mutants = list(mutants_of(module))
-        alive = list(_alive(mutants, asked.jobs))
+        alive = list(_alive(mutants, asked.jobs, seconds))
         new = [mutant for mutant in alive if mutant.name not in known]
         unexplained += len(new)
         explained = f", {len(alive) - len(new)} known to change nothing" if len(alive) > len(new) else ""
@@ -201,10 +231,11 @@ def main() -> int:
     return 1 if unexplained else 0
 
 
-def _alive(mutants: list[Mutant], jobs: int) -> Iterator[Mutant]:
+def _alive(mutants: list[Mutant], jobs: int, seconds: float) -> Iterator[Mutant]:
     """Judge mutants side by side, and tell on stderr how far it is."""
     with ThreadPoolExecutor(jobs) as pool:
-        for number, (mutant, lives) in enumerate(zip(mutants, pool.map(survives, mutants), strict=True), 1):
+        judged = pool.map(survives, mutants, [seconds] * len(mutants))
+        for number, (mutant, lives) in enumerate(zip(mutants, judged, strict=True), 1):
             sys.stderr.write(f"\r{mutant.module}: {number} of {len(mutants)}" + "\n" * (number == len(mutants)))
             sys.stderr.flush()
             if lives:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -22,7 +22,7 @@ from gitreg.errors import ConflictError, Exit, Finding, Rejected, Severity
 from gitreg.forges.checks import KeptCheck, KeptChecks, bound_to
 from gitreg.forges.forge import Approval, Check, Forge, ForgeError, HeadMoved, Landing, Merged, Outcome, Proposal
 from gitreg.registry import Registry, timestamp
-from gitreg.repository.git import Entry, GitRepository, Signature
+from gitreg.repository.git import Entry, GitRepository, Signature, explained
 from gitreg.repository.snapshot import Footprint, Snapshot
 from gitreg.repository.writing import RefMoved, tree_with
 from gitreg.validation import Change, Circumstances, Signing, landing, validate
@@ -263,7 +263,17 @@ class Queue:
         return {**entries, **texts}, conflicts
 
     def _approvals(self, proposal: Proposal) -> tuple[Approval, ...]:
-        return proposal.standing_approvals(str(self._repo.commit(proposal.head).author))
+        """Give the approvals by people who wrote none of the proposal's commits."""
+        return proposal.standing_approvals(*self._authors(proposal.head))
+
+    def _authors(self, head: str) -> Iterator[str]:
+        with explained("the commits of the proposal cannot be read", where=self._repo.git_dir):
+            walker = self._repo.handle.walk(head)
+            tip = self._repo.tip()
+            if tip is not None and tip != head:
+                walker.hide(tip)
+            commits = [str(commit.id) for commit in walker]
+        yield from (str(self._repo.commit(oid).author) for oid in commits or [head])
 
     def _circumstances(self, proposal: Proposal, approvals: Sequence[Approval]) -> Circumstances:
         rules = {rule for approval in approvals for rule in approval.rules or ()}

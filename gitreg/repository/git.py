@@ -37,6 +37,7 @@ TREE = 0o040000
 
 _IDENTITY = re.compile(r"\s*([^<>]*?)\s*<\s*([^<>]*?)\s*>\s*")
 _RAW_IDENTITY = re.compile(rb"(.*?) ?<(.*?)>(?: (-?\d+))?(?: ([+-]\d{4}))?\s*", re.DOTALL)
+_REVISION_NAME = re.compile(r"[^~^:@{}]+")
 _HEX = re.compile(r"[0-9a-f]{40}")
 _RAW_TREE = re.compile(rb"(?:0*[1-7][0-7]{4,5} [^\0/]+\0.{20})*", re.DOTALL)
 _RAW_ENTRY = re.compile(rb"0*([1-7][0-7]{4,5}) ([^\0]+)\0(.{20})", re.DOTALL)
@@ -301,9 +302,12 @@ class GitRepository:
             return None if ref is None else str(ref.resolve().target)
 
     def resolve(self, rev: str) -> str:
-        """Give the commit that a revision stands for: a branch, a tag, a short id, `HEAD~3`."""
+        """Give the commit that a revision stands for: a branch, a tag, a short id, `HEAD~3`.
+
+        A branch comes before a tag of the same name: tags are less guarded than what lands on main.
+        """
         try:
-            found = self._repo.revparse_single(rev)
+            found = self._repo.revparse_single(self._branch_first(rev))
         except KeyError:
             says, got = f"nothing in the repository answers to {rev!r}", None
         except ValueError as error:
@@ -322,6 +326,13 @@ class GitRepository:
             expected="a branch, a tag or a commit id",
             mend="see what there is with `git log --oneline` and `git tag`, or `git fetch` what is missing",
         )
+
+    def _branch_first(self, rev: str) -> str:
+        name = _REVISION_NAME.match(rev)
+        branch = f"refs/heads/{name[0]}" if name else ""
+        if name is None or not pygit2.reference_is_valid_name(branch) or branch not in self._repo.references:
+            return rev
+        return f"refs/heads/{rev}"
 
     def commit(self, oid: str) -> Commit:
         """Read one commit."""

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -47,6 +47,7 @@ class Memory:
         self._repo = repo
         self._size = size
         self._readings: OrderedDict[str, Reading] = OrderedDict()
+        self._records: OrderedDict[tuple[str, str], Record | None] = OrderedDict()
 
     def read(self, blob: str, raw: bytes) -> Reading:
         """Read the bytes of a blob, or remember what came of it."""
@@ -56,6 +57,20 @@ class Memory:
             if len(self._readings) > self._size:
                 self._readings.popitem(last=False)
         return known
+
+    def record(self, path: str, blob: str, content: Callable[[], bytes]) -> Record | None:
+        """Give the record that a blob is at a path, or remember what it was; None where it is none."""
+        key = (path, blob)
+        if key in self._records:
+            return self._records[key]
+        raw = content()
+        manifest = self.read(blob, raw).manifest
+        is_here = manifest is not None and manifest.address in addresses_at(path)
+        found = Record(manifest.address, manifest, raw, blob) if is_here and manifest is not None else None
+        self._records[key] = found
+        if len(self._records) > self._size:
+            self._records.popitem(last=False)
+        return found
 
     def after_fork(self) -> None:
         """Let go, in a forked child, of what only its parent may use."""
@@ -117,6 +132,7 @@ class Snapshot:
         self.memory = memory or Memory(repo)
         self.footprint = footprint if footprint is not None else Footprint()
         self._versions: dict[str, tuple[Version, ...]] = {}
+        self._resolved: dict[Ref, Address] = {}
 
     @cached_property
     def tree(self) -> str | None:
@@ -157,14 +173,10 @@ class Snapshot:
 
     def record_at(self, path: str) -> Record | None:
         """Give the record at a path; None where there is none that can be read."""
-        found = self.read(path)
-        if found is None:
+        entry = self.entry(path)
+        if entry is None or not entry.is_plain:
             return None
-        blob, raw = found
-        manifest = self.memory.read(blob, raw).manifest
-        if manifest is None or manifest.address not in addresses_at(path):
-            return None
-        return Record(manifest.address, manifest, raw, blob)
+        return self.memory.record(path, entry.oid, lambda: self.content(entry))
 
     def record(self, address: Address) -> Record | None:
         """Give the record of an address; None where there is none that can be read."""
@@ -223,6 +235,14 @@ class Snapshot:
 
     def resolve(self, ref: Ref) -> Address:
         """Find the one record that a ref means; `NotFoundError` says what there is instead."""
+        known = self._resolved.get(ref)
+        if known is None:
+            if len(self._resolved) > _REMEMBERED:
+                self._resolved.clear()
+            known = self._resolved[ref] = self._resolve(ref)
+        return known
+
+    def _resolve(self, ref: Ref) -> Address:
         if not KINDS[ref.kind].is_versioned:
             address = ref.address()
             if self.record(address) is None:

@@ -21,6 +21,7 @@ from gitreg.kinds.registry import GateSettings, Limits
 from gitreg.refs import addresses_at
 from gitreg.repository.git import Entry, EntryChange, GitRepository
 from gitreg.repository.snapshot import (
+    REGISTRY_PATH,
     Footprint,
     Memory,
     Overlay,
@@ -161,7 +162,7 @@ class Change:
 
     @property
     def _settings(self) -> Snapshot:
-        return self.head if self.is_state or self.base.settings is None else self.base
+        return self.head if self.is_state or self.base.entry(REGISTRY_PATH) is None else self.base
 
     @property
     def gate(self) -> GateSettings:
@@ -203,6 +204,8 @@ def landing(
     merged: dict[str, bytes] = {}
     for change in repo.diff(repo.commit(parted).tree if parted else None, theirs):
         landed = repo.entry(ours, change.path) if ours else None
+        if change.new is not None and ours and _collides(repo, ours, change.path, landed):
+            conflicts.append(change.path)
         landed = None if landed is not None and landed.is_tree else landed
         if landed == change.new:
             continue
@@ -216,6 +219,15 @@ def landing(
         else:
             merged[change.path] = text
     return entries, tuple(conflicts), merged
+
+
+def _collides(repo: GitRepository, tree: str, path: str, landed: Entry | None) -> bool:
+    """Tell whether a file and a folder want the same name."""
+    if landed is not None and landed.is_tree:
+        return True
+    parts = path.split("/")
+    above = (repo.entry(tree, "/".join(parts[:n])) for n in range(1, len(parts)))
+    return any(entry is not None and not entry.is_tree for entry in above)
 
 
 def _parting(repo: GitRepository, base: str | None, head: str) -> str | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gate_support import BASE, Case, aliases, expect, model, new_registry, path_of, pipeline, registry_yaml
+from gate_support import BASE, Case, aliases, expect, judge, model, new_registry, path_of, pipeline, registry_yaml
 
+from gitreg.errors import Finding
+from gitreg.graph import Graph, TooLarge
 from gitreg.repository.snapshot import Snapshot
 from gitreg.validation import Rule
 from gitreg_validators.breaking import RULES
@@ -57,6 +59,11 @@ MAJOR = [
         over={**ONE, at("1.1.0-rc.1"): talk("1.1.0-rc.1", capabilities={"contextLength": 9999})},
     ),
     Case("an edit is no new version", {at("1.0.0"): talk("1.0.0", **WIDE, description="New.")}, over=ONE),
+    Case(
+        "an edit that breaks is not asked for a version",
+        {at("1.1.0"): talk("1.1.0", **NARROW)},
+        over={**ONE, at("1.1.0"): talk("1.1.0", **WIDE)},
+    ),
     Case("another kind has its own promises", {"models/acme/chat/aliases.yaml": aliases(stable="1.1.0")}),
     Case(
         "a minor version may not reduce",
@@ -110,6 +117,11 @@ NOTED = [
     Case("nothing breaks, nothing is said", {at("1.1.0"): talk("1.1.0", **WIDER)}, over=ONE),
     Case("the first version", {at("1.0.0"): talk("1.0.0", release={"breakingChanges": True})}),
     Case("an edit", {at("1.0.0"): talk("1.0.0", **WIDE, description="New.")}, over=ONE),
+    Case(
+        "an edit that breaks",
+        {at("1.1.0"): talk("1.1.0", **NARROW)},
+        over={**ONE, at("1.1.0"): talk("1.1.0", **WIDE)},
+    ),
     *(
         Case(
             f"without {key}",
@@ -142,8 +154,8 @@ def test_breaking_needs_notes(base: Snapshot, case: Case) -> None:
     expect(base, case, named("check_notes"))
 
 
-def ended(status: str, version: str = "1.0.0") -> dict[str, bytes]:
-    return {at(version): talk(version, **WIDE, lifecycle={"status": status, "reason": "Enough."})}
+def ended(status: str, version: str = "1.0.0", **spec: Any) -> dict[str, bytes]:
+    return {at(version): talk(version, **WIDE, lifecycle={"status": status, "reason": "Enough."}, **spec)}
 
 
 ENDPOINT = {"type": "rest", "url": "https://talk.example.com", "authentication": {"type": "none"}}
@@ -155,7 +167,8 @@ BLAST = [
     Case("nobody uses it", ended("deprecated"), over=ONE),
     Case("its users mean another version", ended("deprecated"), over={**TWO, **users(3, "acme/talk@2.0.0")}),
     Case("an edit that breaks nobody", {at("1.0.0"): talk("1.0.0", **WIDE, tags=["x"])}, over={**ONE, **users(3)}),
-    Case("it had ended before", ended("deprecated"), over={**ended("deprecated"), **users(3)}),
+    Case("it had ended before", ended("deprecated", tags=["x"]), over={**ended("deprecated"), **users(3)}),
+    Case("it is taken up again", {at("1.0.0"): talk("1.0.0", **WIDE)}, over={**ended("deprecated"), **users(3)}),
     Case(
         "bounded ranges do not take a new major", {at("2.0.0"): talk("2.0.0")}, over={**ONE, **users(3, "acme/talk@^1")}
     ),
@@ -241,3 +254,29 @@ def test_the_registry_says_how_many_are_many(base: Snapshot, threshold: int, sev
     over = {**ONE, **users(3), **settings}
     case = Case("", ended("deprecated"), "and 3 records use it", "spec.lifecycle.status", over, severity=severity)
     expect(base, case, named("check_blast"))
+
+
+def deprecated_with(base: Snapshot, count: int) -> Finding:
+    (found,) = judge(base, Case("", ended("deprecated"), over={**ONE, **users(count)}), named("check_blast"))
+    return found
+
+
+def test_only_who_is_nearest_is_named(base: Snapshot) -> None:
+    assert deprecated_with(base, 10).says.endswith("p8@1.0.0, pipeline:acme/p9@1.0.0")
+    assert deprecated_with(base, 11).says.endswith("p8@1.0.0 and 1 more")
+
+
+def test_the_mend_says_when_somebody_has_to_decide(base: Snapshot) -> None:
+    assert "somebody has to decide" not in deprecated_with(base, 10).mend
+    assert "above 10 somebody has to decide (`--approve GR-035`" in deprecated_with(base, 11).mend
+
+
+def test_more_than_can_be_counted_are_many(base: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise TooLarge
+
+    monkeypatch.setattr(Graph, "consumers", refuse)
+    found = deprecated_with(base, 1)
+    assert found.says == "it becomes deprecated, and more records use it than can be counted"
+    assert (found.severity.value, found.field) == ("review", "spec.lifecycle.status")
+    assert "above 10 somebody has to decide" in found.mend

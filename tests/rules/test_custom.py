@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -187,6 +188,7 @@ def test_each_misfit_is_told(base: Snapshot) -> None:
         "check_compatible": True,
         "check_fields": True,
         "check_required": False,
+        "check_schema_is_usable": True,
         "check_unique": False,
     }
 
@@ -468,3 +470,69 @@ def test_only_so_many_are_told(base: Snapshot, more: int, says: str | None) -> N
 def test_a_state_is_held_against_its_schemas(base: Snapshot) -> None:
     state = Overlay(base, {**schema(put=STRICT), **LANDED})
     assert [finding.rule for finding in check(Change.state(state), RULES)] == ["GR-082"]
+
+
+def ruled(sort: str, **config: Any) -> Files:
+    return schema(validationRules=[RANGE, {"type": sort, "path": "x", "config": config, "message": "No."}])
+
+
+def referring(ref: str, **beside: Any) -> Files:
+    return schema(put={"properties": {"a": {"$ref": ref}}, **beside})
+
+
+CONFIG = "spec.validationRules[1].config"
+USABLE = [
+    Case("no schema", has({"centre": 1})),
+    Case("true", schema(put=True)),
+    Case("to a definition", referring("#/$defs/a", **{"$defs": {"a": {"type": "string"}}})),
+    Case("to an anchor", referring("#a", **{"$defs": {"a": {"$anchor": "a"}}})),
+    Case("to itself", referring("#")),
+    Case("to what stands under a key of its own", referring("#/x/y", x={"y": {"type": "string"}})),
+    Case("by its own id", referring("#/$defs/a", **{"$id": "https://acme.example/s", "$defs": {"a": True}})),
+    Case("by a part's id", referring("part", **{"$id": "https://acme.example/s", "$defs": {"a": {"$id": "part"}}})),
+    Case("to the web", referring("https://acme.example/s.json"), "$ref 'https://acme.example/s.json' leads to nothing"),
+    Case("to a file", referring("file:///etc/s.json"), "$ref 'file:///etc/s.json' leads to nothing"),
+    Case("to another document", referring("other.json#/a"), "$ref 'other.json#/a' leads to nothing"),
+    Case("to nowhere", referring("#/$defs/a"), "$ref '#/$defs/a' leads to nothing in this schema"),
+    Case("to an anchor that is not there", referring("#a"), "$ref '#a' leads to nothing in this schema"),
+    Case("dynamically to nowhere", schema(put={"$dynamicRef": "#a"}), "'#a' leads to nothing in this schema"),
+    Case("to what is no schema", referring("#/x", x={"type": "no"}), "$ref '#/x' leads to what is no schema"),
+    Case("to a text", referring("#/x", x="a"), "$ref '#/x' leads to what is no schema"),
+    Case("on from there", referring("#/x", x={"$ref": "#/y"}), "$ref '#/y' leads to nothing"),
+    Case("twice to nowhere", referring("#/y", items={"$ref": "#/y"}), "$ref '#/y' leads to nothing"),
+    Case("deep within", schema(put={"allOf": [{"not": {"items": {"$ref": "#/y"}}}]}), "$ref '#/y' leads to nothing"),
+    Case("a field called so", schema(put={"properties": {"$ref": {"type": "string"}, "pattern": {"type": "string"}}})),
+    Case("a value called so", schema(put={"const": {"$ref": "#/y", "pattern": "("}})),
+    Case("a pattern", schema(put={"properties": {"a": {"pattern": "^a$"}}, "patternProperties": {"^b": True}})),
+    Case("a pattern that is none", schema(put={"properties": {"a": {"pattern": "("}}}), "'(' is no pattern: missing )"),
+    Case("a key that is none", schema(put={"patternProperties": {"^a": True, "[": True}}), "'[' is no pattern"),
+    Case("below such a key", schema(put={"patternProperties": {"^a": {"pattern": "["}}}), "'[' is no pattern"),
+    Case(
+        "landed before",
+        schema(put={"pattern": "("}, lifecycle={"status": "retired"}),
+        over=schema(put={"pattern": "("}),
+    ),
+]
+RULED = [
+    Case("a rule's pattern", ruled("regex", pattern="^a")),
+    Case("a rule's pattern that is none", ruled("regex", pattern="("), "'(' is no pattern: missing )", CONFIG),
+    Case("a rule without its pattern", ruled("regex"), "None is no pattern: it is not a text", CONFIG),
+    Case("a rule's values", ruled("enum", values=[])),
+    Case("a rule without its values", ruled("enum", pattern="("), "it has no list of values", CONFIG),
+    Case("a rule of another type", ruled("custom", pattern="(")),
+]
+
+
+@pytest.mark.parametrize("case", [*USABLE, *RULED], ids=lambda case: case.name)
+def test_a_schema_can_be_applied(base: Snapshot, case: Case) -> None:
+    expect(base, replace(case, field=case.field or ("spec.schema" if case.says else None)), COMPATIBLE)
+
+
+def test_what_is_no_schema_is_told_elsewhere(base: Snapshot) -> None:
+    assert judge(base, Case("", schema(put={"type": "no", "pattern": "("})), COMPATIBLE) == []
+
+
+def test_a_schema_is_looked_at_in_a_state_too(base: Snapshot) -> None:
+    found = check(Change.state(Overlay(base, schema(put={"pattern": "(", "patternProperties": {"[": True}}))), RULES)
+    assert [finding.rule for finding in found] == ["GR-081", "GR-081"]
+    assert all(rule.runs_apart for rule in COMPATIBLE)

@@ -185,6 +185,10 @@ SETTINGS = [
     settings("an unknown author", BINDING, "agreed: nobody"),
     settings("a waiver", WAIVER, "(waivers/w.yaml); asked are a@", OWNER),
     settings("signers", {"access/allowed_signers": b"me ssh-ed25519 AAAA\n"}, "(access/allowed_signers)", OWNER),
+    settings(
+        "a workflow", {".github/workflows/validate.yml": b"on: push\n"}, "(.github/workflows/validate.yml)", OWNER
+    ),
+    settings("a hook", {"hooks/pre-receive": b"exit 0\n"}, "(hooks/pre-receive)", OWNER),
     settings("a role", {"access/admin.yaml": None}, "(access/admin.yaml)", OWNER),
     settings(
         "four",

@@ -456,6 +456,44 @@ def test_long_values_are_shortened(base: Snapshot, length: int) -> None:
     assert (repr("x" * length) in found.says) is (length == 78)
 
 
+def bodied(name: str, text: Any, says: str | None = None, field: str = "x", **spec: Any) -> Case:
+    return Case(name, {TEMPLATE: template(body={"x": text}, **spec)}, says, f"spec.body.{field}" if says else None)
+
+
+UNDECLARED = "it can never be rendered: there is no parameter 'model'"
+BODIES = [
+    Case("its parameters", {TEMPLATE: template()}),
+    bodied("items and filters", "{{ model | default('a') | upper }} {{ timeoutMs }}"),
+    bodied("no expression", "call(me)"),
+    bodied("a name that is not declared", "{{ model }}", UNDECLARED, parameters={}),
+    bodied("a name that may be extended", "{{ model }}", parameters={}, extends="template:acme/base@1.0.0"),
+    bodied("a name that may be included", "{{ model }}", parameters={}, includes=["template:acme/base@1.0.0"]),
+    bodied("a call", "{{ model() }}", "'call' is not allowed", extends="template:acme/base@1.0.0"),
+    bodied("a statement", "{% if model %}a{% endif %}", "'if' is not allowed"),
+    bodied("a filter that there is not", "{{ model | pprint }}", "pprint"),
+    bodied("a hidden attribute", "{{ model.__class__ }}", "the attribute '__class__' is not allowed"),
+    bodied("no end", "{{ model", "it can never be rendered: "),
+    bodied("within a list", [{"y": "{{ modle }}"}], "did you mean 'model'?", "x[0].y"),
+    bodied("a key", {"{{ model }}": 1}, "the key '{{ model }}' is a template"),
+    Case(
+        "a name that cannot be",
+        {TEMPLATE: template(parameters={**PARAMETERS, "self": {"schema": True}})},
+        "'self' cannot be the name of a parameter",
+        "spec.parameters.self",
+    ),
+    Case(
+        "landed before",
+        {TEMPLATE: template(body={"x": "{{ no }}"}, lifecycle={"status": "retired"})},
+        over={TEMPLATE: template(body={"x": "{{ no }}"})},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", BODIES, ids=lambda case: case.name)
+def test_a_template_can_be_rendered(base: Snapshot, case: Case) -> None:
+    expect(base, case, rules_with(RULES, "GR-037"))
+
+
 def test_a_landed_difference_is_not_held_against_an_edit(base: Snapshot) -> None:
     before, after = instance(timeout=1), instance(timeout=1, custom={"acme": {"a": 1}})
     case = Case("", {PATH: after}, over={TEMPLATE: template(), PATH: before})
@@ -472,4 +510,4 @@ def test_examples_and_other_kinds_have_no_findings(base: Snapshot) -> None:
 
 
 def test_what_executes_a_manifest_runs_in_a_process_of_its_own() -> None:
-    assert {rule.name for rule in RULES if rule.runs_apart} == {"check_schemas_fit", "check_instance"}
+    assert {rule.name for rule in RULES if rule.runs_apart} == {"check_schemas_fit", "check_instance", "check_body"}

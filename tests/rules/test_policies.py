@@ -10,6 +10,7 @@ from gate_support import (
     BASE,
     OWNER,
     Case,
+    change_of,
     config,
     dataset,
     expect,
@@ -29,7 +30,7 @@ from gitreg.kinds.policy_link import Selector
 from gitreg.repository.snapshot import Overlay, Snapshot
 from gitreg.validation import Change, check
 from gitreg_validators.data_paths import values_at
-from gitreg_validators.policies import OPERATORS, RULES, is_selected
+from gitreg_validators.policies import OPERATORS, RULES, has_links, is_selected
 
 LICENSED = [{"field": "spec.license", "operator": "exists"}]
 Files = dict[str, bytes]
@@ -371,6 +372,29 @@ RESULTS: list[Case] = [
         over=link(exceptions=[exception(policy="policy:gov/p@^2")]),
     ),
     Case("excepted from the policy whatever its version", NEW, over=link(exceptions=[exception(policy="gov/p")])),
+    Case(
+        "excepted with the record, by nobody who speaks",
+        {**NEW, **link(exceptions=[exception()])},
+        BROKEN,
+        "spec.license",
+    ),
+    Case(
+        "excepted with the record, by who approves the change",
+        {**NEW, **link(exceptions=[exception()])},
+        said={"approvers": (exception()["approvedBy"],)},
+    ),
+    Case(
+        "excepted by a link of a namespace that the policy does not belong to",
+        NEW,
+        BROKEN,
+        "spec.license",
+        over={**link(), **link(name="m", where="acme", exceptions=[exception()])},
+    ),
+    Case(
+        "excepted by a link of the namespace above the policy's",
+        NEW,
+        over={**policy(where="gov/deep"), **link("policy:gov/deep/p@^1", exceptions=[exception(policy="gov/deep/p")])},
+    ),
     Case("excepted until today", NEW, over=link(exceptions=[exception(expiresAt="2026-06-01")])),
     Case(
         "excepted until yesterday",
@@ -408,7 +432,7 @@ RESULTS: list[Case] = [
         NEW,
         "gov/c@1.0.0 is not decided here: its language is cel",
         over={**policy("c", rule={"language": "cel", "expression": "true"}), **link("gov/c@^1")},
-        severity="warning",
+        severity="review",
     ),
     Case(
         "cel that warns",
@@ -420,7 +444,7 @@ RESULTS: list[Case] = [
         NEW,
         "its language is rego",
         over={**policy("c", rule={"language": "rego"}), **link("gov/c@^1")},
-        severity="warning",
+        severity="review",
     ),
     Case(
         "an engine's that blocks, excepted",
@@ -441,7 +465,7 @@ RESULTS: list[Case] = [
             ),
             **link("gov/c@^1"),
         },
-        severity="warning",
+        severity="review",
     ),
     Case(
         "a default counts as stated",
@@ -614,3 +638,56 @@ def test_values_at_a_path(path: str, found: list[Any]) -> None:
 def test_an_exception_is_judged_by_the_day_of_the_change(base: Snapshot) -> None:
     case = Case("", NEW, over=link(exceptions=[exception()]), said={"today": date(2027, 1, 1)})
     assert len(judge(base, case, rules_with(RULES, "GR-071"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "has"),
+    [
+        pytest.param(NEW, False, id="no link"),
+        pytest.param({"policy-links/gov/README.md": b"Read me."}, False, id="no record"),
+        pytest.param({**NEW, **link()}, True, id="a link and a record"),
+    ],
+)
+def test_policies_are_asked_where_there_are_links_and_records(base: Snapshot, files: Files, has: bool) -> None:
+    assert has_links(change_of(base, files)) is has
+
+
+def asking(operator: str, value: Any = None, **more: Any) -> Files:
+    condition = {"field": "spec.type", "operator": operator, "value": value}
+    return policy("c", rule={"language": "conditions", "allOf": [*LICENSED, condition]}, **more)
+
+
+VALUE = "spec.rule.allOf[1].value"
+ASKABLE = [
+    Case("a pattern", asking("matches_regex", "^(a|b)$")),
+    Case("a pattern that is none", asking("matches_regex", "("), "cannot be asked with '(': it is no pattern", VALUE),
+    Case("why it is none", asking("matches_regex", "("), "(missing ), unterminated subpattern at position 0)", VALUE),
+    Case("a number for a pattern", asking("matches_regex", 1), "it is no pattern (it is not a text)", VALUE),
+    Case("a pattern that is not compared as one", asking("contains", "(")),
+    Case("in a list", asking("in", ["a"])),
+    Case("in a text", asking("in", "a"), "in cannot be asked with 'a': a list is wanted", VALUE),
+    Case("not in a list", asking("not_in", [])),
+    Case("not in a mapping", asking("not_in", {"a": 1}), "not_in cannot be asked with {'a': 1}: a list", VALUE),
+    Case("less than a number", asking("less_than", 1.5)),
+    Case("less than a day", asking("less_than", "2026-12-31")),
+    Case("less than a text", asking("less_than", "a"), "a number is wanted, or a day like 2026-12-31", VALUE),
+    Case("at least nothing", asking("at_least"), "at_least cannot be asked with None: a number", VALUE),
+    Case("nothing is compared", asking("exists", "(")),
+    Case("a policy that only reports", asking("in", "a", enforcement="report"), "a list is wanted", VALUE),
+    Case("an expression", policy("c", rule={"language": "cel", "expression": "("})),
+    Case("another kind", NEW),
+    Case("landed before", asking("in", "a", lifecycle={"status": "retired"}), over=asking("in", "a")),
+]
+
+
+@pytest.mark.parametrize("case", ASKABLE, ids=lambda case: case.name)
+def test_what_a_policy_asks_can_be_asked(base: Snapshot, case: Case) -> None:
+    expect(base, case, rules_with(RULES, "GR-071"))
+
+
+def test_each_condition_that_cannot_be_asked_is_told(base: Snapshot) -> None:
+    conditions = [{"field": "spec.type", "operator": word, "value": "("} for word in ("in", "matches_regex", "at_most")]
+    files = policy("c", rule={"language": "conditions", "allOf": conditions})
+    found = judge(base, Case("", files), rules_with(RULES, "GR-071"))
+    assert [finding.field for finding in found] == [f"spec.rule.allOf[{n}].value" for n in range(3)]
+    assert {finding.severity.value for finding in found} == {"error"}

@@ -90,7 +90,7 @@ def check_blast(change: Change) -> Iterator[Fault]:
     graphs = (Graph(change.base, CONSUMING), Graph(change.head, CONSUMING))
     for subject in change.subjects:
         for reason, target, graph, field in _impacts(subject, *graphs):
-            fault = _blast_fault(subject, reason, target, graph, threshold)
+            fault = _blast_fault(reason, target, graph, threshold)
             if fault:
                 yield Fault(*fault[:2], field=field, path=subject.path, ref=subject.ref, severity=fault[2])
 
@@ -136,13 +136,11 @@ def _status(manifest: Manifest) -> str | None:
     return getattr(getattr(manifest.spec, "lifecycle", None), "status", None)
 
 
-def _blast_fault(
-    subject: Subject, reason: str, target: Address, graph: Graph, threshold: int
-) -> tuple[str, str, Severity | None] | None:
+def _blast_fault(reason: str, target: Address, graph: Graph, threshold: int) -> tuple[str, str, Severity | None] | None:
     try:
-        found = [consumer for consumer in graph.consumers(target) if consumer.address != subject.manifest.address]
+        found = list(graph.consumers(target))
     except TooLarge:
-        return f"{reason}, and more records use it than can be counted", _mend(None), None
+        return f"{reason}, and more records use it than can be counted", _mend(threshold), None
     if not found:
         return None
     records = "record uses" if len(found) == 1 else "records use"

@@ -17,7 +17,7 @@ from gitreg.cli.files import place_in
 from gitreg.cli.options import JsonOption, QuietOption, RepoOption, print_json, print_table, print_text
 from gitreg.cli.output import print_bytes
 from gitreg.cli.receipts import known_rules
-from gitreg.errors import Finding, GitregError, UsageError
+from gitreg.errors import Finding, GitregError, RepositoryError, UsageError
 from gitreg.repository.git import GitRepository
 from gitreg.validation import Circumstances, Report, Rule, load_rules, outcome_of
 from gitreg_validators.diffing import diff_between
@@ -77,6 +77,9 @@ def validate(
     push: Annotated[
         bool, typer.Option("--push", help="HEAD is to become main's tip itself: judge each commit on the way.")
     ] = False,
+    staged: Annotated[
+        bool, typer.Option("--staged", help="Judge what is staged as it would land on HEAD, whatever the files say.")
+    ] = False,
     output: Annotated[
         list[str] | None,
         typer.Option("--output", metavar="FORMAT=FILE", help="Write the report there too; may be repeated."),
@@ -93,6 +96,7 @@ def validate(
     Examples:
       gitreg validate
       gitreg validate models/acme --json
+      gitreg validate --staged
       gitreg validate --base origin/main --head HEAD --format github --output junit=report.xml
       gitreg validate --repo registry.git --base main --head pull/7 --author dev@acme.example
     """
@@ -104,14 +108,50 @@ def validate(
     )
     outputs = read_outputs(output or ())
     gate = Gate.open((repo or Path()).absolute())
-    first = None if base is None or base == NOTHING else base
-    if first is None and base is None and push:
-        raise UsageError("--push wants to know what main was", mend="give --base, and --head for what main becomes")
-    report = gate.validate(first, head, around=around, is_push=push and first is not None)
+    if staged:
+        _check_alone(base=base, head=head, push=push)
+        report = gate.validate_staged(around=around)
+    else:
+        report = _judged(gate, base, head, around, push=push)
     only = [_place(gate, path) for path in paths or ()]
     told = _restricted(report, only, around)
     write_outputs(told, outputs)
     _print(told, Format.JSON if as_json else form, quiet=quiet)
+
+
+def _check_alone(**given: str | bool | None) -> None:
+    others = [f"--{name}" for name, value in given.items() if value]
+    if others:
+        raise UsageError(
+            "--staged judges the index on HEAD, and nothing else",
+            got=", ".join(["--staged", *others]),
+            mend=f"leave out --staged, or {' and '.join(others)}",
+        )
+
+
+def _judged(gate: Gate, base: str | None, head: str | None, around: Circumstances, *, push: bool) -> Report:
+    if base is None and push:
+        raise UsageError("--push wants to know what main was", mend="give --base, and --head for what main becomes")
+    if base == NOTHING and not push:
+        raise UsageError(
+            "a base of zeros is what a hook says of a branch that is not born yet",
+            got=base,
+            mend="leave --base out to judge a whole state, or say --push where a hook calls",
+        )
+    first = None if base == NOTHING else base
+    report = gate.validate(first, head, around=around, is_push=push and first is not None)
+    if first is None and report.records == 0:
+        raise _no_registry(gate)
+    return report
+
+
+def _no_registry(gate: Gate) -> RepositoryError:
+    return RepositoryError(
+        "there is nothing to judge: no file here is a record of a registry",
+        where=str(gate.repo.workdir or gate.repo.git_dir),
+        expected="registry.yaml, and records in models/ and the other folders",
+        mend="name the right repository with --repo, or make one with `gitreg init`",
+    )
 
 
 def _place(gate: Gate, path: str) -> str:
@@ -138,8 +178,9 @@ def _restricted(report: Report, only: Sequence[str], around: Circumstances) -> R
 
 
 def _is_below(finding: Finding, only: Iterable[str]) -> bool:
-    path = finding.path or ""
-    return any(path == each or path.startswith(f"{each}/") for each in only)
+    """Tell whether a finding is asked for; one that has no path is about the change as a whole, and always told."""
+    path = finding.path
+    return path is None or any(path == each or path.startswith(f"{each}/") for each in only)
 
 
 def _print(report: Report, form: Format, *, quiet: bool) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from referencing.jsonschema import EMPTY_REGISTRY
+from referencing.jsonschema import DRAFT202012, EMPTY_REGISTRY
 
 from gitreg.errors import Severity
 from gitreg.kinds import Manifest, MetadataSchema
@@ -25,7 +25,9 @@ from gitreg.repository.snapshot import Snapshot
 from gitreg.resolution import ENDED
 from gitreg.validation import Change, Fault, Rule, Subject, each, touches
 from gitreg_validators.data_paths import values_at
+from gitreg_validators.patterns import fault_of_pattern
 from gitreg_validators.rights import levels_of
+from gitreg_validators.schemas import fault_of_schema
 
 MOST_TOLD: Final = 20
 """Records that a schema is told to refuse; of the others only the number."""
@@ -249,7 +251,66 @@ def _broken(subject: Subject, says: str, where: str) -> Fault:
     )
 
 
+def check_schema_is_usable(subject: Subject) -> Iterator[Fault]:
+    """A metadata schema can be applied: what it refers to stands in it, and its patterns compile."""
+    if not isinstance(subject.manifest, MetadataSchema):
+        return
+    spec = subject.manifest.spec
+    if fault_of_schema(spec.value_schema) is None:  # what is no JSON Schema is GR-003's matter
+        for says, mend in dict.fromkeys(_unusable(spec.value_schema)):
+            yield Fault(says, mend, field="spec.schema")
+    for n, rule in enumerate(spec.validation_rules):
+        field = f"spec.validationRules[{n}].config"
+        if rule.type == "regex" and (why := fault_of_pattern(rule.config.get("pattern"))):
+            yield Fault(f"{rule.config.get('pattern')!r} is no pattern: {why}", _PATTERN, field=field)
+        if rule.type == "enum" and not isinstance(rule.config.get("values"), list):
+            yield Fault("it has no list of values, so nothing keeps it", "list the `values`", field=field)
+
+
+_PATTERN: Final = "write a regular expression as Python's `re` reads it"
+_WITHIN: Final = "refer to something in this schema, like `#/$defs/centre`, or write out what is meant"
+
+
+def _unusable(schema: Any) -> Iterator[tuple[str, str]]:
+    """Walk through a schema and all that it refers to; say what could not be applied, and how to mend it."""
+    whole = DRAFT202012.create_resource(schema)
+    waiting = [(schema, EMPTY_REGISTRY.resolver_with_root(whole))]
+    seen: set[int] = set()
+    while waiting:
+        here, resolver = waiting.pop()
+        if not isinstance(here, dict) or id(here) in seen:
+            continue
+        seen.add(id(here))
+        yield from _pattern_faults(here)
+        for ref in (here[key] for key in ("$ref", "$dynamicRef") if key in here):
+            try:
+                found = resolver.lookup(ref)
+            except Exception as error:  # noqa: BLE001 - whatever a ref that leads nowhere makes of the look-up
+                yield f"$ref {ref!r} leads to nothing in this schema ({type(error).__name__})", _WITHIN
+                continue
+            if why := fault_of_schema(found.contents):
+                yield f"$ref {ref!r} leads to what is no schema: {why}", _WITHIN
+            else:
+                waiting.append((found.contents, found.resolver))
+        inner = DRAFT202012.create_resource(here).subresources()
+        waiting.extend((one.contents, resolver.in_subresource(one)) for one in inner)
+
+
+def _pattern_faults(schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for pattern in [*schema.get("patternProperties", ()), *([schema["pattern"]] if "pattern" in schema else ())]:
+        if why := fault_of_pattern(pattern):
+            yield f"{pattern!r} is no pattern: {why}", _PATTERN
+
+
 RULES: Final = (
+    Rule(
+        "GR-081",
+        "schema-compat",
+        Severity.ERROR,
+        each(check_schema_is_usable),
+        runs_apart=True,
+        concerns=touches(MetadataSchema),
+    ),
     Rule(
         "GR-081",
         "schema-compat",

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Final
 
 import pygit2
-from pygit2.enums import FileStatus
+from pygit2.enums import DeltaStatus, DiffOption, FileStatus
 
 from gitreg.errors import RepositoryError
+from gitreg.manifests import MAX_BYTES
 from gitreg.refs import KINDS
-from gitreg.repository.git import Commit, Entry, GitRepository
-from gitreg.repository.snapshot import Memory, Overlay, Snapshot
+from gitreg.repository.git import Commit, Entry, GitRepository, decode_path, explained
+from gitreg.repository.snapshot import Footprint, Memory, Overlay, Snapshot
 from gitreg.validation import Change, Circumstances, Report, Rule
 from gitreg.validation import validate as judge
 from gitreg_validators.signing import signings_of
@@ -29,6 +30,9 @@ from gitreg_validators.signing import signings_of
 _FOLDERS: Final = frozenset(place.folder for place in KINDS.values() if place.folder)
 _EXECUTABLE: Final = 0o100755
 _SYMLINK: Final = 0o120000
+_SUBMODULE: Final = 0o160000
+_MOST_READ: Final = 64 * MAX_BYTES
+_NO_COMMIT: Final = "0" * 40
 
 
 class Gate:
@@ -68,6 +72,19 @@ class Gate:
         if is_push:
             return self._pushed(landed, tip, circumstances, rules)
         return judge(self._between(landed, tip, circumstances), rules)
+
+    def validate_staged(self, *, around: Circumstances | None = None, rules: Iterable[Rule] | None = None) -> Report:
+        """Judge what `git commit` would commit now, as it would land on HEAD; without a commit yet, as a whole state.
+
+        `RepositoryError` where a merge is not finished, or the index cannot be read.
+        """
+        circumstances = self._at_work(around or Circumstances())
+        head, entries = _checked_out(self.repo), staged_changes(self.repo)
+        before = Snapshot(self.repo, head, self._memory, Footprint())
+        after = Overlay(before, {}, entries)
+        if head is None:
+            return judge(Change.state(after, circumstances), rules)
+        return judge(Change(before, after, circumstances), rules)
 
     def _between(self, base: str | None, head: str, around: Circumstances) -> Change:
         change = Change.between(self.repo, base, head, memory=self._memory)
@@ -170,14 +187,18 @@ def work_tree_changes(repo: GitRepository) -> tuple[dict[str, bytes | None], dic
     entries: dict[str, Entry | None] = {}
     if top is None:
         return files, entries
-    for path, status in repo.handle.status(untracked_files="all").items():
+    is_sparse = _is_set(repo, "core.sparsecheckout", default=False)
+    for name, status in _status_of(repo).items():
+        path = name.rstrip("/")
+        where = top / path
         if status & FileStatus.IGNORED or status == FileStatus.CURRENT or _is_a_draft(path, status):
             continue
-        where = top / path.rstrip("/")
         if where.is_symlink():
             entries[path] = _linked(path, where)
+        elif (where / ".git").exists():
+            entries[path] = Entry(path, _NO_COMMIT, _SUBMODULE)
         elif not where.is_file():
-            if status & (FileStatus.WT_DELETED | FileStatus.INDEX_DELETED) and not where.exists():
+            if not (status & FileStatus.WT_NEW or (is_sparse and status == FileStatus.WT_DELETED)):
                 files[path] = None
         elif _is_executable(repo, where):
             entries[path] = Entry(path, str(pygit2.hash(_bytes_of(where))), _EXECUTABLE)
@@ -186,13 +207,60 @@ def work_tree_changes(repo: GitRepository) -> tuple[dict[str, bytes | None], dic
     return files, entries
 
 
+def staged_changes(repo: GitRepository) -> dict[str, Entry | None]:
+    """Find what the index has and HEAD has not: entries by path, of any mode, None for what is gone."""
+    if repo.workdir is None:
+        raise RepositoryError(
+            "nothing can be staged here: the repository is bare",
+            where=str(repo.git_dir),
+            mend="leave --staged out: commits are judged with --base and --head",
+        )
+    with explained("the index cannot be read", where=repo.git_dir):
+        index = _index_of(repo)
+        unmerged = sorted({side.path for sides in index.conflicts or () for side in sides if side is not None})
+        head = _checked_out(repo)
+        found = {} if unmerged else _unlike(repo, head, index)
+    if unmerged:
+        raise RepositoryError(
+            "a merge is not finished, so nothing can be committed",
+            where=str(repo.workdir),
+            got=f"unmerged: {', '.join(unmerged)}",
+            mend="resolve the conflicts and `git add` the files, or `git merge --abort`",
+        )
+    return found
+
+
+def _unlike(repo: GitRepository, head: str | None, index: pygit2.Index) -> dict[str, Entry | None]:
+    """Compare an index with a commit, or with nothing."""
+    if head is None:
+        return {entry.path: Entry(entry.path, str(entry.id), int(entry.mode)) for entry in index}
+    found: dict[str, Entry | None] = {}
+    tree = repo.handle[head].peel(pygit2.Tree)
+    for delta in tree.diff_to_index(index, DiffOption.INCLUDE_TYPECHANGE, 0).deltas:
+        path, file = decode_path(delta.new_file.raw_path), delta.new_file
+        found[path] = None if delta.status == DeltaStatus.DELETED else Entry(path, str(file.id), int(file.mode))
+    return found
+
+
+def _index_of(repo: GitRepository) -> pygit2.Index:
+    """Read the index; where Git runs a hook, the one that it names, which is another for `git commit FILE`."""
+    named = os.environ.get("GIT_INDEX_FILE")
+    where = Path(repo.workdir or "", named) if named else None
+    if where is not None and os.path.realpath(where.parent) == os.path.realpath(repo.handle.path):
+        return pygit2.Index(str(where))
+    index: pygit2.Index = repo.handle.index
+    index.read()
+    return index
+
+
 def _is_a_draft(path: str, status: int) -> bool:
     return status == FileStatus.WT_NEW and path.split("/")[0] not in _FOLDERS
 
 
 def _bytes_of(where: Path) -> bytes:
     try:
-        return where.read_bytes()
+        size = where.stat().st_size
+        return where.read_bytes() if size <= _MOST_READ else bytes(_MOST_READ)  # blanks for what is no manifest anyway
     except OSError as error:
         raise RepositoryError(
             "a file of the work tree cannot be read",
@@ -207,9 +275,17 @@ def _linked(path: str, where: Path) -> Entry:
 
 
 def _is_executable(repo: GitRepository, where: Path) -> bool:
-    trusts = repo.handle.config
-    is_trusted = "core.filemode" not in trusts or trusts.get_bool("core.filemode")
-    return is_trusted and bool(where.stat().st_mode & 0o100)
+    return _is_set(repo, "core.filemode", default=True) and bool(where.stat().st_mode & 0o100)
+
+
+def _is_set(repo: GitRepository, name: str, *, default: bool) -> bool:
+    config = repo.handle.config
+    return bool(config.get_bool(name)) if name in config else default
+
+
+def _status_of(repo: GitRepository) -> dict[str, int]:
+    with explained("the work tree cannot be compared with what is committed", where=repo.workdir):
+        return repo.handle.status(untracked_files="all")
 
 
 @lru_cache(maxsize=16)
@@ -230,4 +306,4 @@ def validate(
     return _opened(str(Path(repo).absolute())).validate(base, head, around=around, rules=rules, is_push=is_push)
 
 
-__all__ = ["Gate", "commits_between", "validate", "work_tree_changes"]
+__all__ = ["Gate", "commits_between", "staged_changes", "validate", "work_tree_changes"]

@@ -12,12 +12,12 @@ from typing import Final
 
 from gitreg.errors import Severity
 from gitreg.kinds import Namespace
-from gitreg.repository.snapshot import RecordChange
+from gitreg.repository.snapshot import REGISTRY_PATH, RecordChange
 from gitreg.validation import Change, Fault, Rule
-from gitreg_validators.owners_file import PLACE, codeowners_of
+from gitreg_validators.owners_file import PLACE, SETTINGS, codeowners_of
 from gitreg_validators.rights import administrators_of, known_as, levels_of, listed, namespace_in, who_spoke
 
-_FOLDERS: Final = ("access/", "waivers/")
+_FOLDERS: Final = tuple(path[1:] for path in SETTINGS if path != "/registry.yaml")
 _SOURCES: Final = ("access/", "namespaces/")
 
 
@@ -84,9 +84,11 @@ def check_settings_governance(change: Change) -> Iterator[Fault]:
 def _settings_changed(change: Change) -> list[str]:
     """Give the files whose change the administrators decide about; whoever founds a registry asks nobody."""
     before, after = change.base.settings, change.head.settings
-    found = [file.path for file in change.files if file.path.startswith(_FOLDERS)]
-    if before is None:
+    found = [file.path for file in change.files if file.path.startswith(_FOLDERS) and file.path != PLACE]
+    if change.base.entry(REGISTRY_PATH) is None:
         found.clear()
+    elif before is None:
+        found.append(REGISTRY_PATH)
     elif after is not None and (before.spec.gate, before.spec.limits) != (after.spec.gate, after.spec.limits):
         found.append("registry.yaml")
     return found

@@ -17,7 +17,16 @@ from gitreg.repository.snapshot import Snapshot
 from gitreg_validators.rights import administrators_of, owners_of
 
 PLACE: Final = ".github/CODEOWNERS"
-SETTINGS: Final = ("/registry.yaml", "/access/", "/waivers/", "/.github/")
+SETTINGS: Final = (
+    "/registry.yaml",
+    "/access/",
+    "/waivers/",
+    "/hooks/",
+    "/.github/",
+    "/.gitreg/",
+    "/.gitattributes",
+    "/.pre-commit-config.yaml",
+)
 HOLDERS: Final = tuple(sorted({place.folder for place in KINDS.values() if place.shape in (Shape.VERSION, Shape.NAME)}))
 """The folders that hold namespaces."""
 _KNOWN: Final = re.compile(r"@[\w.-]+(?:/[\w.-]+)?|[^\s@#]+@[^\s@#]+")

@@ -18,7 +18,7 @@ from gitreg.kinds.pipeline import Dag, Edge, Node, PipelineSpec, PortRef
 from gitreg.manifests import is_same, manifest_from_data, to_data
 from gitreg.refs import Ref
 from gitreg.repository.snapshot import Snapshot, nearest
-from gitreg.templates import render
+from gitreg.templates import faults_of, render
 from gitreg.validation import Fault, Rule, Subject, each, touches
 from gitreg.versions import Version
 
@@ -273,6 +273,13 @@ def _template(state: Snapshot, ref: Ref) -> PipelineTemplate | None:
     return record.manifest if record and isinstance(record.manifest, PipelineTemplate) else None
 
 
+def check_body(subject: Subject) -> Iterator[Fault]:
+    """A template's body holds only expressions that parameters can fill in."""
+    manifest = subject.manifest
+    for fault in faults_of(manifest) if isinstance(manifest, PipelineTemplate) else ():
+        yield Fault(f"it can never be rendered: {fault.says}", fault.mend, fault.field)
+
+
 _OWN: Final = ("template", "release", "lifecycle", "custom")
 """What an instance says for itself, whatever its template says."""
 
@@ -335,5 +342,13 @@ RULES: Final = (
     Rule("GR-034", "pipeline-dag", Severity.ERROR, each(check_timing)),
     Rule(
         "GR-037", "template-instance", Severity.ERROR, each(check_instance), runs_apart=True, concerns=touches(Pipeline)
+    ),
+    Rule(
+        "GR-037",
+        "template-instance",
+        Severity.ERROR,
+        each(check_body),
+        runs_apart=True,
+        concerns=touches(PipelineTemplate),
     ),
 )

@@ -21,10 +21,11 @@ from gitreg.manifests.difference import is_same
 from gitreg.refs import Address, Ref
 from gitreg.repository.snapshot import Snapshot, within
 from gitreg.resolution import ENDED
-from gitreg.validation import Change, Fault, Rule, Subject, each
+from gitreg.validation import Change, Fault, Rule, Subject, each, touches
 from gitreg.validation.waivers import means
 from gitreg_validators.data_paths import values_at
-from gitreg_validators.rights import chain_of, known_as
+from gitreg_validators.patterns import fault_of_pattern
+from gitreg_validators.rights import chain_of, known_as, who_spoke
 
 JUDGED: Final = frozenset({"Model", "Dataset", "Pipeline", "Config", "TestSuite"})
 """The kinds that policies can be for."""
@@ -148,11 +149,12 @@ def check_results(change: Change) -> Iterable[Fault]:
 
     def inspect(subject: Subject) -> Iterator[Fault]:
         by_policy: dict[str, tuple[Policy, list[PolicyException]]] = {}
+        change = subject.change
         for link in links.selecting(subject):
             for text in link.spec.policies:
                 policy = _policy_of(subject.state, text)
                 if policy is not None:
-                    by_policy.setdefault(policy.address.ref, (policy, []))[1].extend(link.spec.exceptions)
+                    by_policy.setdefault(policy.address.ref, (policy, []))[1].extend(_granted(change, link, policy))
         for policy, exceptions in by_policy.values():
             yield from _judge(subject, policy, exceptions)
 
@@ -168,27 +170,42 @@ def _judge(subject: Subject, policy: Policy, exceptions: list[PolicyException]) 
         yield from faults
 
 
+def _granted(change: Change, link: PolicyLink, policy: Policy) -> Iterator[PolicyException]:
+    """Give the exceptions of a link that count for a policy.
+
+    The link belongs to the policy's namespace or one above it, and the exception has landed or is being approved now by
+    who it says: a change cannot let itself off.
+    """
+    if not within(policy.metadata.namespace, link.metadata.namespace):
+        return
+    record = change.law.record(link.address)
+    landed = record.manifest.spec.exceptions if record and isinstance(record.manifest, PolicyLink) else ()
+    spoke = who_spoke(change)
+    yield from (one for one in link.spec.exceptions if one in landed or known_as(one.approved_by) in spoke)
+
+
 def _broken(subject: Subject, policy: Policy) -> Iterator[Fault]:
     rule = policy.spec.rule
     if not isinstance(rule, DeclarativeRule):
-        yield from _undecided(policy, f"its language is {rule.language}")
+        yield from _undecided(subject, policy, f"its language is {rule.language}")
         return
     data = subject.manifest.model_dump(mode="json", by_alias=True, exclude_none=True)
     for condition in rule.all_of:
         found = [value for value in values_at(data, condition.field) if value not in ([], {})]
         is_kept = OPERATORS[condition.operator](found, condition.value)
         if is_kept is None:
-            yield from _undecided(policy, f"{condition.operator} cannot be asked with {condition.value!r}")
+            yield from _undecided(subject, policy, f"{condition.operator} cannot be asked with {condition.value!r}")
         elif not is_kept:
             yield _fault(policy, condition, found)
 
 
-def _undecided(policy: Policy, why: str) -> Iterator[Fault]:
+def _undecided(subject: Subject, policy: Policy, why: str) -> Iterator[Fault]:
+    """Say that somebody has to look: what is not known is never a pass. Of a whole state that is only told."""
     if policy.spec.enforcement == "block":
         yield Fault(
             f"{policy.address.ref} is not decided here: {why}",
             "have whoever can decide it, the policy engine or a person, look at this record before it lands",
-            severity=Severity.WARNING,
+            severity=Severity.WARNING if subject.change.is_state else Severity.REVIEW,
         )
 
 
@@ -298,8 +315,28 @@ OPERATORS: Final[Mapping[str, Decide]] = {
     "at_most": _ordered(operator.le),
 }
 
+
+def check_patterns(subject: Subject) -> Iterator[Fault]:
+    """What a policy compares with is what its operators take: patterns that compile, lists, numbers or days."""
+    rule = subject.manifest.spec.rule if isinstance(subject.manifest, Policy) else None
+    for n, condition in enumerate(rule.all_of if isinstance(rule, DeclarativeRule) else ()):
+        if OPERATORS[condition.operator]([], condition.value) is None:
+            says = f"{condition.operator} cannot be asked with {condition.value!r}"
+            wanted = _wanted(condition)
+            yield Fault(f"{says}: {wanted}", "mend the value, or ask otherwise", field=f"spec.rule.allOf[{n}].value")
+
+
+def _wanted(condition: Condition) -> str:
+    if condition.operator == "matches_regex":
+        return f"it is no pattern ({fault_of_pattern(condition.value)})"
+    if condition.operator in ("in", "not_in"):
+        return "a list is wanted"
+    return "a number is wanted, or a day like 2026-12-31"
+
+
 RULES: Final = (
     Rule("GR-070", "policy-coverage", Severity.ERROR, check_coverage),
     Rule("GR-070", "policy-coverage", Severity.ERROR, each(check_exceptions)),
     Rule("GR-071", "policy-result", Severity.ERROR, check_results, runs_apart=True, concerns=has_links),
+    Rule("GR-071", "policy-result", Severity.ERROR, each(check_patterns), runs_apart=True, concerns=touches(Policy)),
 )

@@ -93,11 +93,9 @@ class Grant:
 
     def covers(self, address: Address, manifests: Iterable[Manifest]) -> bool:
         """Tell whether a record, in each of the states in which it is given, lies where the grant holds."""
-        scope = self.binding.spec.scope
-        if not (_is_kind(self.role.spec.kinds, address) and _is_place(self.binding, address)):
-            return False
-        wanted = scope.labels.items()
-        return all(wanted <= manifest.metadata.labels.items() for manifest in manifests)
+        is_there = _is_kind(self.role.spec.kinds, address) and _is_place(self.binding, address)
+        wanted = self.binding.spec.scope.labels.items()
+        return is_there and all(wanted <= manifest.metadata.labels.items() for manifest in manifests)
 
 
 def _is_kind(kinds: Iterable[str], address: Address) -> bool:

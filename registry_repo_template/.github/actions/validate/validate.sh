@@ -16,6 +16,8 @@ fail() {
     exit 2
 }
 
+# A branch that is new has nothing before it: then the whole state is judged.
+[ "$BASE" != "$nothing" ] || [ "$PUSH" = true ] || BASE=
 set -- validate "--repo=$REPO" --format=github
 [ -z "$BASE" ] || set -- "$@" "--base=$BASE"
 [ -z "$HEAD" ] || set -- "$@" "--head=$HEAD"
