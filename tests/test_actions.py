@@ -235,7 +235,7 @@ def test_a_format_that_is_none_is_refused(registry: Path) -> None:
 
 def test_the_gate_runs_once(registry: Path, tmp_path: Path) -> None:
     real = Path(sys.executable).parent / "gitreg"
-    counting = written(tmp_path, "bin/gitreg", f'#!/bin/sh\necho "$1" >>{tmp_path}/calls\nexec {real} "$@"\n')
+    counting = written(tmp_path, "bin/gitreg", f'#!/bin/sh\necho "$1" >>{tmp_path}/calls\nexec "{real}" "$@"\n')
     counting.chmod(0o755)
     path = f"{counting.parent}:/usr/local/bin:/usr/bin:/bin"
     assert judged(registry, committed(registry, *GOOD), path).code == 0
