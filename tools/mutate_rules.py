@@ -232,12 +232,13 @@ def main() -> int:
 
 
 def _alive(mutants: list[Mutant], jobs: int, seconds: float) -> Iterator[Mutant]:
-    """Judge mutants side by side, and tell on stderr how far it is."""
+    """Judge mutants side by side, and tell on a terminal how far it is."""
     with ThreadPoolExecutor(jobs) as pool:
         judged = pool.map(survives, mutants, [seconds] * len(mutants))
         for number, (mutant, lives) in enumerate(zip(mutants, judged, strict=True), 1):
-            sys.stderr.write(f"\r{mutant.module}: {number} of {len(mutants)}" + "\n" * (number == len(mutants)))
-            sys.stderr.flush()
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r{mutant.module}: {number} of {len(mutants)}" + "\n" * (number == len(mutants)))
+                sys.stderr.flush()
             if lives:
                 yield mutant
 
