@@ -758,3 +758,16 @@ def test_limits_and_settings_are_those_of_the_base(base: Snapshot) -> None:
 
 def test_circumstances_have_today_where_nobody_says() -> None:
     assert isinstance(Circumstances().today, date)
+
+
+def test_files_over_files_over_a_commit_are_seen_as_one_state(tmp_path: Path) -> None:
+    base = new_registry(tmp_path, BASE).snapshot()
+    inner = Overlay(base, {path_of("new"): model("new"), path_of(): None})
+    outer = Overlay(inner, {path_of("new", "1.1.0"): model("new", "1.1.0"), path_of(version="1.1.0"): None})
+    assert [str(version) for version in outer.versions("Model", "acme", "new")] == ["1.1.0", "1.0.0"]
+    assert outer.names("Model", "acme") == ("new",)
+    assert outer.entry(path_of()) is None
+    assert {entry.path for entry in outer.walk("models/acme/new")} == {path_of("new"), path_of("new", "1.1.0")}
+    assert outer.names_spelt("Model", ["new", "chat"]) == (("acme", "new"),)
+    changed = {change.path for change in Change(base, outer).files}
+    assert changed == {path_of(), path_of(version="1.1.0"), path_of("new"), path_of("new", "1.1.0")}

@@ -58,8 +58,10 @@ __all__ = [
     "VersionLifecycle",
     "Waiver",
     "data_path",
+    "lifecycle_of",
     "mutable_paths",
     "part_at",
+    "status_of",
 ]
 
 KIND_TYPES: Final[dict[str, type[Manifest]]] = {
@@ -83,6 +85,18 @@ FACT_TYPES: Final[dict[str, type[Fact]]] = {
     "TestResult": TestResult,
     "ComplianceDecision": ComplianceDecision,
 }
+
+
+def lifecycle_of(manifest: Manifest | None) -> VersionLifecycle | PipelineLifecycle | None:
+    """Give where a record stands between its release and its end; None where it has no lifecycle."""
+    found = getattr(manifest.spec, "lifecycle", None) if manifest is not None else None
+    return found if isinstance(found, (VersionLifecycle, PipelineLifecycle)) else None
+
+
+def status_of(manifest: Manifest | None) -> str | None:
+    """Give the lifecycle status of a record; None where it has none."""
+    lifecycle = lifecycle_of(manifest)
+    return lifecycle.status if lifecycle is not None else None
 
 
 @cache

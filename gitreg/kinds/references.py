@@ -17,6 +17,7 @@ from gitreg.kinds import (
     PipelineTemplate,
     PolicyLink,
     TestSuite,
+    lifecycle_of,
 )
 from gitreg.kinds.pipeline import ModelNode
 from gitreg.refs import Ref
@@ -41,9 +42,9 @@ def references_of(manifest: Manifest) -> Iterator[Reference]:
     for n, dependency in enumerate(getattr(spec, "dependencies", ())):
         ref = Ref.parse(dependency.ref)
         yield Reference(f"spec.dependencies[{n}].ref", "depends_on", ref, dependency.required)
-    successor = getattr(getattr(spec, "lifecycle", None), "successor", None)
-    if successor:
-        yield Reference("spec.lifecycle.successor", "replaces", Ref.parse(successor, kind=manifest.kind))
+    lifecycle = lifecycle_of(manifest)
+    if lifecycle is not None and lifecycle.successor:
+        yield Reference("spec.lifecycle.successor", "replaces", Ref.parse(lifecycle.successor, kind=manifest.kind))
 
 
 @singledispatch

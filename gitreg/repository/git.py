@@ -33,7 +33,11 @@ from pygit2.enums import ObjectType, Option
 from gitreg.errors import GitregError, RepositoryError, UsageError
 
 PLAIN = 0o100644
+EXECUTABLE = 0o100755
+SYMLINK = 0o120000
+SUBMODULE = 0o160000
 TREE = 0o040000
+_SORTS = {PLAIN: "a plain file", EXECUTABLE: "an executable file", SYMLINK: "a symlink", SUBMODULE: "a submodule"}
 
 _IDENTITY = re.compile(r"\s*([^<>]*?)\s*<\s*([^<>]*?)\s*>\s*")
 _RAW_IDENTITY = re.compile(rb"(.*?) ?<(.*?)>(?: (-?\d+))?(?: ([+-]\d{4}))?\s*", re.DOTALL)
@@ -147,6 +151,11 @@ class Entry:
     def is_plain(self) -> bool:
         """Tell whether it is an ordinary file: not executable, no symlink, no submodule, no directory."""
         return self.mode == PLAIN
+
+    @property
+    def sort(self) -> str:
+        """Say what it is, for people: `a symlink`."""
+        return _SORTS.get(self.mode, f"an entry of mode {self.mode:o}")
 
     @property
     def is_tree(self) -> bool:

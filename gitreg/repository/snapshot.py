@@ -18,7 +18,7 @@ from typing import Final
 import pygit2
 
 from gitreg.errors import NotFoundError
-from gitreg.kinds import Aliases, Manifest, Registry
+from gitreg.kinds import Aliases, Manifest, Registry, status_of
 from gitreg.manifests import MAX_BYTES, Reading, read_manifest
 from gitreg.refs import KINDS, Address, Ref, addresses_at, is_name, is_namespace, is_version
 from gitreg.repository.git import PLAIN, TREE, Entry, EntryChange, GitRepository
@@ -267,8 +267,7 @@ class Snapshot:
 
     def _is_retired(self, ref: Ref, version: Version) -> bool:
         record = self.record(ref.address(str(version)))
-        lifecycle = getattr(record.manifest.spec, "lifecycle", None) if record else None
-        return getattr(lifecycle, "status", None) in ENDED
+        return status_of(record.manifest if record else None) in ENDED
 
     def _unknown_name(self, ref: Ref) -> NotFoundError:
         near = nearest(ref.name, self.names(ref.kind, ref.namespace)) if is_namespace(ref.namespace) else None
@@ -309,9 +308,10 @@ class Snapshot:
     def _standing(self, kind: str, names: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         return tuple((space, name) for space, name in names if self.versions(kind, space, name))
 
-    def removed_at(self, path: str) -> tuple[str, ...]:
-        """Find the blobs that once stood at a path and were removed by a commit since, newest first."""
-        return self.memory.lookups.removed(self.commit, path) if self.commit else ()
+    def removed_at(self, path: str) -> Iterator[tuple[str, Reading]]:
+        """Give what once stood at a path and was removed by a commit since, newest first: the blob and its reading."""
+        for blob in self.memory.lookups.removed(self.commit, path) if self.commit else ():
+            yield blob, self.memory.read(blob, self.content(Entry(path, blob, PLAIN)))
 
     def paths_with_digest(self, digest: str) -> tuple[str, ...]:
         """Find the records whose checksum is this digest."""
@@ -362,7 +362,7 @@ class Overlay(Snapshot):
         """Find what stands at a path."""
         if path in self._over:
             return self._over[path]
-        found = super().entry(path)
+        found = self.base.entry(path)
         return None if found is not None and self._is_below_a_file(path) else found
 
     def _is_below_a_file(self, path: str) -> bool:
@@ -376,7 +376,7 @@ class Overlay(Snapshot):
 
     def children(self, folder: str) -> list[Entry]:
         """List what stands directly in a folder, new folders included."""
-        entries = {entry.path: entry for entry in super().children(folder)}
+        entries = {entry.path: entry for entry in self.base.children(folder)}
         for path in self._by_folder.get(folder, ()):
             entry = self._over[path]
             if entry is None:
@@ -403,7 +403,7 @@ class Overlay(Snapshot):
 
     def walk(self, under: str) -> Iterator[Entry]:
         """Go through all that is not a directory, below a folder."""
-        landed = {entry.path: entry for entry in super().walk(under) if entry.path not in self._over}
+        landed = {entry.path: entry for entry in self.base.walk(under) if entry.path not in self._over}
         prefix = f"{under}/" if under else ""
         over = {path: entry for path, entry in self._over.items() if entry is not None and path.startswith(prefix)}
         yield from (entry for _, entry in sorted({**landed, **over}.items()))
@@ -411,12 +411,12 @@ class Overlay(Snapshot):
     def content(self, entry: Entry) -> bytes:
         """Read a file."""
         raw = self._raw.get(entry.oid)
-        return raw if raw is not None else super().content(entry)
+        return raw if raw is not None else self.base.content(entry)
 
     def mentioning(self, words: Iterable[str]) -> tuple[str, ...]:
         """Find the paths whose text may have one of these words in it, in what has landed and what is put over it."""
         wanted = set(words)
-        landed = {path for path in super().mentioning(wanted) if path not in self._over}
+        landed = {path for path in self.base.mentioning(wanted) if path not in self._over}
         over = {path for word in wanted for path in self._words_over.get(word, ())}
         return tuple(sorted(landed | over))
 
@@ -433,13 +433,13 @@ class Overlay(Snapshot):
         """Find (namespace, name) of a kind's names that are spelt like one of these."""
         wanted = set(names)
         over = {(space, name) for space, name in self._names_over.get(kind, ()) if name in wanted}
-        return tuple(sorted({*super().names_spelt(kind, wanted), *over}))
+        return self._standing(kind, sorted({*self.base.names_spelt(kind, wanted), *over}))
 
     def names_folding(self, kind: str, folds: Iterable[str]) -> tuple[tuple[str, str], ...]:
         """Find (namespace, name) of a kind's names that fold to one of these."""
         wanted = set(folds)
         over = {(space, name) for space, name in self._names_over.get(kind, ()) if fold(name) in wanted}
-        return tuple(sorted({*super().names_folding(kind, wanted), *over}))
+        return self._standing(kind, sorted({*self.base.names_folding(kind, wanted), *over}))
 
     @cached_property
     def _names_over(self) -> dict[str, set[tuple[str, str]]]:
@@ -481,8 +481,9 @@ def changes_between(base: Snapshot, head: Snapshot) -> Iterator[RecordChange]:
 
 def entries_between(base: Snapshot, head: Snapshot) -> Iterator[EntryChange]:
     """Find each path that differs between two states, records or not, by path."""
-    if isinstance(head, Overlay) and head.base is base:
-        for path in sorted(head.touched):
+    if isinstance(head, Overlay):
+        paths = head.touched if head.base is base else {entry.path for each in (base, head) for entry in each.walk("")}
+        for path in sorted(paths):
             old, new = base.entry(path), head.entry(path)
             if old is not None and old.is_tree:
                 old = None

@@ -18,7 +18,6 @@ from pygit2.enums import FileMode
 from gitreg.errors import RepositoryError
 from gitreg.kinds import Manifest
 from gitreg.kinds.registry import GateSettings, Limits
-from gitreg.refs import addresses_at
 from gitreg.repository.git import Entry, EntryChange, GitRepository
 from gitreg.repository.snapshot import (
     REGISTRY_PATH,
@@ -52,7 +51,7 @@ class Circumstances:
 
     `author` and `approvers` are identities as owners are written (`name@example.com`, `@acme/nlp`, `svc:ci`) or whole
     signatures (`Name <name@example.com>`). `approved` are codes of rules whose human decision was taken. `signings` is
-    None where nobody looked.
+    None where nobody looked. `descends` is False where the head is to become main's tip and leaves out what main had.
     """
 
     today: date = field(default_factory=today)
@@ -136,15 +135,11 @@ class Change:
     @cached_property
     def files(self) -> tuple[EntryChange, ...]:
         """Every path that differs, of records and of anything else, by path."""
-        if self.is_state and isinstance(self.head, Overlay):
-            return tuple(EntryChange(entry.path, None, entry) for entry in self.head.walk(""))
         return tuple(entries_between(self.base, self.head))
 
     @cached_property
     def records(self) -> tuple[RecordChange, ...]:
         """The records that differ, by path."""
-        if self.is_state and isinstance(self.head, Overlay):
-            return tuple(_added(self.head, change) for change in self.files if addresses_at(change.path))
         return tuple(changes_between(self.base, self.head))
 
     @cached_property
@@ -161,29 +156,24 @@ class Change:
         return tuple(found)
 
     @property
-    def _settings(self) -> Snapshot:
-        return self.head if self.is_state or self.base.entry(REGISTRY_PATH) is None else self.base
-
-    @property
     def gate(self) -> GateSettings:
         """How strict the gate is: as the base says, never as the change would have it."""
-        settings = self._settings.settings
+        settings = self.law.settings
         return settings.spec.gate if settings else GateSettings()
 
     @property
     def limits(self) -> Limits:
         """The widths and sizes that the base keeps below."""
-        settings = self._settings.settings
+        settings = self.law.settings
         return settings.spec.limits if settings else Limits()
 
     @property
     def law(self) -> Snapshot:
-        """The state whose owners, access, waivers and settings judge: the base; a state by itself judges itself."""
-        return self._settings
+        """The state whose owners, access, waivers and settings judge: the base.
 
-
-def _added(head: Snapshot, change: EntryChange) -> RecordChange:
-    return RecordChange(change.path, None, change.new, None, head.reading(change.path))
+        A state by itself judges itself, and so does what founds a registry.
+        """
+        return self.head if self.is_state or self.base.entry(REGISTRY_PATH) is None else self.base
 
 
 def landing(

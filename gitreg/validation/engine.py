@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from gitreg.errors import Finding, GitregError, Severity
@@ -120,9 +119,5 @@ def _placed(change: Change, findings: Iterable[Finding]) -> list[Finding]:
             if path and any(f.field or f.line for f in some)
             else None
         )
-        placed.extend(point_all(map(_bare, some), found[1]) if found else some)
+        placed.extend(point_all(some, found[1]) if found else some)
     return placed
-
-
-def _bare(finding: Finding) -> Finding:
-    return replace(finding, source=None)

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from gitreg.errors import Finding
-from gitreg.kinds import Manifest
+from gitreg.kinds import Manifest, status_of
 from gitreg.manifests import Reading
 from gitreg.refs import Address, addresses_at
 from gitreg.registry import Provenance, answer
@@ -164,7 +164,6 @@ def _open(commit: CommitFacts, entry: Entry, manifest: Manifest, uid: str, birth
         registered_by=birth.registered_by,
     )
     doc = orjson.dumps(answer(address, manifest, entry.oid, uid, known))
-    lifecycle: Any = getattr(manifest.spec, "lifecycle", None)
     return Opened(
         address=address,
         path=address.path,
@@ -172,7 +171,7 @@ def _open(commit: CommitFacts, entry: Entry, manifest: Manifest, uid: str, birth
         seq=commit.seq,
         doc=doc,
         etag=etag_of(doc),
-        status=lifecycle.status if lifecycle is not None else None,
+        status=status_of(manifest),
         version_key=Version.parse(address.version).sort_key() if address.version else "",
     )
 

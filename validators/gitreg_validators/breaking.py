@@ -13,7 +13,7 @@ from typing import Any, Final
 from gitreg.compatibility import Difference, Impact, compare, deserved, is_enough, next_version, step_between
 from gitreg.errors import Severity
 from gitreg.graph import CONSUMING, Consumer, Graph, TooLarge
-from gitreg.kinds import Aliases, Manifest
+from gitreg.kinds import Aliases, Manifest, status_of
 from gitreg.refs import Address
 from gitreg.repository.snapshot import Snapshot
 from gitreg.resolution import ENDED
@@ -101,8 +101,8 @@ def _impacts(subject: Subject, before: Graph, after: Graph) -> Iterator[tuple[st
     if isinstance(manifest, Aliases):
         yield from _moved_aliases(subject, manifest, after)
     elif earlier is not None:
-        ends = _status(manifest)
-        if ends in _ENDING and ends != _status(earlier):
+        ends = status_of(manifest)
+        if ends in _ENDING and ends != status_of(earlier):
             yield f"it becomes {ends}", address, before, "spec.lifecycle.status"
         for found in breaking_differences(earlier, manifest)[:1]:
             yield found.says, address, before, found.path
@@ -130,10 +130,6 @@ def _at(state: Snapshot, manifest: Aliases, version: str | None) -> Manifest | N
     place = manifest.metadata
     record = state.record(Address(manifest.spec.of, place.namespace, place.name, version)) if version else None
     return record.manifest if record else None
-
-
-def _status(manifest: Manifest) -> str | None:
-    return getattr(getattr(manifest.spec, "lifecycle", None), "status", None)
 
 
 def _blast_fault(reason: str, target: Address, graph: Graph, threshold: int) -> tuple[str, str, Severity | None] | None:

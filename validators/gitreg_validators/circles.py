@@ -7,7 +7,7 @@ from typing import Final
 
 from gitreg.errors import Severity
 from gitreg.graph import NEEDING, Graph, TooLarge, ref_at
-from gitreg.kinds import Aliases, Manifest
+from gitreg.kinds import Aliases, Manifest, status_of
 from gitreg.kinds.references import Reference, references_of
 from gitreg.refs import LATEST, Address, Ref
 from gitreg.resolution import ENDED
@@ -53,8 +53,7 @@ def _newly_named(subject: Subject, manifest: Aliases) -> Iterator[str]:
 
 
 def _has_ended(manifest: Manifest | None) -> bool:
-    lifecycle = getattr(manifest.spec, "lifecycle", None) if manifest else None
-    return getattr(lifecycle, "status", None) in ENDED
+    return status_of(manifest) in ENDED
 
 
 def _newly_latest(subject: Subject) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from gitreg.compatibility import Bump, Difference, Impact, compare, deserved, next_version, step_between
 from gitreg.errors import Finding
 from gitreg.graph import CONSUMING, Consumer, Graph, TooLarge
-from gitreg.kinds import Aliases, Manifest
+from gitreg.kinds import Aliases, Manifest, status_of
 from gitreg.refs import KINDS, Address
 from gitreg.repository.git import GitRepository
 from gitreg.repository.snapshot import Footprint, Memory, Overlay, RecordChange, Snapshot
@@ -209,7 +209,7 @@ def _breaks(differences: tuple[Difference, ...]) -> bool:
 
 
 def _happening(old: Manifest, new: Manifest) -> Happening:
-    was, now = (getattr(getattr(each.spec, "lifecycle", None), "status", None) for each in (old, new))
+    was, now = status_of(old), status_of(new)
     if was == now:
         return "changed"
     return "deprecated" if now == "deprecated" else "retired" if now in ENDED else "changed"

@@ -11,13 +11,10 @@ from typing import Final
 
 from gitreg.errors import Severity
 from gitreg.kinds import Manifest, Registry, mutable_paths
-from gitreg.manifests import differences, is_same, read_manifest, to_data, without
+from gitreg.manifests import differences, is_same, to_data, without
 from gitreg.refs import Address, addresses_at
-from gitreg.repository.git import Entry
 from gitreg.repository.snapshot import RecordChange
 from gitreg.validation import Change, Fault, Rule
-
-_SORTS: Final = {0o100755: "an executable file", 0o120000: "a symlink", 0o160000: "a submodule"}
 
 
 def check_frozen(change: Change) -> Iterator[Fault]:
@@ -71,7 +68,7 @@ def check_entry(change: Change) -> Iterator[Fault]:
         if old is None or new is None or old.mode == new.mode or not old.is_plain:
             continue
         yield Fault(
-            f"the file of a landed record became {_sort_of(new)}",
+            f"the file of a landed record became {new.sort}",
             f"put it back as a plain file (mode 100644) with the content it had: `git checkout BASE -- {record.path}`",
             path=record.path,
             ref=_ref_at(record),
@@ -93,10 +90,6 @@ def check_unreadable(change: Change) -> Iterator[Fault]:
 
 def _manifest_after(record: RecordChange) -> Manifest | None:
     return record.after.manifest if record.after else None
-
-
-def _sort_of(entry: Entry) -> str:
-    return _SORTS.get(entry.mode, f"an entry of mode {entry.mode:o}")
 
 
 def _ref_at(record: RecordChange) -> str | None:
@@ -164,8 +157,8 @@ def check_resurrection(change: Change) -> Iterator[Fault]:
             continue
         if change.base.entry(subject.path) is not None:
             continue
-        for blob in change.base.removed_at(subject.path):
-            landed = read_manifest(change.base.repo.read_blob(blob)).manifest
+        for blob, reading in change.base.removed_at(subject.path):
+            landed = reading.manifest
             if landed is None or not _is_frozen_same(landed, subject.manifest):
                 yield Fault(
                     f"{subject.ref} was removed once, and comes back with other content",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from gitreg.errors import Severity
-from gitreg.kinds import Aliases, PipelineLifecycle, VersionLifecycle
+from gitreg.kinds import Aliases, PipelineLifecycle, VersionLifecycle, lifecycle_of
 from gitreg.refs import KINDS, Address, Ref
 from gitreg.resolution import ENDED
 from gitreg.validation import Change, Fault, Rule, Subject, each
@@ -70,7 +70,7 @@ def check_targets(subject: Subject) -> Iterator[Fault]:
             mend = f"name a version that has landed; {listed} shows them"
             yield Fault(f"the alias {alias!r} names {target.ref}, which does not exist", mend, field=field)
         elif alias in subject.change.gate.protected_aliases:
-            fault = _unfit(Version.parse(version), _lifecycle_of(record.manifest))
+            fault = _unfit(Version.parse(version), lifecycle_of(record.manifest))
             if fault:
                 says = f"the alias {alias!r} is protected, and {target.ref} is {fault}"
                 yield Fault(says, "name a released version that is active", field=field)
@@ -86,7 +86,7 @@ def _unfit(version: Version, lifecycle: Lifecycle | None) -> str | None:
 
 def check_still_named(subject: Subject) -> Iterator[Fault]:
     """A version that a protected alias names does not end before the alias has moved."""
-    address, lifecycle = subject.manifest.address, _lifecycle_of(subject.manifest)
+    address, lifecycle = subject.manifest.address, lifecycle_of(subject.manifest)
     if lifecycle is None or STEPS[lifecycle.status] < _DEPRECATED or subject.change.is_state or subject.is_new:
         return
     named = subject.state.aliases(address.kind, address.namespace, address.name)
@@ -117,16 +117,11 @@ def check_regress(change: Change) -> Iterator[Fault]:
                 )
 
 
-def _lifecycle_of(manifest: Any) -> Lifecycle | None:
-    found = getattr(manifest.spec, "lifecycle", None)
-    return found if isinstance(found, (VersionLifecycle, PipelineLifecycle)) else None
-
-
 def check_order(change: Change) -> Iterator[Fault]:
     """A version only goes forward, and is deprecated before it is retired."""
     for subject in change.subjects:
-        now = _lifecycle_of(subject.manifest)
-        was = _lifecycle_of(subject.before) if subject.before else None
+        now = lifecycle_of(subject.manifest)
+        was = lifecycle_of(subject.before)
         if now is None or was is None or now.status == was.status:
             continue
         fault = _step_fault(was.status, now.status)
@@ -146,7 +141,7 @@ def _step_fault(was: str, now: str) -> tuple[str, str] | None:
 
 def check_end(subject: Subject) -> Iterator[Fault]:
     """Who deprecates names a successor or says that there is none, and its dates follow each other."""
-    lifecycle = _lifecycle_of(subject.manifest)
+    lifecycle = lifecycle_of(subject.manifest)
     if lifecycle is None:
         return
     if lifecycle.status == "deprecated" and lifecycle.successor is None and lifecycle.reason is None:
@@ -179,8 +174,8 @@ def _date_faults(lifecycle: Lifecycle, notice: int) -> Iterator[Fault]:
 def check_notice(change: Change) -> Iterator[Fault]:
     """Nothing is retired before the day that was announced, nor without the days of notice."""
     for subject in change.subjects:
-        now = _lifecycle_of(subject.manifest)
-        was = _lifecycle_of(subject.before) if subject.before else None
+        now = lifecycle_of(subject.manifest)
+        was = lifecycle_of(subject.before)
         if now is None or was is None or now.status not in ENDED or was.status in ENDED:
             continue
         says = _too_early(now, change.circumstances.today, change.gate.notice_days)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gitreg.errors import NotFoundError, Severity
-from gitreg.kinds import Aliases, Namespace, RoleBinding
+from gitreg.kinds import Aliases, Namespace, RoleBinding, lifecycle_of
 from gitreg.kinds.references import Reference, references_of
 from gitreg.refs import KINDS, Address, Ref
 from gitreg.repository.snapshot import Snapshot
@@ -63,13 +63,14 @@ def check_alive(subject: Subject) -> Iterator[Fault]:
         if reference.relation not in DEPENDING or not KINDS[ref.kind].is_versioned:
             continue
         target = _resolved(subject.state, ref)
-        status = status_of(subject.state, target) if target else None
-        if target is None or status not in ("deprecated", *ENDED):
+        record = subject.state.record(target) if target else None
+        lifecycle = lifecycle_of(record.manifest) if record else None
+        if record is None or lifecycle is None or lifecycle.status not in ("deprecated", *ENDED):
             continue
-        successor = _successor(subject.state, target)
-        mend = f"depend on {successor}" if successor else "depend on a version that is active"
-        severity = Severity.WARNING if status == "deprecated" else None
-        yield Fault(f"{ref} means {target.ref}, which is {status}", mend, field=reference.field, severity=severity)
+        mend = f"depend on {lifecycle.successor}" if lifecycle.successor else "depend on a version that is active"
+        severity = Severity.WARNING if lifecycle.status == "deprecated" else None
+        says = f"{ref} means {record.address.ref}, which is {lifecycle.status}"
+        yield Fault(says, mend, field=reference.field, severity=severity)
 
 
 def _resolved(state: Snapshot, ref: Ref) -> Address | None:
@@ -77,19 +78,6 @@ def _resolved(state: Snapshot, ref: Ref) -> Address | None:
         return state.resolve(ref)
     except NotFoundError:
         return None
-
-
-def status_of(state: Snapshot, address: Address) -> str | None:
-    """Give the lifecycle status of a record; None where it has none."""
-    record = state.record(address)
-    lifecycle = getattr(record.manifest.spec, "lifecycle", None) if record else None
-    return getattr(lifecycle, "status", None)
-
-
-def _successor(state: Snapshot, address: Address) -> str | None:
-    record = state.record(address)
-    lifecycle = getattr(record.manifest.spec, "lifecycle", None) if record else None
-    return getattr(lifecycle, "successor", None)
 
 
 def check_bounded(subject: Subject) -> Iterator[Fault]:
