@@ -15,9 +15,9 @@ from typing import Final
 
 from gitreg.errors import NotFoundError
 from gitreg.kinds.references import Reference, Relation, references_of
-from gitreg.refs import KINDS, LATEST, Address, Ref, addresses_at
+from gitreg.refs import KINDS, Address, Ref, addresses_at
 from gitreg.repository.snapshot import Record, Snapshot
-from gitreg.versions import Range, Version
+from gitreg.versions import Range
 
 NEEDING: Final[frozenset[Relation]] = frozenset({"depends_on", "derived_from", "uses"})
 """The relations that must not close a circle."""
@@ -218,17 +218,6 @@ def _way_back(came: dict[str, str], here: str, start: str) -> Iterator[str]:
         yield here
         here = came[here]
     yield start
-
-
-def admits(ref: Ref, version: Version, state: Snapshot) -> bool:
-    """Tell whether a reference to a name would take a version of it."""
-    if ref.selector is None or ref.selector == LATEST:
-        return not version.is_prerelease
-    if isinstance(ref.selector, Range):
-        return ref.selector.allows(version)
-    if isinstance(ref.selector, Version):
-        return ref.selector == version
-    return state.aliases(ref.kind, ref.namespace, ref.name).get(ref.selector) == str(version)
 
 
 def ref_at(path: str) -> str:

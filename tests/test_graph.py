@@ -10,10 +10,9 @@ from gate_support import BASE, aliases, change_of, model, new_registry, path_of,
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitreg.graph import CONSUMING, Graph, TooLarge, admits, ref_at
+from gitreg.graph import CONSUMING, Graph, TooLarge, ref_at
 from gitreg.refs import Address, Ref
 from gitreg.repository.snapshot import Snapshot
-from gitreg.versions import Version
 
 CHAT, CHAT_1_1 = path_of(), path_of(version="1.1.0")
 B, B2, B3 = path_of("b"), path_of("b", "2.0.0"), path_of("b", "3.0.0-rc.1")
@@ -162,26 +161,6 @@ def test_consumers_of_a_circle_end_and_are_bounded(base: Snapshot) -> None:
     assert len(list(graph.consumers(start, limit=4))) == 3
     with pytest.raises(TooLarge):
         list(graph.consumers(start, limit=3))
-
-
-@pytest.mark.parametrize(
-    ("ref", "version", "expected"),
-    [
-        ("acme/b", "1.0.0", True),
-        ("acme/b", "1.0.0-rc.1", False),
-        ("acme/b@latest", "9.0.0", True),
-        ("acme/b@latest", "9.0.0-rc.1", False),
-        ("acme/b@^1", "1.9.0", True),
-        ("acme/b@^1", "2.0.0", False),
-        ("acme/b@1.0.0", "1.0.0", True),
-        ("acme/b@1.0.0", "1.0.1", False),
-        ("acme/b@good", "2.0.0", True),
-        ("acme/b@good", "1.0.0", False),
-        ("acme/b@bad", "1.0.0", False),
-    ],
-)
-def test_whether_a_reference_would_take_a_version(base: Snapshot, ref: str, version: str, expected: bool) -> None:
-    assert admits(Ref.parse(ref), Version.parse(version), state_of(base, THREE)) is expected
 
 
 def test_a_path_is_shown_as_a_ref() -> None:

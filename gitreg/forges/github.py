@@ -35,7 +35,7 @@ from gitreg.forges.forge import (
 from gitreg.forges.refs import fetch, token_header
 from gitreg.forges.rendering import render_check
 from gitreg.registry import Registry
-from gitreg.repository.git import Entry, GitRepository, Signature
+from gitreg.repository.git import SUBMODULE, Entry, GitRepository, Signature
 from gitreg.repository.writing import RefMoved
 
 TRAILER: Final = "Gitreg-Approved"
@@ -367,7 +367,7 @@ def _tree_entry(path: str, change: bytes | Entry | None) -> dict[str, Any]:
         return {"path": path, "mode": "100644", "type": "blob", "sha": None}
     if isinstance(change, bytes):
         return {"path": path, "mode": "100644", "type": "blob", "content": change.decode("utf-8")}
-    sort = "commit" if change.mode == 0o160000 else "blob"
+    sort = "commit" if change.mode == SUBMODULE else "blob"
     return {"path": path, "mode": f"{change.mode:06o}", "type": sort, "sha": change.oid}
 
 

@@ -24,15 +24,13 @@ import pygit2
 from pygit2.enums import FileMode
 
 from gitreg.errors import GitregError
-from gitreg.repository.git import Entry, EntryChange, GitRepository, head_of
+from gitreg.repository.git import EXECUTABLE, PLAIN, SYMLINK, Entry, EntryChange, GitRepository, head_of
 from gitreg.repository.writing import fault_of_path
 
 INDEX_PATIENCE = 0.5
 """Seconds to wait for a `git status` or the like to let go of the index."""
 
-_EXECUTABLE = 0o100755
-_SYMLINK = 0o120000
-_FILES = (0o100644, _EXECUTABLE)
+_FILES = (PLAIN, EXECUTABLE)
 
 
 def follow(repo: GitRepository, *, old: str | None, new: str) -> tuple[str, ...]:
@@ -113,12 +111,12 @@ class _WorkTree:
         found = self._look(path)
         if found is None or entry is None:
             return found is None and entry is None
-        if entry.mode == _SYMLINK:
+        if entry.mode == SYMLINK:
             target = os.fsdecode(self.repo.read_blob(entry.oid))
             return stat.S_ISLNK(found.st_mode) and str((self.top / path).readlink()) == target
         if entry.mode not in _FILES or not stat.S_ISREG(found.st_mode):
             return False
-        if self._trusts_modes() and bool(found.st_mode & 0o100) != (entry.mode == _EXECUTABLE):
+        if self._trusts_modes() and bool(found.st_mode & 0o100) != (entry.mode == EXECUTABLE):
             return False
         if (self.top / path).read_bytes() == self.repo.read_blob(entry.oid):
             return True
@@ -145,10 +143,10 @@ class _WorkTree:
         where.parent.mkdir(parents=True, exist_ok=True)
         fresh = where.with_name(f".gitreg-{os.getpid()}-{time.monotonic_ns()}.new")
         try:
-            if entry.mode == _SYMLINK:
+            if entry.mode == SYMLINK:
                 fresh.symlink_to(os.fsdecode(self.repo.read_blob(entry.oid)))
             elif entry.mode in _FILES:
-                _write_new(fresh, self._smudged(entry), 0o777 if entry.mode == _EXECUTABLE else 0o666)
+                _write_new(fresh, self._smudged(entry), 0o777 if entry.mode == EXECUTABLE else 0o666)
             else:
                 return False  # a submodule: its files are not ours
             fresh.replace(where)

@@ -21,16 +21,22 @@ from pygit2.enums import DeltaStatus, DiffOption, FileStatus
 from gitreg.errors import RepositoryError
 from gitreg.manifests import MAX_BYTES
 from gitreg.refs import KINDS
-from gitreg.repository.git import Commit, Entry, GitRepository, decode_path, explained
+from gitreg.repository.git import (
+    EXECUTABLE,
+    SUBMODULE,
+    SYMLINK,
+    Commit,
+    Entry,
+    GitRepository,
+    decode_path,
+    explained,
+)
 from gitreg.repository.snapshot import Footprint, Memory, Overlay, Snapshot
 from gitreg.validation import Change, Circumstances, Report, Rule
 from gitreg.validation import validate as judge
 from gitreg_validators.signing import signings_of
 
 _FOLDERS: Final = frozenset(place.folder for place in KINDS.values() if place.folder)
-_EXECUTABLE: Final = 0o100755
-_SYMLINK: Final = 0o120000
-_SUBMODULE: Final = 0o160000
 _MOST_READ: Final = 64 * MAX_BYTES
 _NO_COMMIT: Final = "0" * 40
 
@@ -196,12 +202,12 @@ def work_tree_changes(repo: GitRepository) -> tuple[dict[str, bytes | None], dic
         if where.is_symlink():
             entries[path] = _linked(path, where)
         elif (where / ".git").exists():
-            entries[path] = Entry(path, _NO_COMMIT, _SUBMODULE)
+            entries[path] = Entry(path, _NO_COMMIT, SUBMODULE)
         elif not where.is_file():
             if not (status & FileStatus.WT_NEW or (is_sparse and status == FileStatus.WT_DELETED)):
                 files[path] = None
         elif _is_executable(repo, where):
-            entries[path] = Entry(path, str(pygit2.hash(_bytes_of(where))), _EXECUTABLE)
+            entries[path] = Entry(path, str(pygit2.hash(_bytes_of(where))), EXECUTABLE)
         else:
             files[path] = _bytes_of(where)
     return files, entries
@@ -271,7 +277,7 @@ def _bytes_of(where: Path) -> bytes:
 
 
 def _linked(path: str, where: Path) -> Entry:
-    return Entry(path, str(pygit2.hash(os.fsencode(where.readlink()))), _SYMLINK)
+    return Entry(path, str(pygit2.hash(os.fsencode(where.readlink()))), SYMLINK)
 
 
 def _is_executable(repo: GitRepository, where: Path) -> bool:

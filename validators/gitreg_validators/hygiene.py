@@ -14,12 +14,10 @@ from typing import Final
 
 from gitreg.errors import Severity
 from gitreg.refs import KINDS, WINDOWS_NAMES, Shape, addresses_at, is_name, is_version
-from gitreg.repository.git import Entry, EntryChange, printable
+from gitreg.repository.git import EXECUTABLE, Entry, EntryChange, printable
 from gitreg.repository.snapshot import Snapshot
 from gitreg.validation import Change, Fault, Rule
 
-_EXECUTABLE: Final = 0o100755
-_SORTS: Final = {_EXECUTABLE: "an executable file", 0o120000: "a symlink", 0o160000: "a submodule"}
 _SCRIPTS: Final = (".github/", "hooks/")
 _FREE: Final = (".github/", ".gitreg/", "docs/", "examples/", "hooks/")
 """Folders in which any file may stand."""
@@ -56,17 +54,16 @@ def check_modes(change: Change) -> Iterator[Fault]:
         new = file.new
         if new is None or new.is_plain or (file.old is not None and file.old.mode == new.mode):
             continue
-        if new.mode != _EXECUTABLE or not file.path.startswith(_SCRIPTS):
+        if new.mode != EXECUTABLE or not file.path.startswith(_SCRIPTS):
             yield Fault(
-                f"{_shown(file.path)} is {_SORTS.get(new.mode, f'an entry of mode {new.mode:o}')}; "
-                "expected a plain file (mode 100644)",
+                f"{_shown(file.path)} is {new.sort}; expected a plain file (mode 100644)",
                 _mend_of_mode(new),
                 path=printable(file.path),
             )
 
 
 def _mend_of_mode(entry: Entry) -> str:
-    if entry.mode == _EXECUTABLE:
+    if entry.mode == EXECUTABLE:
         return f"take the executable bit away: `git update-index --chmod=-x {printable(entry.path)}`"
     return "put a plain file here, or take it out"
 
