@@ -119,6 +119,8 @@ def test_it_prints_the_text(registry: Path) -> None:
 
 
 def test_check_compares_with_what_has_landed(registry: Path) -> None:
+    (registry / PLACE).unlink()
+    landed(registry)
     absent = run("codeowners", "--check", "--repo", registry)
     assert (absent.code, absent.out) == (1, "")
     assert "is absent" in absent.err

@@ -24,6 +24,7 @@ from gitreg.manifests import SCHEMA_FOLDER
 from gitreg.refs import KINDS
 from gitreg_api.app import described_app
 from gitreg_api.openapi import document, written
+from gitreg_validators.owners_file import HEAD, PLACE
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 TEMPLATE: Final = "registry_repo_template"
@@ -263,6 +264,11 @@ def _changes(field: SchemaField, kind: str) -> str:
     return "frozen" if field.path in IDENTITY.get(kind, _WHO) else "mutable"
 
 
+def template_owners(_root: Path) -> Files:
+    """Make the template's CODEOWNERS: what `gitreg codeowners` says of a registry in which nobody owns anything yet."""
+    return {f"{TEMPLATE}/{PLACE}": HEAD.encode()}
+
+
 def api_description(_root: Path) -> Files:
     """Make the API's OpenAPI description."""
     return {"api/gitreg_api/openapi.json": written(document(described_app()))}
@@ -277,6 +283,7 @@ STEPS: Final[list[tuple[str, Step]]] = [
     ("schemas", schemas),
     ("template-schemas", template_schemas),
     ("template-examples", template_examples),
+    ("template-owners", template_owners),
     ("template-actions", template_actions),
     ("kind-pages", kind_pages),
     ("api-description", api_description),

@@ -30,7 +30,7 @@ SETTINGS: Final = (
 HOLDERS: Final = tuple(sorted({place.folder for place in KINDS.values() if place.shape in (Shape.VERSION, Shape.NAME)}))
 """The folders that hold namespaces."""
 _KNOWN: Final = re.compile(r"@[\w.-]+(?:/[\w.-]+)?|[^\s@#]+@[^\s@#]+")
-_HEAD: Final = "# Made by `gitreg codeowners` from namespaces/ and access/; changes by hand are lost.\n"
+HEAD: Final = "# Made by `gitreg codeowners` from namespaces/ and access/; changes by hand are lost.\n"
 
 
 def codeowners_of(state: Snapshot, today: date) -> str:
@@ -43,7 +43,7 @@ def codeowners_of(state: Snapshot, today: date) -> str:
             *(f"/{folder}/{namespace}/" for folder in HOLDERS),
         ]
         blocks.append("".join(_block(namespace, patterns, owners_of(state, namespace))))
-    return "\n".join([_HEAD, *(block for block in blocks if block)])
+    return "\n".join([HEAD, *(block for block in blocks if block)])
 
 
 def _namespaces(state: Snapshot) -> Iterator[str]:
