@@ -24,7 +24,7 @@ from gate_support import (
 
 from gitreg.repository.snapshot import Overlay, Snapshot
 from gitreg_validators.governance import RULES
-from gitreg_validators.owners_file import PLACE, codeowners_of
+from gitreg_validators.owners_file import HEAD, PLACE, codeowners_of
 
 A, B, C, D = (f"{letter}@example.com" for letter in "abcd")
 POLICY = "policy:acme/gov/p"
@@ -269,6 +269,15 @@ def test_codeowners_follows_owners_and_access(base: Snapshot) -> None:
         (finding,) = found_by(base, {**files, **stale}, GOVERNANCE[2:])
         assert finding.path == PLACE
         assert "gitreg codeowners > .github/CODEOWNERS" in finding.mend
+
+
+def test_codeowners_as_a_new_registry_has_it_is_not_in_use_yet(base: Snapshot) -> None:
+    standing = base.read(PLACE)
+    assert standing is not None
+    assert standing[1] == HEAD.encode()
+    expect(base, Case("", put("fresh", NEW)), GOVERNANCE[2:])
+    other = {PLACE: HEAD.encode() + b"\n/ @somebody\n"}
+    expect(base, Case("", put("fresh", NEW), "does not say", over=other), GOVERNANCE[2:])
 
 
 def test_codeowners_is_left_alone_by_other_changes(base: Snapshot) -> None:

@@ -14,7 +14,7 @@ from gitreg.errors import Severity
 from gitreg.kinds import Namespace
 from gitreg.repository.snapshot import REGISTRY_PATH, RecordChange
 from gitreg.validation import Change, Fault, Rule
-from gitreg_validators.owners_file import PLACE, SETTINGS, codeowners_of
+from gitreg_validators.owners_file import HEAD, PLACE, SETTINGS, codeowners_of
 from gitreg_validators.rights import administrators_of, known_as, levels_of, listed, namespace_in, who_spoke
 
 _FOLDERS: Final = tuple(path[1:] for path in SETTINGS if path != "/registry.yaml")
@@ -114,9 +114,14 @@ def _mend(asked: Sequence[str], spoke: frozenset[str]) -> str:
 
 
 def check_codeowners(change: Change) -> Iterator[Fault]:
-    """The generated CODEOWNERS follows the owners that it was made from."""
+    """The generated CODEOWNERS follows the owners that it was made from.
+
+    One without owners, as `gitreg init` lays it down, is not in use yet.
+    """
     standing = change.head.read(PLACE)
-    if standing is None or not any(file.path.startswith(_SOURCES) for file in change.files):
+    if standing is None or standing[1] == HEAD.encode():
+        return
+    if not any(file.path.startswith(_SOURCES) for file in change.files):
         return
     if standing[1] != codeowners_of(change.head, change.circumstances.today).encode():
         yield Fault(
