@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from gitreg_indexer.catalog import Fact
-from gitreg_indexer.engine import Document
-from gitreg_indexer.layout import FOREVER
+from gitreg_indexer.engine import STATUS, Document, Scalar
+from gitreg_indexer.values import values_of
 
 _NOT_TEXT: Final = frozenset({"registry", "apiVersion", "digest", "algorithm"})
 
 
-def document_of(fact: Fact, version_key: str) -> Document:
+def document_of(fact: Fact, version_key: str, rank: int) -> Document:
     """Make the search document of a fact."""
     data = fact.data()
     metadata, spec, known = data["metadata"], data["spec"], data["registry"]
@@ -23,34 +23,34 @@ def document_of(fact: Fact, version_key: str) -> Document:
         id=fact.id,
         kind=fact.kind,
         namespaces=tuple(_with_parents(namespace)),
-        provider=spec.get("provider"),
-        type=_text_or_none(spec.get("type")),
-        status=fact.status,
-        tags=tuple(metadata.get("tags", ())),
         identifiers=tuple(sorted(set(_identifiers(fact, namespace, name, metadata, known)))),
         name=name,
         heading=heading,
-        text=" ".join((heading, *_words(data))),
-        order=f"{namespace}/{name}\x01{_descending(version_key)}\x01{fact.kind}\x01{fact.ref}",
+        passages=(heading, *_words(data)),
+        rank=rank,
         version=fact.version,
         version_key=version_key,
         seq_from=fact.seq,
         seq_to=fact.seq_to,
-        created=_epoch_text(known["createdAt"]),
-        context_length=(spec.get("capabilities") or {}).get("contextLength") if fact.kind == "Model" else None,
-        input_price=_input_price(spec),
-        is_live=fact.seq_to == FOREVER,
+        values=tuple(_values(data, fact.status)),
     )
+
+
+def order_of(namespace: str, name: str, version_key: str, kind: str, ref: str) -> str:
+    """Give the text by which records are ordered: by namespace, name and newest version; unique at any one time."""
+    return f"{namespace}/{name}\x01{_descending(version_key)}\x01{kind}\x01{ref}"
+
+
+def _values(data: dict[str, Any], status: str | None) -> Iterator[tuple[str, Scalar]]:
+    yield from values_of(data)
+    if status is not None and "status" not in data["spec"].get("lifecycle", {}):
+        yield STATUS, status  # what holds although nobody stated it
 
 
 def _with_parents(namespace: str) -> Iterator[str]:
     parts = namespace.split("/") if namespace else []
     for length in range(1, len(parts) + 1):
         yield "/".join(parts[:length])
-
-
-def _text_or_none(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _identifiers(
@@ -89,17 +89,6 @@ def _words(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _words(item)
-
-
-def _input_price(spec: dict[str, Any]) -> float | None:
-    prices = (spec.get("pricing") or {}).get("perMillionTokens") or {}
-    price = prices.get("input")
-    return float(price) if isinstance(price, (int, float)) else None
-
-
-def _epoch_text(time: str) -> int:
-    """Give an RFC 3339 time in UTC as the integer of its digits: it sorts as the time does."""
-    return int("".join(char for char in time if char.isdigit()))
 
 
 def _descending(version_key: str) -> str:

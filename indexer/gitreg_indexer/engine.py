@@ -3,14 +3,15 @@
 - Engines are found through the entry-point group `gitreg.search`; all pass one conformance suite.
 - An engine holds nothing that the catalog does not: losing it costs a refill.
 - What a word is, and when two identifiers are the same, is said here, for all engines: `words_of` and `folded`.
-- Order is total and the same after a rebuild: relevance comes in tiers, ties go by namespace, name and newest version.
+- Order is total and the same after a rebuild: relevance comes in tiers, ties go by `Document.rank`, which stands for
+  namespace, name and newest version.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import entry_points
@@ -20,6 +21,8 @@ from typing import Final, Protocol, get_args
 from gitreg.errors import GitregError, UsageError
 from gitreg.kinds import PipelineLifecycle, VersionLifecycle
 from gitreg.kinds.model import ModelType
+from gitreg_indexer.conditions import All, Condition, Is, Within, any_of
+from gitreg_indexer.fields import columns
 
 GROUP: Final = "gitreg.search"
 TYPES: Final[tuple[str, ...]] = get_args(ModelType)
@@ -31,14 +34,29 @@ STATUSES: Final[tuple[str, ...]] = tuple(
     )
 )
 SORTS: Final = ("relevance", "name", "version", "updatedAt", "createdAt", "contextLength", "inputPrice")
+"""The short names to sort by; the canonical path of any sortable field is one more (`fields.columns`)."""
+PATH_OF_SORT: Final = {
+    "createdAt": "registry.createdAt",
+    "contextLength": "spec.capabilities.contextLength",
+    "inputPrice": "spec.pricing.perMillionTokens.input",
+}
+PROVIDER: Final = "spec.provider"
+TYPE: Final = "spec.type"
+STATUS: Final = "spec.lifecycle.status"
+TAGS: Final = "metadata.tags"
+KIND: Final = "kind"
+
+Scalar = str | float | bool
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """What is looked for: all filters must hold; several values of provider, type or status mean any of them.
 
-    `namespace` means the namespace and all below it. `sort` is one of `SORTS`, with `-` in front for the reverse;
-    without it, relevance where there is text, else name.
+    `text` is free text: words that must all be found, `"phrases"`, `-words` that must not, `prefix*`. `namespace` means
+    the namespace and all below it. `where` is a filter. `sort` is one of `SORTS` or the canonical path of a sortable
+    field, with `-` in front for the reverse; without it, relevance where there is text, else name. `ids` restricts the
+    result to some documents.
     """
 
     text: str | None = None
@@ -48,7 +66,24 @@ class Query:
     type: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
+    where: Condition | None = None
     sort: str | None = None
+    ids: tuple[int, ...] | None = None
+
+    def condition(self) -> Condition:
+        """Give all that must hold beside the text, as one condition."""
+        asked: list[Condition] = []
+        if self.kind:
+            asked.append(Is(KIND, self.kind))
+        if self.namespace:
+            asked.append(Within(self.namespace))
+        for path, values in ((PROVIDER, self.provider), (TYPE, self.type), (STATUS, self.status)):
+            if values:
+                asked.append(any_of(path, values))
+        asked.extend(Is(TAGS, tag) for tag in self.tag)
+        if self.where is not None:
+            asked.append(self.where)
+        return All(tuple(asked))
 
     def check(self) -> Query:
         """Give the query back; `UsageError` for a type, a status or a sort that no record can have."""
@@ -66,11 +101,15 @@ class Query:
         return self
 
     def order(self) -> tuple[str, bool]:
-        """Give the field to sort by and whether it is reversed; `UsageError` for an unknown one."""
+        """Give what to sort by and whether it is reversed; `UsageError` for what cannot be sorted by.
+
+        It is `relevance`, `name`, `version`, `updatedAt`, or a canonical path.
+        """
         name = self.sort or ("relevance" if self.text and self.text.strip() else "name")
         bare = name.removeprefix("-")
-        if bare not in SORTS:
-            near = get_close_matches(bare, SORTS, n=1)
+        path = PATH_OF_SORT.get(bare, bare)
+        if bare not in SORTS and path not in columns():
+            near = get_close_matches(bare, (*SORTS, *columns()), n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise UsageError(
                 f"results cannot be sorted by {bare!r}",
@@ -78,48 +117,58 @@ class Query:
                 expected=", ".join(SORTS),
                 mend=f"{hint}put '-' in front for the reverse order",
             )
-        return bare, name.startswith("-")
+        return path, name.startswith("-")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What an engine keeps of a fact. Texts are searched as words.
+    """What an engine keeps of a fact.
 
-    `identifiers` are those that mean one record or one name of one namespace, as written; `name` alone may be many's.
-    An id keeps its `seq_from` for ever; `order` is unique among the documents that hold at any one time; the words of
-    `name` are among those of `heading`, and these among those of `text`.
+    - `identifiers` are those that mean one record or one name of one namespace, as written; `name` alone may be many's.
+    - `passages` are the record's texts, each on its own: a phrase does not go on from one into the next. The words of
+      `name` are among those of `heading`, and these among those of the passages.
+    - `rank` is unique among the documents that hold at any one time, and below 2^62.
+    - An id keeps its `seq_from` for ever.
+    - `values` are (canonical path, value): every text, number and truth value of the record, as `values.values_of`
+      gives them; numbers (`float`, times included) and texts may stand at one path.
     """
 
     id: int
     kind: str
     namespaces: tuple[str, ...]
-    provider: str | None
-    type: str | None
-    status: str | None
-    tags: tuple[str, ...]
     identifiers: tuple[str, ...]
     name: str
     heading: str
-    text: str
-    order: str
+    passages: tuple[str, ...]
+    rank: int
     version: str
     version_key: str
     seq_from: int
     seq_to: int
-    created: int
-    context_length: int | None = None
-    input_price: float | None = None
-    is_live: bool = field(default=True)
+    values: tuple[tuple[str, Scalar], ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """How often each value of a path stands in what was found: the most frequent first, ties by value."""
+
+    path: str
+    counts: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search came to: how many match, one page of ids, and the catalog and seq that the answer is of."""
+    """What a search came to: how many match, one page of ids, and the catalog and seq that the answer is of.
+
+    `meant` are the words that were taken for words of the text that nothing has (typos): (asked, taken).
+    """
 
     total: int
     ids: tuple[int, ...]
     instance: str
     seq: int
+    facets: tuple[Facet, ...] = ()
+    meant: tuple[tuple[str, str], ...] = ()
 
 
 class SearchEngine(Protocol):
@@ -135,8 +184,17 @@ class SearchEngine(Protocol):
     def clear(self) -> None:
         """Forget everything."""
 
-    def search(self, query: Query, *, offset: int, limit: int, at: int | None = None) -> Found:
-        """Find documents that are live, or that held at a seq; offset and limit may be of any size."""
+    def search(
+        self, query: Query, *, offset: int, limit: int, at: int | None = None, facets: Sequence[str] = ()
+    ) -> Found:
+        """Find documents that hold now, or held at a seq; offset and limit may be of any size.
+
+        `facets` are canonical paths whose values are counted over all that was found.
+        """
+        raise NotImplementedError
+
+    def faults(self) -> list[str]:
+        """Read all its files and name those that are damaged, as far as the engine can tell."""
         raise NotImplementedError
 
     def refresh(self) -> None:

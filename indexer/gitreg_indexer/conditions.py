@@ -1,0 +1,102 @@
+"""What a filter asks of a record, as values: a tree that every search engine answers alike.
+
+- A path is a canonical path of the stored document without list positions (`spec.capabilities.contextLength`,
+  `metadata.tags`, `spec.custom.acme/nlp.costCentre`, `registry.createdAt`); in a list any item may hold.
+- A comparison with a path at which nothing is stated does not hold; its negation does.
+- Times are numbers: seconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gitreg.versions import Range
+
+
+@dataclass(frozen=True, slots=True)
+class Is:
+    """The value at the path is this one: text to the letter, numbers by value."""
+
+    path: str
+    value: str | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class StartsWith:
+    """The text at the path starts with this one, in any case."""
+
+    path: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """The text at the path is this one in any case, or has all its words."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The number at the path lies between two, of which either may be absent."""
+
+    path: str
+    low: float | None = None
+    high: float | None = None
+    includes_low: bool = True
+    includes_high: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Satisfies:
+    """The version at the path is in an npm-style range."""
+
+    path: str
+    range: Range
+
+
+@dataclass(frozen=True, slots=True)
+class Has:
+    """Something is stated at the path or below it."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The record stands in the namespace or below it."""
+
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """All of them hold; true of everything where there is none."""
+
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Any:
+    """One of them holds at least; true of nothing where there is none."""
+
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """It does not hold."""
+
+    condition: Condition
+
+
+Condition: TypeAlias = Is | StartsWith | Says | Between | Satisfies | Has | Within | All | Any | Not
+
+
+def any_of(path: str, values: Iterable[str]) -> Condition:
+    """Ask for one of several texts at a path."""
+    made = tuple(Is(path, value) for value in values)
+    return made[0] if len(made) == 1 else Any(made)
