@@ -24,6 +24,8 @@ from gitreg.manifests import SCHEMA_FOLDER
 from gitreg.refs import KINDS
 from gitreg_api.app import described_app
 from gitreg_api.openapi import document, written
+from gitreg_indexer.field_table import table
+from gitreg_indexer.fields import TABLE
 from gitreg_validators.owners_file import HEAD, PLACE
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -274,6 +276,11 @@ def api_description(_root: Path) -> Files:
     return {"api/gitreg_api/openapi.json": written(document(described_app()))}
 
 
+def field_table(_root: Path) -> Files:
+    """Make the table of the fields that can be filtered and sorted by."""
+    return {f"indexer/gitreg_indexer/{TABLE}": table()}
+
+
 def command_reference(_root: Path) -> Files:
     """Make the page of all commands."""
     return {"docs/cli.md": cli_reference().rstrip("\n").encode() + b"\n"}
@@ -287,6 +294,7 @@ STEPS: Final[list[tuple[str, Step]]] = [
     ("template-actions", template_actions),
     ("kind-pages", kind_pages),
     ("api-description", api_description),
+    ("field-table", field_table),
     ("command-reference", command_reference),
 ]
 

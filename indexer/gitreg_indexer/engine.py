@@ -211,11 +211,16 @@ def folded(text: str) -> str:
 
 def words_of(text: str) -> list[str]:
     """Split a text into its different words: runs of letters, digits and marks, folded; very long ones are cut."""
+    return list(dict.fromkeys(all_words_of(text)))
+
+
+def all_words_of(text: str) -> list[str]:
+    """Split a text into its words, in their order and as often as they come."""
     if text.isascii():
         found = _ASCII_WORD.findall(text.lower())
     else:
         found = "".join(char if _is_in_word(char) else " " for char in folded(text)).split()
-    return list(dict.fromkeys(word[:_LONGEST_WORD] for word in found))
+    return [word[:_LONGEST_WORD] for word in found]
 
 
 def _is_in_word(char: str) -> bool:

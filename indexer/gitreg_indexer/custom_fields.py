@@ -1,0 +1,62 @@
+"""The custom fields that namespaces have typed, read from their MetadataSchema records.
+
+- In force is of each schema its highest version that is not retired; all schemas of a namespace count together.
+- A namespace's schema types `spec.custom.<namespace>` of exactly that namespace.
+- A field that a schema only lists among its indexed fields is known too; what it is compared with has the type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from gitreg.resolution import ENDED
+from gitreg.versions import InvalidVersion, Version
+from gitreg_indexer.fields import CUSTOM, CustomFields, Field, without_positions
+from gitreg_indexer.schema_fields import fields_of_schema, merged
+
+
+def custom_fields(schemas: Iterable[Mapping[str, Any]]) -> CustomFields:
+    """Make the custom fields of MetadataSchema records, given as their data."""
+    found: list[Field] = []
+    for data in in_force(schemas):
+        found.extend(_fields_of(data))
+    return CustomFields({field.path: field for field in merged(found)})
+
+
+def in_force(schemas: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Give the highest version of each schema that is not retired."""
+    highest: dict[tuple[str, str], tuple[Version, Mapping[str, Any]]] = {}
+    for data in schemas:
+        metadata = data["metadata"]
+        version = _version(metadata.get("version"))
+        if version is None or data["spec"].get("lifecycle", {}).get("status") in ENDED:
+            continue
+        who = (metadata["namespace"], metadata["name"])
+        if who not in highest or version > highest[who][0]:
+            highest[who] = (version, data)
+    for _, (_, data) in sorted(highest.items(), key=lambda item: item[0]):
+        yield data
+
+
+def _fields_of(data: Mapping[str, Any]) -> Iterator[Field]:
+    spec = data["spec"]
+    at = f"{CUSTOM}.{data['metadata']['namespace']}"
+    kinds = tuple(spec.get("appliesTo", ("Model",)))
+    stated = {field.path: field for field in fields_of_schema(spec.get("schema", True), at, kinds)}
+    indexes = {without_positions(each["path"]): each.get("index") for each in spec.get("indexedFields", ())}
+    for path, index in indexes.items():
+        whole = f"{at}.{path}"
+        if index == "fulltext" and (whole not in stated or stated[whole].type == "word"):
+            stated[whole] = replace(stated.get(whole, Field(whole, "text", kinds)), type="text")
+        else:
+            stated.setdefault(whole, Field(whole, "any", kinds, entries="any"))
+    yield from stated.values()
+
+
+def _version(text: Any) -> Version | None:
+    try:
+        return Version.parse(text)
+    except (InvalidVersion, TypeError):
+        return None
