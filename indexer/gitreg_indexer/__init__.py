@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from gitreg_indexer.catalog import BrokenIndexError, Fact, ForeignIndexError, IndexFormatError, Position
     from gitreg_indexer.engine import SORTS, Query
-    from gitreg_indexer.index import Index, Page, Reader, Report, default_folder
+    from gitreg_indexer.index import Index, Report, default_folder
+    from gitreg_indexer.reader import Page, Reader
 
 __all__ = [
     "SORTS",
@@ -31,7 +32,8 @@ __all__ = [
 _HOMES: Final = {
     **dict.fromkeys(("BrokenIndexError", "Fact", "ForeignIndexError", "IndexFormatError", "Position"), "catalog"),
     **dict.fromkeys(("SORTS", "Query"), "engine"),
-    **dict.fromkeys(("Index", "Page", "Reader", "Report", "default_folder"), "index"),
+    **dict.fromkeys(("Index", "Report", "default_folder"), "index"),
+    **dict.fromkeys(("Page", "Reader"), "reader"),
 }
 
 

@@ -1,8 +1,8 @@
 """The catalog: every fact with its interval, in SQLite through SQLAlchemy Core.
 
 - Commits are applied whole or not at all; the position is stored in the same transaction.
-- What is read in one `reading()` is of one state; a file that a rebuild has replaced is left for the new one.
-- Nothing is deleted: closing a fact sets its end. Deleting the file and rebuilding gives the same rows.
+- What is read in one `reading()` is of one state.
+- Nothing is deleted: closing a fact sets its end. Making it again from Git gives the same rows.
 - Documents are JSON bytes, ready to send.
 """
 
@@ -11,25 +11,32 @@ from __future__ import annotations
 import sqlite3
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DatabaseError, DisconnectionError
+from sqlalchemy.exc import DatabaseError
 
 from gitreg.errors import GitregError
-from gitreg.refs import Address
-from gitreg_indexer.facts import Birth, Folded, Opened
+from gitreg_indexer.facts import Birth, CommitFacts, Folded, Opened
 from gitreg_indexer.layout import FOREVER, FORMAT
 
+History = Literal["full", "none"]
+"""Whether the catalog holds all that ever was, or only what stood when it was made and what came since."""
 _WRITES: Final = "gitreg_writes"
 _PATIENCE: Final = 30.0
+_MANY: Final = 500
+"""Values in one `IN (...)`."""
+QUARANTINED: Final = ""
+"""The row of `counts` for files that cannot be read."""
 
+_NUMBER: Final = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 metadata = sa.MetaData()
 meta = sa.Table(
     "meta",
@@ -42,14 +49,14 @@ commits = sa.Table(
     metadata,
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("oid", sa.String(64), nullable=False, index=True),
-    sa.Column("time", sa.String(32), nullable=False),
+    sa.Column("time", sa.String(32), nullable=False, index=True),
     sa.Column("author", sa.Text, nullable=False),
     sa.Column("message", sa.Text, nullable=False),
 )
 facts = sa.Table(
     "facts",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", _NUMBER, primary_key=True),
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("namespace", sa.String(256), nullable=False),
     sa.Column("name", sa.String(256), nullable=False),
@@ -79,13 +86,30 @@ births = sa.Table(
 quarantine = sa.Table(
     "quarantine",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", _NUMBER, primary_key=True),
     sa.Column("path", sa.Text, nullable=False),
     sa.Column("blob", sa.String(64), nullable=False),
     sa.Column("findings", sa.LargeBinary, nullable=False),
     sa.Column("seq_from", sa.BigInteger, nullable=False),
     sa.Column("seq_to", sa.BigInteger, nullable=False),
     sa.Index("quarantine_by_path", "path", "seq_to"),
+    sa.Index("quarantine_by_start", "seq_from"),
+    sa.Index("quarantine_by_end", "seq_to"),
+)
+counts = sa.Table(
+    "counts",
+    metadata,
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("live", sa.BigInteger, nullable=False),
+)
+orders = sa.Table(
+    "orders",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("rank", sa.BigInteger, nullable=False, index=True),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("moved", sa.BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
 )
 
 
@@ -95,6 +119,15 @@ class Position:
 
     seq: int
     commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How a catalog is made. `parser` names what reads the manifests: what another one read is not used again."""
+
+    uid: str
+    history: History = "full"
+    parser: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,52 +177,26 @@ class Catalog:
         self._writes = engine.execution_options(**{_WRITES: True})
 
     @classmethod
-    def open(cls, file: Path, *, uid: str) -> Catalog:
+    def open(cls, file: Path, making: Making) -> Catalog:
         """Open the catalog in a file, making it where there is none; refuses one of another registry or format."""
         url = sa.URL.create("sqlite", database=str(file))
         engine = sa.create_engine(url, connect_args={"timeout": _PATIENCE, "check_same_thread": False})
-        catalog = cls(engine, str(file), uid)
-        event.listen(engine, "connect", catalog._prepare_sqlite)
-        event.listen(engine, "checkout", catalog._refuse_replaced)
+        catalog = cls(engine, str(file), making.uid)
+        event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin)
         with catalog._explained():
-            catalog._lay_out(uid)
+            catalog._lay_out(making)
         return catalog
 
-    def _prepare_sqlite(self, connection: Any, record: Any) -> None:
-        connection.isolation_level = None  # else the driver begins transactions where it likes; `_begin` does it here
-        cursor = connection.cursor()
-        _switch_to_wal(cursor)
-        for pragma in (
-            "synchronous = NORMAL",
-            "cache_size = -65536",
-            "mmap_size = 268435456",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-        record.info["file"] = self._file_id()
-
-    def _refuse_replaced(self, _connection: Any, record: Any, _proxy: Any) -> None:
-        """Have the pool connect anew when the file is another one now; a file that is gone is still answered from."""
-        now = self._file_id()
-        if now is not None and now != record.info.get("file"):
-            raise DisconnectionError
-
-    def _file_id(self) -> tuple[int, int] | None:
-        try:
-            found = Path(self.where).stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
-
-    def _lay_out(self, uid: str) -> None:
+    def _lay_out(self, making: Making) -> None:
         known = sa.inspect(self.engine).has_table("meta")
         if not known:
+            laid = {"format": FORMAT, "instance": uuid.uuid4().hex, **asdict(making)}
             with self._writes.begin() as db:
                 metadata.create_all(db)
-                for key, value in (("format", FORMAT), ("uid", uid), ("instance", uuid.uuid4().hex)):
+                for key, value in laid.items():
                     db.execute(meta.insert().prefix_with("OR IGNORE").values(key=key, value=value))
-        found = self._meta()
+        found = self.about()
         if found.get("format") != FORMAT:
             raise IndexFormatError(
                 "the index was made by another version of gitreg",
@@ -198,23 +205,24 @@ class Catalog:
                 expected=f"format {FORMAT}",
                 mend="run `gitreg index --rebuild`",
             )
-        if found.get("uid") != uid:
+        if found.get("uid") != making.uid:
             raise ForeignIndexError(
                 "this is the index of another registry",
                 where=self.where,
                 got=f"registry {found.get('uid')}",
-                expected=f"registry {uid}",
+                expected=f"registry {making.uid}",
                 mend="name another folder with --index, or run `gitreg index --rebuild` to make it this registry's",
             )
 
-    def _meta(self) -> dict[str, str]:
-        with self._explained(), self.engine.connect() as db:
-            return dict(db.execute(sa.select(meta.c.key, meta.c.value)).all())
+    def about(self) -> dict[str, str]:
+        """Tell how it was made and how far it has come, as it is stored."""
+        with self.reading() as db:
+            return about_in(db)
 
     @property
     def instance(self) -> str:
         """The catalog's own random id; a search index that was made from another one is made again."""
-        return self._meta().get("instance", "")
+        return self.about().get("instance", "")
 
     def position(self) -> Position:
         """Tell how far the catalog has come."""
@@ -227,30 +235,13 @@ class Catalog:
         with self._explained(), self.engine.connect() as db, db.begin():
             yield db
 
-    def apply(self, batch: Sequence[Folded]) -> None:
-        """Apply commits, whole, in one transaction; those that are applied already change nothing."""
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """Change it: all that is done in here, or nothing."""
         with self._explained(), self._writes.begin() as db:
-            position = position_in(db).seq
-            for folded in batch:
-                if folded.commit.seq <= position:
-                    continue
-                _apply(db, folded)
-            last = batch[-1].commit
-            if last.seq > position:
-                for key, value in (("seq", str(last.seq)), ("commit", last.oid)):
-                    db.execute(meta.delete().where(meta.c.key == key))
-                    db.execute(meta.insert().values(key=key, value=value))
-
-    def births_of(self, paths: Iterable[str]) -> dict[str, Birth]:
-        """Tell when paths were first seen."""
-        found: dict[str, Birth] = {}
-        listed = list(paths)
-        with self._explained(), self.engine.connect() as db:
-            for start in range(0, len(listed), 500):
-                query = sa.select(births).where(births.c.path.in_(listed[start : start + 500]))
-                for path, seq, created_at, registered_by in db.execute(query):
-                    found[path] = Birth(seq, created_at, registered_by)
-        return found
+            written = Writing(db)
+            yield written
+            written.end()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -262,6 +253,94 @@ class Catalog:
             yield
         except (DatabaseError, sqlite3.DatabaseError) as error:
             raise _explain(error, self.where) from error
+
+
+class Writing:
+    """One transaction that writes; what it counted is stored at its end."""
+
+    def __init__(self, db: sa.Connection) -> None:
+        self.db = db
+        self._counted: Counter[str] = Counter()
+
+    def position(self) -> Position:
+        """Tell how far the catalog has come, this transaction included."""
+        return position_in(self.db)
+
+    def births_of(self, paths: Iterable[str]) -> dict[str, Birth]:
+        """Tell when paths were first seen."""
+        query = sa.select(births).where(births.c.path.in_(LISTED))
+        rows = in_parts(self.db, query, paths)
+        return {path: Birth(seq, created_at, registered_by) for path, seq, created_at, registered_by in rows}
+
+    def begin(self, commit: CommitFacts) -> None:
+        """Note a commit; what it does is put afterwards, in as many parts as there are."""
+        self.db.execute(commits.insert(), asdict(commit))
+
+    def put(self, seq: int, folded: Folded) -> None:
+        """Apply a part of a commit."""
+        self._close(seq, folded.closed)
+        if folded.born:
+            self.db.execute(births.insert(), [{"path": path, **_as_row(birth)} for path, birth in folded.born])
+        if folded.opened:
+            self.db.execute(facts.insert(), [_row(opened) for opened in folded.opened])
+            self._counted.update(opened.kind for opened in folded.opened)
+        if folded.quarantined:
+            self.db.execute(
+                quarantine.insert(),
+                [
+                    {"path": q.path, "blob": q.blob, "findings": q.findings, "seq_from": q.seq, "seq_to": FOREVER}
+                    for q in folded.quarantined
+                ],
+            )
+            self._counted[QUARANTINED] += len(folded.quarantined)
+
+    def _close(self, seq: int, paths: Sequence[str]) -> None:
+        if not paths:
+            return
+        query = sa.select(facts.c.kind).where(facts.c.path.in_(LISTED), facts.c.seq_to == FOREVER)
+        self._counted.subtract(kind for (kind,) in in_parts(self.db, query, paths))
+        gone = sa.select(sa.func.count()).where(quarantine.c.path.in_(LISTED), quarantine.c.seq_to == FOREVER)
+        self._counted[QUARANTINED] -= sum(int(number) for (number,) in in_parts(self.db, gone, paths))
+        ended = [{"at": path, "until": seq} for path in paths]
+        self.db.execute(_CLOSE_FACT, ended)
+        self.db.execute(_CLOSE_QUARANTINE, ended)
+
+    def renew_past(self, walked: Sequence[CommitFacts], seen: dict[str, Birth]) -> None:
+        """Store all commits and when each path was first seen, in place of what was stored of that."""
+        self.db.execute(commits.delete())
+        self.db.execute(births.delete())
+        self.db.execute(commits.insert(), [asdict(commit) for commit in walked])
+        if seen:
+            self.db.execute(births.insert(), [{"path": path, **_as_row(birth)} for path, birth in seen.items()])
+
+    def standing(self) -> set[tuple[str, int]]:
+        """Tell which files stand in the catalog already: path, and the seq that each stands from."""
+        found: set[tuple[str, int]] = set()
+        for table in (facts, quarantine):
+            query = sa.select(table.c.path, table.c.seq_from).where(table.c.seq_to == FOREVER)
+            found.update((path, seq) for path, seq in self.db.execute(query))
+        return found
+
+    def move(self, seq: int, oid: str) -> None:
+        """Say how far the catalog has come."""
+        self.note(seq=str(seq), commit=oid)
+
+    def note(self, **values: str) -> None:
+        """Store some of what `about` tells."""
+        for key, value in values.items():
+            self.db.execute(meta.delete().where(meta.c.key == key))
+            self.db.execute(meta.insert().values(key=key, value=value))
+
+    def end(self) -> None:
+        """Store what was counted."""
+        for kind, change in self._counted.items():
+            if not change:
+                continue
+            known = counts.c.kind == kind
+            done = self.db.execute(counts.update().where(known).values(live=counts.c.live + change))
+            if not done.rowcount:
+                self.db.execute(counts.insert().values(kind=kind, live=change))
+        self._counted.clear()
 
 
 class ForeignIndexError(GitregError):
@@ -295,6 +374,19 @@ def _explain(error: Exception, where: str) -> GitregError:
     return BrokenIndexError("the index cannot be used", where=where, got=text, mend=mend)
 
 
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # else the driver begins transactions where it likes; `_begin` does it here
+    cursor = connection.cursor()
+    _switch_to_wal(cursor)
+    for pragma in (
+        "synchronous = NORMAL",
+        "cache_size = -65536",
+        "mmap_size = 268435456",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
 def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
     """Have the file keep a write-ahead log; SQLite does not wait by itself where another process does so just now."""
     until = time.monotonic() + _PATIENCE
@@ -326,6 +418,21 @@ def instance_in(db: sa.Connection) -> str:
     return str(db.execute(_INSTANCE).scalar() or "")
 
 
+def about_in(db: sa.Connection) -> dict[str, str]:
+    """Tell how a catalog was made and how far it has come, in the state that a connection sees."""
+    return dict(db.execute(_ABOUT).all())
+
+
+def in_parts(db: sa.Connection, query: sa.Select[Any], values: Iterable[Any]) -> Iterator[Any]:
+    """Ask a query, whose `LISTED` stands for some of the values, for all of them."""
+    listed = list(values)
+    for start in range(0, len(listed), _MANY):
+        yield from db.execute(query, {"listed": listed[start : start + _MANY]})
+
+
+LISTED: Final[sa.BindParameter[Any]] = sa.bindparam("listed", expanding=True)
+"""Stands for the values of `in_parts` in a query."""
+_ABOUT: Final = sa.select(meta.c.key, meta.c.value)
 _INSTANCE: Final = sa.select(meta.c.value).where(meta.c.key == "instance")
 _POSITION: Final = sa.select(meta.c.key, meta.c.value).where(meta.c.key.in_(("seq", "commit")))
 _CLOSE_FACT: Final = (
@@ -340,46 +447,18 @@ _CLOSE_QUARANTINE: Final = (
 )
 
 
-def _apply(db: sa.Connection, folded: Folded) -> None:
-    commit = folded.commit
-    db.execute(
-        commits.insert().values(
-            seq=commit.seq, oid=commit.oid, time=commit.time, author=commit.author, message=commit.message
-        )
-    )
-    if folded.closed:
-        ended = [{"at": path, "until": commit.seq} for path in folded.closed]
-        db.execute(_CLOSE_FACT, ended)
-        db.execute(_CLOSE_QUARANTINE, ended)
-    if folded.born:
-        db.execute(
-            births.insert(),
-            [
-                {"path": path, "seq": b.seq, "created_at": b.created_at, "registered_by": b.registered_by}
-                for path, b in folded.born
-            ],
-        )
-    if folded.opened:
-        db.execute(facts.insert(), [_row(opened) for opened in folded.opened])
-    if folded.quarantined:
-        db.execute(
-            quarantine.insert(),
-            [
-                {"path": q.path, "blob": q.blob, "findings": q.findings, "seq_from": q.seq, "seq_to": FOREVER}
-                for q in folded.quarantined
-            ],
-        )
+def _as_row(birth: Birth) -> dict[str, Any]:
+    return {"seq": birth.seq, "created_at": birth.created_at, "registered_by": birth.registered_by}
 
 
 def _row(opened: Opened) -> dict[str, Any]:
-    address = opened.address
     return {
-        "kind": address.kind,
-        "namespace": address.namespace,
-        "name": _name_column(address),
+        "kind": opened.kind,
+        "namespace": opened.namespace,
+        "name": opened.name,
         "version": opened.version,
         "version_key": opened.version_key,
-        "ref": address.ref,
+        "ref": opened.ref,
         "path": opened.path,
         "blob": opened.blob,
         "status": opened.status,
@@ -390,13 +469,14 @@ def _row(opened: Opened) -> dict[str, Any]:
     }
 
 
-def _name_column(address: Address) -> str:
-    return address.name if address.kind != "Aliases" else f"{address.of}/{address.name}"
-
-
 def fact_of(row: Any) -> Fact:
     """Make a fact of a row of `select_facts`."""
     return Fact(*row)
+
+
+FACT_COLUMNS: Final = _FACT_COLUMNS
+NOW: Final = facts.c.seq_to == FOREVER
+AT: Final = sa.and_(facts.c.seq_from <= sa.bindparam("at"), facts.c.seq_to > sa.bindparam("at"))
 
 
 def select_facts(*where: Any, at: int | None = None) -> sa.Select[Any]:

@@ -3,13 +3,14 @@
 - A fact is a record as it stood from one commit (`seq_from`) until another (`seq_to`, exclusive); facts are never
   changed but for being closed, so the past stays answerable.
 - Folding is reconciling: (old, new) at a path -> close, open, quarantine or nothing. Twice is the same as once.
+- It is done in two steps, so that files can be read elsewhere: what to read is planned, then folded with what was read.
 - No I/O here: Git and the catalog stand around it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -46,21 +47,20 @@ class CommitFacts:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A record that stands from this commit on; `doc` is the answer, ready to send."""
+    """A record that stands from this commit on; `doc` is the answer, ready to send. `name` is the catalog's column."""
 
-    address: Address
+    kind: str
+    namespace: str
+    name: str
+    version: str
+    version_key: str
+    ref: str
     path: str
     blob: str
     seq: int
-    doc: bytes
-    etag: str
     status: str | None
-    version_key: str
-
-    @property
-    def version(self) -> str:
-        """The version's text; empty where the kind has none."""
-        return self.address.version or ""
+    etag: str
+    doc: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +74,43 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
-    """What one commit does: paths whose facts end, facts and quarantines that begin, paths first seen."""
+class Standing:
+    """A file that stands from a commit on and has to be read."""
 
     commit: CommitFacts
+    entry: Entry
+    path: str
+    birth: Birth
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What some changes of one commit do, as far as it can be told without reading a file."""
+
+    closed: tuple[str, ...]
+    standing: tuple[Standing, ...]
+    born: tuple[tuple[str, Birth], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What some changes of one commit do: paths whose facts end, facts and quarantines that begin, paths first seen."""
+
     closed: tuple[str, ...]
     opened: tuple[Opened, ...]
     quarantined: tuple[Quarantined, ...]
     born: tuple[tuple[str, Birth], ...]
 
 
-def fold_commit(
-    commit: CommitFacts,
-    changes: Iterable[EntryChange],
-    *,
-    uid: str,
-    read: Callable[[Entry], Reading],
-    birth_of: Callable[[str], Birth | None],
-) -> Folded:
-    """Fold one commit's changes; `read` gives what came of reading a file, `birth_of` when a path was first seen."""
+def plan_changes(
+    commit: CommitFacts, changes: Iterable[EntryChange], *, birth_of: Callable[[str], Birth | None]
+) -> Plan:
+    """Plan what some changes of a commit do; `birth_of` tells when a path was first seen before."""
     closed: list[str] = []
-    opened: list[Opened] = []
-    quarantined: list[Quarantined] = []
+    standing: list[Standing] = []
     born: list[tuple[str, Birth]] = []
     for change in changes:
-        candidates = addresses_at(change.path)
-        if not candidates and not _is_misplaced(change.path):
+        if not is_told_of(change.path):
             continue
         if change.old is not None:
             closed.append(change.path)
@@ -109,14 +120,30 @@ def fold_commit(
         if birth is None:
             birth = Birth(commit.seq, commit.time, commit.author)
             born.append((change.path, birth))
-        reading = read(change.new)
-        findings = _faults(change.path, change.new, reading, candidates)
-        if findings or reading.manifest is None:
-            listed = orjson.dumps([finding.as_data() for finding in findings])
-            quarantined.append(Quarantined(change.path, change.new.oid, commit.seq, listed))
-        else:
-            opened.append(_open(commit, change.new, reading.manifest, uid, birth))
-    return Folded(commit, tuple(closed), tuple(opened), tuple(quarantined), tuple(born))
+        standing.append(Standing(commit, change.new, change.path, birth))
+    return Plan(tuple(closed), tuple(standing), tuple(born))
+
+
+def fold(plan: Plan, outcomes: Iterable[Opened | Quarantined]) -> Folded:
+    """Put together what was planned and what came of reading the files."""
+    read = tuple(outcomes)
+    opened = tuple(outcome for outcome in read if isinstance(outcome, Opened))
+    quarantined = tuple(outcome for outcome in read if isinstance(outcome, Quarantined))
+    return Folded(plan.closed, opened, quarantined, plan.born)
+
+
+def outcome_of(standing: Standing, reading: Reading, *, uid: str) -> Opened | Quarantined:
+    """Say what a file is, after reading it: a record, or what is wrong with it."""
+    findings = _faults(standing.path, standing.entry, reading, addresses_at(standing.path))
+    if findings or reading.manifest is None:
+        listed = orjson.dumps([finding.as_data() for finding in findings])
+        return Quarantined(standing.path, standing.entry.oid, standing.commit.seq, listed)
+    return _open(standing, reading.manifest, uid)
+
+
+def is_told_of(path: str) -> bool:
+    """Tell whether a file at a path is a record, or stands where only records stand."""
+    return bool(addresses_at(path)) or _is_misplaced(path)
 
 
 def _is_misplaced(path: str) -> bool:
@@ -154,26 +181,54 @@ def _faults(path: str, entry: Entry, reading: Reading, candidates: tuple[Address
     return [Finding("GR-004", "path-identity", says, mend, path=path, ref=address.ref)]
 
 
-def _open(commit: CommitFacts, entry: Entry, manifest: Manifest, uid: str, birth: Birth) -> Opened:
+def _open(standing: Standing, manifest: Manifest, uid: str) -> Opened:
     address = manifest.address
-    known = Provenance(
-        commit=commit.oid,
-        seq=commit.seq,
-        created_at=birth.created_at,
-        updated_at=commit.time,
-        registered_by=birth.registered_by,
-    )
-    doc = orjson.dumps(answer(address, manifest, entry.oid, uid, known))
+    doc = orjson.dumps(answer(address, manifest, standing.entry.oid, uid, provenance_of(standing)))
     return Opened(
-        address=address,
-        path=address.path,
-        blob=entry.oid,
-        seq=commit.seq,
-        doc=doc,
-        etag=etag_of(doc),
-        status=status_of(manifest),
+        kind=address.kind,
+        namespace=address.namespace,
+        name=name_column(address),
+        version=address.version or "",
         version_key=Version.parse(address.version).sort_key() if address.version else "",
+        ref=address.ref,
+        path=address.path,
+        blob=standing.entry.oid,
+        seq=standing.commit.seq,
+        status=status_of(manifest),
+        etag=etag_of(doc),
+        doc=doc,
     )
+
+
+def reopened(standing: Standing, known: Opened) -> Opened:
+    """Say what a file is that was read before, at the same path with the same bytes, from what came of it then."""
+    data = orjson.loads(known.doc)
+    provenance = provenance_of(standing)
+    data["registry"].update(
+        commit=provenance.commit,
+        seq=provenance.seq,
+        createdAt=provenance.created_at,
+        updatedAt=provenance.updated_at,
+        registeredBy=provenance.registered_by,
+    )
+    doc = orjson.dumps(data)
+    return replace(known, seq=standing.commit.seq, doc=doc, etag=etag_of(doc))
+
+
+def provenance_of(standing: Standing) -> Provenance:
+    """Give what Git knows of a record that stands."""
+    return Provenance(
+        commit=standing.commit.oid,
+        seq=standing.commit.seq,
+        created_at=standing.birth.created_at,
+        updated_at=standing.commit.time,
+        registered_by=standing.birth.registered_by,
+    )
+
+
+def name_column(address: Address) -> str:
+    """Give what stands in the catalog's column `name`: aliases of several kinds may have one name."""
+    return address.name if address.kind != "Aliases" else f"{address.of}/{address.name}"
 
 
 def etag_of(body: bytes) -> str:

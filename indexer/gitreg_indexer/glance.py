@@ -20,7 +20,7 @@ from gitreg.refs import KINDS, Ref
 from gitreg.repository.git import GitRepository
 from gitreg.resolution import ENDED, choose
 from gitreg.versions import Version
-from gitreg_indexer.layout import CATALOG_FILE, FOREVER, FORMAT, INDEX_FOLDER
+from gitreg_indexer.layout import CATALOG_FILE, CURRENT_FILE, FOREVER, FORMAT, INDEX_FOLDER, named_in
 
 _META: Final = "SELECT key, value FROM meta"
 _DOC: Final = "SELECT doc FROM facts WHERE path = ? AND kind = ? AND seq_to = ?"
@@ -40,8 +40,10 @@ class Seen(NamedTuple):
 
 def glance(repo: GitRepository, ref: Ref) -> Seen | None:
     """Give the stored answer to a ref; None where it takes more than a look."""
-    file = repo.state_dir / INDEX_FOLDER / CATALOG_FILE
-    if not file.is_file():
+    folder = repo.state_dir / INDEX_FOLDER
+    name = named_in(folder / CURRENT_FILE)
+    file = folder / name / CATALOG_FILE if name else None
+    if file is None or not file.is_file():
         return None
     try:
         with closing(_connect(file)) as db:

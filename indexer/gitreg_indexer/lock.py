@@ -12,9 +12,9 @@ from gitreg.errors import ConflictError, GitregError
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path, name: str = "writer.lock") -> Iterator[None]:
     """Hold the index for writing; `ConflictError` says which process holds it already."""
-    file = folder / "writer.lock"
+    file = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)

@@ -1,0 +1,471 @@
+"""Answers from the index, now or as it stood at an earlier commit; every call sees one whole state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+import sqlalchemy as sa
+
+from gitreg.errors import Finding, NotFoundError, Rejected, Severity
+from gitreg.manifests import differences
+from gitreg.refs import KINDS, Ref, is_version
+from gitreg.repository.snapshot import nearest
+from gitreg.resolution import ENDED, choose, why_nothing
+from gitreg.versions import Range, Version
+from gitreg_indexer.catalog import (
+    AT,
+    FACT_COLUMNS,
+    LISTED,
+    NOW,
+    QUARANTINED,
+    Fact,
+    Position,
+    about_in,
+    commits,
+    counts,
+    fact_of,
+    facts,
+    in_parts,
+    instance_in,
+    position_in,
+    quarantine,
+)
+from gitreg_indexer.engine import Facet, Query
+from gitreg_indexer.layout import FOREVER
+from gitreg_indexer.moments import NoHistoryError, moment_in
+
+if TYPE_CHECKING:
+    from gitreg_indexer.index import Generation, Index
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of results, all of them as of one commit. `meant` are words that were taken for misspelt ones."""
+
+    items: tuple[Fact, ...]
+    total: int
+    offset: int
+    limit: int
+    position: Position
+    facets: tuple[Facet, ...] = ()
+    meant: tuple[tuple[str, str], ...] = ()
+
+
+class Reader:
+    """Answers from the index. `at` is a seq: what the registry said then; without it, what it says now."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def _generation(self) -> Generation:
+        return self._index.generation()
+
+    def position(self) -> Position:
+        """Tell which commit answers are of."""
+        return self._generation().catalog.position()
+
+    def moment(self, when: str) -> Position:
+        """Find the position that a seq, a commit, a tag, a day or a time means."""
+        with self._generation().catalog.reading() as db:
+            return moment_in(db, when, self._index.registry.repo)
+
+    def totals(self) -> tuple[Position, int, int]:
+        """Tell which commit answers are of, how many records stand, and how many files that cannot be read."""
+        with self._generation().catalog.reading() as db:
+            live = dict(db.execute(_COUNTS).all())
+            bad = live.pop(QUARANTINED, 0)
+            return position_in(db), sum(live.values()), bad
+
+    def fact(self, ref: Ref, version: str | None = None, *, at: int | None = None) -> Fact | None:
+        """Give one record by its exact address."""
+        with self._generation().catalog.reading() as db:
+            return _fact(db, ref, version, at)
+
+    def resolve(self, ref: Ref, *, at: int | None = None) -> Fact:
+        """Find the record that a ref means.
+
+        `NotFoundError` says what there is instead; `Rejected` says what is wrong with a file that stands there and
+        cannot be read.
+        """
+        with self._generation().catalog.reading() as db:
+            try:
+                return _resolve(db, ref, at)
+            except NotFoundError:
+                _refuse_unreadable(db, ref, at)
+                raise
+
+    def versions(self, ref: Ref, *, at: int | None = None) -> tuple[Fact, ...]:
+        """List the versions of a name, highest first."""
+        with self._generation().catalog.reading() as db:
+            return tuple(fact_of(row) for row in db.execute(_VERSIONS[at is None], {**_of_name(ref), "at": at}))
+
+    def aliases(self, ref: Ref, *, at: int | None = None) -> dict[str, str]:
+        """Give the aliases of a name and the version that each names; `latest` is computed and not among them."""
+        with self._generation().catalog.reading() as db:
+            return _aliases(db, ref, at)
+
+    def history(self, ref: Ref, *, at: int | None = None, field: str | None = None) -> list[dict[str, Any]]:
+        """Tell which commits touched a record, newest first, and which fields each changed.
+
+        With `field`, a canonical path, only the commits that changed it or what is below it, and only those changes.
+        `NoHistoryError` where the index was made without the past.
+        """
+        with self._generation().catalog.reading() as db:
+            if about_in(db).get("history") == "none":
+                raise NoHistoryError(
+                    "the index was made without the past, so it cannot tell the history of a record",
+                    got=str(ref),
+                    mend="run `gitreg index --history full` to have the whole past",
+                )
+            stages = list(_stages(db, _path_in_history(db, ref, at), FOREVER if at is None else at))
+            if not stages:
+                raise _unknown_name(db, ref, at)
+        return stages if field is None else [stage for stage in map(_only(field), stages) if stage["fields"]]
+
+    def search(
+        self, query: Query, *, offset: int = 0, limit: int = 20, at: int | None = None, facets: Sequence[str] = ()
+    ) -> Page:
+        """Find records; items come in the query's order, all as of one commit.
+
+        What is not in the search engine yet is not in the answer, nor is its commit: the page says how far it comes.
+        """
+        page = self._search(query, offset, limit, at, facets)
+        if page is None:
+            self.refresh()
+            page = self._search(query, offset, limit, at, facets, is_last=True)
+        return page or Page((), 0, offset, limit, Position(0, ""))
+
+    def _search(
+        self,
+        query: Query,
+        offset: int,
+        limit: int,
+        at: int | None,
+        facets: Sequence[str],
+        *,
+        is_last: bool = False,
+    ) -> Page | None:
+        """Search once; None where the engine shows another catalog's documents, or may have newer ones to show."""
+        generation = self._generation()
+        found = generation.engine.search(query, offset=offset, limit=limit, at=at, facets=facets)
+        with generation.catalog.reading() as db:
+            position = position_in(db)
+            if found.instance != instance_in(db) or (found.seq < position.seq and not is_last):
+                return None
+            items = _facts_of(db, found.ids)
+            seq = found.seq if at is None else min(at, found.seq)
+            oid = position.commit if seq == position.seq else _oid_of(db, seq)
+            return Page(items, found.total, offset, limit, Position(seq, oid), found.facets, found.meant)
+
+    def quarantine(self, *, at: int | None = None) -> list[dict[str, Any]]:
+        """List the files that stand in the registry and cannot be read, with what is wrong with each."""
+        query = (
+            sa.select(quarantine.c.path, quarantine.c.blob, quarantine.c.seq_from, quarantine.c.findings)
+            .where(_bad_holds(at))
+            .order_by(quarantine.c.path)
+        )
+        with self._generation().catalog.reading() as db:
+            return [
+                {"path": path, "blob": blob, "seq": seq, "findings": orjson.loads(findings)}
+                for path, blob, seq, findings in db.execute(query)
+            ]
+
+    def counts(self, *, at: int | None = None) -> dict[str, int]:
+        """Count the records of each kind."""
+        with self._generation().catalog.reading() as db:
+            if at is not None:
+                return dict(db.execute(_COUNTS_AT, {"at": at}).all())
+            return {kind: live for kind, live in db.execute(_COUNTS) if kind != QUARANTINED and live}
+
+    def changes(self, *, since: int = 0, limit: int = 100) -> tuple[list[dict[str, Any]], Position]:
+        """Tell what each commit after a seq did to records, the oldest first, and how far the index has come.
+
+        Each is `{"seq", "commit", "time", "author", "message", "changes": [{"change", "kind", "ref", "path"}]}`, where
+        change is added, changed, removed, or quarantined (the file cannot be read).
+        """
+        with self._generation().catalog.reading() as db:
+            position = position_in(db)
+            begins = int(about_in(db).get("history_from", 1))
+            if since < begins - 1:
+                raise NoHistoryError(
+                    f"the index holds no changes before seq {begins}",
+                    got=f"since seq {since}",
+                    expected=f"seq {begins - 1} or later",
+                    mend="run `gitreg index --history full` to have the whole past",
+                )
+            last = min(since + limit, position.seq)
+            told = _changes(db, since, last)
+            known = _commits(db, list(range(since + 1, last + 1)))
+            return [{"seq": seq, **known[seq], "changes": told.get(seq, [])} for seq in sorted(known)], position
+
+    def manifests(self, kind: str, *, at: int | None = None) -> list[dict[str, Any]]:
+        """Give the documents of all records of a kind; for kinds of which there are few."""
+        with self._generation().catalog.reading() as db:
+            query = sa.select(*FACT_COLUMNS).where(facts.c.kind == kind, NOW if at is None else AT)
+            rows = db.execute(query.order_by(facts.c.path), {} if at is None else {"at": at})
+            return [fact_of(row).data() for row in rows]
+
+    def refresh(self) -> None:
+        """See what another process has written."""
+        self._generation().engine.refresh()
+
+
+def _now_and_at(query: sa.Select[Any]) -> dict[bool, sa.Select[Any]]:
+    """Give a query of facts as it is asked of the present (True) and of the past (False), made once."""
+    return {True: query.where(NOW), False: query.where(AT)}
+
+
+_NAMED: Final = (
+    facts.c.kind == sa.bindparam("kind"),
+    facts.c.namespace == sa.bindparam("namespace"),
+    facts.c.name == sa.bindparam("name"),
+)
+_BY_PATH: Final = _now_and_at(
+    sa.select(*FACT_COLUMNS).where(facts.c.path == sa.bindparam("path"), facts.c.kind == sa.bindparam("kind"))
+)
+_VERSIONS: Final = _now_and_at(sa.select(*FACT_COLUMNS).where(*_NAMED).order_by(facts.c.version_key.desc()))
+_STATUSES: Final = _now_and_at(
+    sa.select(facts.c.version, facts.c.status).where(*_NAMED).order_by(facts.c.version_key.desc())
+)
+_NAMES: Final = _now_and_at(sa.select(facts.c.name).where(*_NAMED[:2]).distinct().limit(5000))
+_COUNTS: Final = sa.select(counts.c.kind, counts.c.live).order_by(counts.c.kind)
+_COUNTS_AT: Final = sa.select(facts.c.kind, sa.func.count()).where(AT).group_by(facts.c.kind).order_by(facts.c.kind)
+_BY_IDS: Final = sa.select(*FACT_COLUMNS).where(facts.c.id.in_(LISTED))
+
+
+def _of_name(ref: Ref) -> dict[str, str]:
+    return {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
+
+
+def _fact(db: sa.Connection, ref: Ref, version: str | None, at: int | None) -> Fact | None:
+    asked = {"path": ref.address(version).path, "kind": ref.kind, "at": at}
+    row = db.execute(_BY_PATH[at is None], asked).first()
+    return fact_of(row) if row else None
+
+
+def _resolve(db: sa.Connection, ref: Ref, at: int | None) -> Fact:
+    if not KINDS[ref.kind].is_versioned:
+        found = _fact(db, ref, None, at)
+        if found is None:
+            raise NotFoundError(f"there is no {ref.place}", got=str(ref), mend="`gitreg list` shows what there is")
+        return found
+    if isinstance(ref.selector, Version):
+        found = _fact(db, ref, str(ref.selector), at)
+        if found is not None:
+            return found
+    return _choose(db, ref, at)
+
+
+def _choose(db: sa.Connection, ref: Ref, at: int | None) -> Fact:
+    retired = _retired(db, ref, at)
+    if not retired:
+        raise _unknown_name(db, ref, at)
+    aliases = _aliases(db, ref, at) if isinstance(ref.selector, str) else {}
+    chosen = choose(ref.selector, tuple(retired), aliases, lambda version: retired[version])
+    found = _fact(db, ref, str(chosen), at) if chosen else None
+    if found is None:
+        raise NotFoundError(
+            f"{ref} means nothing: {why_nothing(ref.selector, tuple(retired), aliases)}",
+            got=str(ref),
+            mend="ask for one of those",
+        )
+    return found
+
+
+def _unknown_name(db: sa.Connection, ref: Ref, at: int | None) -> NotFoundError:
+    asked = {"kind": ref.kind, "namespace": ref.namespace, "at": at}
+    near = nearest(ref.name, [name for (name,) in db.execute(_NAMES[at is None], asked)])
+    hint = f"did you mean {ref.namespace}/{near}? " if near else ""
+    word = KINDS[ref.kind].word
+    return NotFoundError(
+        f"there is no {ref.place}", got=str(ref), mend=f"{hint}`gitreg list {word}` shows what there is"
+    )
+
+
+def _path_in_history(db: sa.Connection, ref: Ref, at: int | None) -> str:
+    version = ref.selector
+    if isinstance(version, Version) or not KINDS[ref.kind].is_versioned:
+        return ref.address(str(version) if version else None).path
+    try:
+        return _resolve(db, ref, at).path
+    except NotFoundError:
+        _refuse_unreadable(db, ref, at)
+        raise
+
+
+def _retired(db: sa.Connection, ref: Ref, at: int | None) -> dict[Version, bool]:
+    """Tell of each version of a name, highest first, whether it is retired."""
+    rows = db.execute(_STATUSES[at is None], {**_of_name(ref), "at": at})
+    return {Version.parse(version): status in ENDED for version, status in rows}
+
+
+def _aliases(db: sa.Connection, ref: Ref, at: int | None) -> dict[str, str]:
+    found = _fact(db, Ref("Aliases", ref.namespace, ref.name, of=ref.kind), None, at)
+    return dict(found.data()["spec"]["aliases"]) if found else {}
+
+
+def _facts_of(db: sa.Connection, ids: Sequence[int]) -> tuple[Fact, ...]:
+    listed = {row.id: fact_of(row) for row in in_parts(db, _BY_IDS, ids)}
+    return tuple(listed[id_] for id_ in ids)
+
+
+def _oid_of(db: sa.Connection, seq: int) -> str:
+    return str(db.execute(sa.select(commits.c.oid).where(commits.c.seq == seq)).scalar() or "")
+
+
+def _bad_holds(at: int | None) -> sa.ColumnElement[bool]:
+    if at is None:
+        return quarantine.c.seq_to == FOREVER
+    return sa.and_(quarantine.c.seq_from <= at, quarantine.c.seq_to > at)
+
+
+def _refuse_unreadable(db: sa.Connection, ref: Ref, at: int | None) -> None:
+    """Raise `Rejected` where what a ref names stands in the registry and cannot be read."""
+    rows = [row for row in db.execute(_quarantined(ref, at)) if _might_mean(ref, row[0])]
+    if rows:
+        told = [Finding(**{**f, "severity": Severity(f["severity"])}) for _, raw in rows for f in orjson.loads(raw)]
+        listed = ", ".join(path for path, _ in rows)
+        raise Rejected(
+            f"{ref} stands in the registry and cannot be read: {listed}",
+            told,
+            mend="mend the file by a pull request; `gitreg history` of the exact version tells who changed it",
+        )
+
+
+def _might_mean(ref: Ref, path: str) -> bool:
+    stem = path.rpartition("/")[2].removesuffix(".yaml")
+    return not isinstance(ref.selector, Range) or (is_version(stem) and ref.selector.allows(Version.parse(stem)))
+
+
+def _quarantined(ref: Ref, at: int | None) -> sa.Select[Any]:
+    """Select the unreadable files that a ref names: one path, or all directly in the folder of a name."""
+    path = quarantine.c.path
+    address = ref.address(str(ref.selector) if isinstance(ref.selector, Version) else "0.0.0")
+    if isinstance(ref.selector, Version) or not KINDS[ref.kind].is_versioned:
+        here = path == address.path
+    else:
+        folder = f"{address.folder}/"
+        inside = sa.func.substr(path, 1, len(folder)) == folder
+        here = inside & ~sa.func.substr(path, len(folder) + 1).contains("/")
+    return sa.select(path, quarantine.c.findings).where(_bad_holds(at), here).order_by(path).limit(20)
+
+
+def _only(field: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Give what leaves of a stage only the changes of a field and of what is below it."""
+
+    def told(stage: dict[str, Any]) -> dict[str, Any]:
+        kept = [found for found in stage["fields"] if _is_within(found["path"], field)]
+        return {**stage, "fields": kept}
+
+    return told
+
+
+def _is_within(path: str, field: str) -> bool:
+    bare = _POSITIONS.sub("", path)
+    return bare == field or bare.startswith(f"{field}.")
+
+
+_POSITIONS: Final = re.compile(r"\[[0-9]+\]")
+
+
+def _changes(db: sa.Connection, since: int, last: int) -> dict[int, list[dict[str, Any]]]:
+    """Tell by seq what became of each path, sorted by path."""
+    began: dict[tuple[int, str], tuple[str | None, str | None] | None] = {}
+    ended: dict[tuple[int, str], tuple[str | None, str | None]] = {}
+    asked = {"since": since, "last": last}
+    for seq_from, seq_to, path, kind, ref in db.execute(_TOUCHED, asked):
+        if since < seq_from <= last:
+            began[seq_from, path] = kind, ref
+        if since < seq_to <= last:
+            ended[seq_to, path] = kind, ref
+    for seq_from, seq_to, path in db.execute(_TOUCHED_BAD, asked):
+        if since < seq_from <= last:
+            began[seq_from, path] = None
+        if since < seq_to <= last:
+            ended.setdefault((seq_to, path), (None, None))
+    told: dict[int, list[dict[str, Any]]] = {}
+    for place in sorted({*began, *ended}):
+        told.setdefault(place[0], []).append(_change(place, began, ended))
+    return told
+
+
+def _change(
+    place: tuple[int, str],
+    began: dict[tuple[int, str], tuple[str | None, str | None] | None],
+    ended: dict[tuple[int, str], tuple[str | None, str | None]],
+) -> dict[str, Any]:
+    stands = began.get(place)
+    kind, ref = stands or ended.get(place, (None, None))
+    if place not in began:
+        change = "removed"
+    elif stands is None:
+        change = "quarantined"
+    else:
+        change = "changed" if place in ended else "added"
+    return {"change": change, "kind": kind, "ref": ref, "path": place[1]}
+
+
+def _touched(table: sa.Table, *columns: sa.Column[Any]) -> sa.Select[Any]:
+    since: sa.BindParameter[int] = sa.bindparam("since")
+    last: sa.BindParameter[int] = sa.bindparam("last")
+    began = sa.and_(table.c.seq_from > since, table.c.seq_from <= last)
+    ended = sa.and_(table.c.seq_to > since, table.c.seq_to <= last)
+    return sa.select(table.c.seq_from, table.c.seq_to, table.c.path, *columns).where(sa.or_(began, ended))
+
+
+_TOUCHED: Final = _touched(facts, facts.c.kind, facts.c.ref)
+_TOUCHED_BAD: Final = _touched(quarantine)
+
+
+def _stages(db: sa.Connection, path: str, until: int) -> Iterator[dict[str, Any]]:
+    """Tell a path's stages newest first: each fact or quarantine that began, and each end that nothing followed."""
+    rows = [
+        (seq_from, seq_to, _manifest_data(doc))
+        for seq_from, seq_to, doc in db.execute(
+            sa.select(facts.c.seq_from, facts.c.seq_to, facts.c.doc).where(
+                facts.c.path == path, facts.c.seq_from <= until
+            )
+        )
+    ]
+    rows += [
+        (seq_from, seq_to, {})
+        for seq_from, seq_to in db.execute(
+            sa.select(quarantine.c.seq_from, quarantine.c.seq_to).where(
+                quarantine.c.path == path, quarantine.c.seq_from <= until
+            )
+        )
+    ]
+    rows.sort(key=lambda row: row[0])
+    told: list[tuple[int, str, Any, Any]] = []
+    before: Any = {}
+    ended_at = 0
+    for seq_from, seq_to, data in rows:
+        if ended_at and ended_at != seq_from:
+            told.append((ended_at, "removed", before, {}))
+            before = {}
+        told.append((seq_from, "changed" if ended_at == seq_from else "added", before, data))
+        before, ended_at = data, seq_to if seq_to <= until else FOREVER
+    if ended_at and ended_at != FOREVER:
+        told.append((ended_at, "removed", before, {}))
+    known = _commits(db, [seq for seq, _, _, _ in told])
+    for seq, change, old, new in reversed(told):
+        fields = [found.as_data() for found in differences(old, new)]
+        yield {"seq": seq, **known[seq], "change": change, "fields": fields}
+
+
+def _manifest_data(doc: bytes) -> dict[str, Any]:
+    data: dict[str, Any] = orjson.loads(doc)
+    data.pop("registry", None)
+    return data
+
+
+def _commits(db: sa.Connection, seqs: Sequence[int]) -> dict[int, dict[str, str]]:
+    rows = in_parts(db, sa.select(commits).where(commits.c.seq.in_(LISTED)), seqs)
+    return {
+        seq: {"commit": oid, "time": moment, "author": author, "message": message}
+        for seq, oid, moment, author, message in rows
+    }
