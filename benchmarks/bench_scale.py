@@ -145,9 +145,8 @@ def print_build(what: str, made: dict[str, Any]) -> None:
 def print_searches(index: Index, past: int) -> None:
     """Print a row for each search: now, raw, as of the past."""
     reader = index.reader()
-    print(
-        f"{'search, first 20 and the count (ms)':60} {'found':>8} {'p50':>7} {'p95':>7} {'raw':>7} {'ratio':>6} {'as of':>7}"
-    )
+    title = "search, first 20 and the count (ms)"
+    print(f"{title:60} {'found':>8} {'p50':>7} {'p95':>7} {'raw':>7} {'ratio':>6} {'as of':>7}")
     for asked in searches():
         page = reader.search(asked.query, facets=asked.facets)
         p50, p95 = milliseconds(lambda asked=asked: reader.search(asked.query, facets=asked.facets))  # type: ignore[misc]
@@ -180,9 +179,8 @@ def print_gets(reader: Reader, entries: int) -> None:
             started = time.perf_counter()
             reader.resolve(ref)
             times.append((time.perf_counter() - started) * 1000)
-        print(
-            f"get by {what:20} p50 {statistics.median(times):6.3f} ms  p95 {statistics.quantiles(times, n=20)[-1]:6.3f} ms"
-        )
+        p95 = statistics.quantiles(times, n=20)[-1]
+        print(f"get by {what:20} p50 {statistics.median(times):6.3f} ms  p95 {p95:6.3f} ms", flush=True)
 
 
 def print_visible(registry: Registry, index: Index, entries: int) -> None:
