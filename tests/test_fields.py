@@ -206,8 +206,10 @@ def test_what_is_sorted_by_has_one_value_and_an_order() -> None:
 # Custom fields
 
 keywords = st.sampled_from(
-    "$defs $ref additionalProperties allOf anyOf const enum format items maxLength oneOf pattern patternProperties "
-    "prefixItems properties type unevaluatedProperties x".split()
+    [
+        *("$defs", "$ref", "additionalProperties", "allOf", "anyOf", "const", "enum", "format", "items", "maxLength"),
+        *("oneOf", "pattern", "patternProperties", "prefixItems", "properties", "type", "unevaluatedProperties", "x"),
+    ]
 )
 leaves = st.none() | st.booleans() | st.integers() | st.sampled_from(["string", "object", "array", "#", "#/$defs/x"])
 json_values = st.recursive(
