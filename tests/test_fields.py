@@ -13,6 +13,7 @@ from gitreg.errors import UsageError
 from gitreg.kinds import KIND_TYPES
 from gitreg.manifests import read_manifest, to_data
 from gitreg_indexer.custom_fields import custom_fields
+from gitreg_indexer.engine import Query
 from gitreg_indexer.field_table import SORTED_WORDS, UNSORTED, all_fields, table
 from gitreg_indexer.fields import (
     NO_CUSTOM_FIELDS,
@@ -201,6 +202,40 @@ def test_what_is_sorted_by_has_one_value_and_an_order() -> None:
     assert columns()["registry.createdAt"] == "number"
     assert columns()["spec.provider"] == "text"
     assert len(columns()) <= 100
+
+
+SORTS: dict[str, tuple[str, bool]] = {
+    "relevance": ("relevance", False),
+    "-name": ("name", True),
+    "version": ("version", False),
+    "updatedAt": ("updatedAt", False),
+    "contextLength": ("spec.capabilities.contextLength", False),
+    "-capabilities.contextLength": ("spec.capabilities.contextLength", True),
+    "-maxOutputTokens": ("spec.capabilities.maxOutputTokens", True),
+    "spec.provider": ("spec.provider", False),
+    "provider": ("spec.provider", False),
+    "status": ("spec.lifecycle.status", False),
+}
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_sort_goes_by_any_name_of_a_sortable_field(sort: str) -> None:
+    assert Query(sort=sort).order() == SORTS[sort]
+
+
+NO_SORTS: dict[str, str] = {
+    "tags": "put '-' in front for the reverse order",
+    "-inputPrise": "did you mean 'inputPrice'? put '-' in front for the reverse order",
+    "maxOutputToken": "did you mean 'maxOutputTokens'? put '-' in front for the reverse order",
+    "custom.acme.x": "put '-' in front for the reverse order",
+}
+
+
+@pytest.mark.parametrize("sort", NO_SORTS)
+def test_what_has_no_order_is_not_sorted_by(sort: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        Query(sort=sort).order()
+    assert refused.value.mend == NO_SORTS[sort]
 
 
 # Custom fields
