@@ -379,6 +379,10 @@ FAULTS: dict[str, tuple[int, str, str]] = {
     "provider = a)": (13, "this ')' closes nothing", "leave it out"),
     'provider = "a': (12, "the text that begins here does not end", 'end it with "'),
     "provider = a, b": (13, "a comma stands only between the values of a list", "provider IN"),
+    'provider IN ("a" "b")': (18, "'\"b\"' cannot stand here", "expected is a comma or ')'"),
+    "provider IN (a": (13, "this '(' is never closed", "add a ')'"),
+    'labels."key = x': (8, "the text that begins here does not end", 'end it with "'),
+    '"openai" = provider': (10, "'=' cannot stand here", "expected is AND, OR or a further comparison"),
     "provider = a = b": (14, "'=' cannot stand here", "expected is AND, OR or a further comparison"),
     # functions
     "startsWith(name, qwen)": (1, "there is no function 'startsWith'", "write `has(license)`"),

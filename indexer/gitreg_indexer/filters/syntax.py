@@ -84,7 +84,7 @@ def _unexpected(text: str, at: int, expected: set[str]) -> Fault:
     for sign, mend in _SIGNS.items():
         if here and any(text.startswith(sign, start) for start in (max(at - len(sign) + 1, 0), at)):
             return Fault(at, f"{sign!r} is no sign of this language", mend, sign, _wanted(expected))
-    if here in ('"', "'"):
+    if here in ('"', "'") and not _WORD.match(text, at):
         return Fault(at, "the text that begins here does not end", f"end it with {here}; within it write \\{here}")
     if here == ")" and _opened(text[:at]) is None:
         return Fault(at, "this ')' closes nothing", "leave it out, or write the '(' that it should close", here)
@@ -98,9 +98,12 @@ def _unexpected(text: str, at: int, expected: set[str]) -> Fault:
         if opened is not None and "RPAR" in expected:
             return Fault(opened, "this '(' is never closed", "add a ')'")
         return Fault(at, f"the filter ends where {_wanted(expected)} should follow", "complete it")
-    word = re.match(r"[^\s()\"',]+|.", text[at:], re.DOTALL)
+    word = _WORD.match(text, at)
     got = word[0] if word else here
     return Fault(at, f"{shown(got)} cannot stand here", f"expected is {_wanted(expected)}", got, _wanted(expected))
+
+
+_WORD: Final = re.compile(r"""[^\s()"',]+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
 
 
 def _wanted(expected: set[str]) -> str:
