@@ -18,12 +18,13 @@ import pytest
 from api_support import CHAT, api_on, ask_all, commit, digest, model, small_registry
 
 from gitreg.cli import main
+from gitreg.cli.listening import listen, url_of
 from gitreg.errors import GitregError
 from gitreg.registry import Registry
 from gitreg_api.app import create_app
 from gitreg_api.demonstrate import UID as DEMO_UID
 from gitreg_api.demonstrate import demo_registry
-from gitreg_api.serve import Settings, listen, url_of
+from gitreg_api.serve import Settings
 from gitreg_indexer import Index
 
 
