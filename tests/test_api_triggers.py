@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from api_support import CHAT, PROBLEM, api_on, commit, model, small_registry
-from test_api_serving import served
+from serving_support import served
 from watch_support import git, until
 
 from gitreg.cli import main

@@ -87,7 +87,7 @@ def test_a_hint_that_a_round_has_answered_is_done_with() -> None:
     assert due_at(last, every=HOUR, wanted=999.0) == due_at(last, every=HOUR)
 
 
-@given(st.builds(Round, st.floats(0, 2e9), st.integers(0, 100), st.none() | FAULTS))
+@given(st.builds(Round, st.floats(0, 2e9), st.integers(0, 100), st.none() | FAULTS, st.booleans()))
 def test_a_round_is_read_as_it_was_written(last: Round) -> None:
     assert Round.from_bytes(last.as_bytes()) == last
 
@@ -218,9 +218,33 @@ def test_a_round_that_was_cut_off_is_made_again(tmp_path: Path) -> None:
     each = poller(both)
     each._folder.mkdir(parents=True)
     each._lock.touch()
-    each._write(Round(time.time() - 2 * HOUR))
+    each._write(Round(time.time() - 2 * GAP, is_done=False))
     each.turn()
     assert both.near.repo.tip() == new
+    assert last_round(both).is_done
+
+
+def test_a_round_that_is_being_made_is_left_to_who_makes_it(tmp_path: Path) -> None:
+    both = upstream(tmp_path)
+    count = both.count_fetches(tmp_path)
+    maker, other = poller(both), poller(both)
+    other._folder.mkdir(parents=True)
+    with maker._locked() as is_mine:
+        assert is_mine
+        maker._write(Round(time.time() - 2 * GAP, is_done=False))
+        assert 0 < other.turn() < 1
+    assert count() == 0
+
+
+def test_a_round_that_is_ended_is_not_done(tmp_path: Path) -> None:
+    both = upstream(tmp_path)
+    each = poller(both)
+    each._ended.set()
+    each.turn()
+    assert not last_round(both).is_done
+    heard = Heard()
+    poller(both, heard).turn()
+    assert heard.news == []
 
 
 def test_what_is_written_down_has_no_password_in_it(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from index_support import UID, commit, found, model
+from index_support import commit, found, model
 
 from gitreg.registry import Registry
 from gitreg.repository.git import GitRepository
@@ -173,6 +173,3 @@ def watching(repo: Path, *words: str | Path) -> Iterator[Watching]:
 def _read(stream: Any, take: Callable[[str], object]) -> None:
     for line in stream:
         take(line.decode())
-
-
-__all__ = ["UID", "Heard", "Upstream", "Watching", "git", "until", "upstream", "watching"]

@@ -41,11 +41,15 @@ _MOST_DOUBLINGS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """The last round of a remote: when it began (seconds since 1970), failures in a row, what stands in the way."""
+    """The last round of a remote: when it began (seconds since 1970), failures in a row, what stands in the way.
+
+    One that is not done is being made by who holds the lock, or was cut off.
+    """
 
     began: float = 0.0
     failures: int = 0
     fault: Fault | None = None
+    is_done: bool = True
 
     def as_bytes(self) -> bytes:
         """Write it down."""
@@ -57,13 +61,18 @@ class Round:
         try:
             data = orjson.loads(raw)
             fault = data["fault"] and Fault(**{name: str(data["fault"][name]) for name in ("says", "mend", "text")})
-            return cls(float(data["began"]), int(data["failures"]), fault)
+            return cls(float(data["began"]), int(data["failures"]), fault, bool(data["is_done"]))
         except (ValueError, TypeError, KeyError):
             return cls()
 
 
 def due_at(last: Round, *, every: float, spread: float = 1.0, wanted: float | None = None) -> float:
-    """Tell when the next round is due: after a wait that failures double and chance spreads, or soon for a hint."""
+    """Tell when the next round is due: after a wait that failures double and chance spreads, or soon for a hint.
+
+    One that was cut off is due again.
+    """
+    if not last.is_done:
+        return last.began + GAP
     wait = min(every * 2.0 ** min(last.failures, _MOST_DOUBLINGS), max(every, LONGEST)) * spread
     at = last.began + wait
     if wanted is not None and wanted > last.began:
@@ -139,7 +148,7 @@ class Poller:
 
     def _make_round(self, last: Round) -> None:
         began = time.time()
-        self._write(Round(began, last.failures, last.fault))
+        self._write(Round(began, last.failures, last.fault, is_done=False))
         failures, fault = 0, None
         try:
             self._remote.fetch(patience=self._patience, ended=self._ended)
