@@ -45,10 +45,10 @@ TYPE: Final = "spec.type"
 STATUS: Final = "spec.lifecycle.status"
 TAGS: Final = "metadata.tags"
 KIND: Final = "kind"
-LONGEST_VALUE: Final = 256
-"""The longest text, in characters, that facets count and version ranges look at."""
+KEPT: Final = (24, 48, 200)
+"""How much is kept of a value that is not kept whole (`kept_of`), in characters."""
 LONGEST_PREFIX: Final = 200
-"""How much of a prefix counts, in characters."""
+"""How much of a text counts in sorting, in characters."""
 MOST_COUNTED: Final = 100
 """How many values a facet shows."""
 
@@ -229,12 +229,29 @@ def all_words_of(text: str) -> list[str]:
     return [word[:_LONGEST_WORD] for word in found]
 
 
-def words_said(text: str) -> list[str]:
-    """Give the different words that a value can be asked for by (`conditions.Says`).
+def has_words(text: str) -> bool:
+    """Tell whether a value can be asked for by its words (`conditions.Says`).
 
     An address has none: a text without blanks that holds a `/`, a `:` or an `@`. It is asked for whole or by its start.
     """
-    return [] if _ADDRESS.fullmatch(text) else words_of(text)
+    is_address = "/" in text or ":" in text or "@" in text
+    return not is_address or len(text.split(None, 1)) != 1
+
+
+def kept_of(text: str) -> int:
+    """Tell how many characters of a value are kept as they are; of a longer one, no more is looked at by prefixes.
+
+    A value that is not kept whole is still equal only to itself, but facets and version ranges do not see it: a digest
+    (32 hex digits or more), a sentence of more than 64 characters, anything of more than 256.
+    """
+    length = len(text)
+    if length < _SHORTEST_CUT:
+        return length
+    if _DIGEST.fullmatch(text):
+        return KEPT[0]
+    if length > _LONGEST_SENTENCE and len(text.split(None, 1)) > 1:
+        return KEPT[1]
+    return length if length <= _LONGEST_VALUE else KEPT[2]
 
 
 def label_of(value: Scalar) -> str:
@@ -251,7 +268,10 @@ def _is_in_word(char: str) -> bool:
 
 
 _ASCII_WORD: Final = re.compile(r"[0-9a-z]+")
-_ADDRESS: Final = re.compile(r"[^\s/:@]*[/:@]\S*")
+_DIGEST: Final = re.compile(r"(?:[a-z0-9]{1,10}:)?[0-9a-f]{32,}")
+_SHORTEST_CUT: Final = 32
+_LONGEST_SENTENCE: Final = 64
+_LONGEST_VALUE: Final = 256
 _LONGEST_WORD: Final = 64
 _EXACT: Final = 2.0**53
 
