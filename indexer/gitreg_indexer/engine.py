@@ -45,6 +45,12 @@ TYPE: Final = "spec.type"
 STATUS: Final = "spec.lifecycle.status"
 TAGS: Final = "metadata.tags"
 KIND: Final = "kind"
+KEPT: Final = (24, 48, 200)
+"""How much is kept of a value that is not kept whole (`kept_of`), in characters."""
+LONGEST_PREFIX: Final = 200
+"""How much of a text counts in sorting, in characters."""
+MOST_COUNTED: Final = 100
+"""How many values a facet shows."""
 
 Scalar = str | float | bool
 
@@ -224,12 +230,51 @@ def all_words_of(text: str) -> list[str]:
     return [word[:_LONGEST_WORD] for word in found]
 
 
+def has_words(text: str) -> bool:
+    """Tell whether a value can be asked for by its words (`conditions.Says`).
+
+    An address has none: a text without blanks that holds a `/`, a `:` or an `@`. It is asked for whole or by its start.
+    """
+    is_address = "/" in text or ":" in text or "@" in text
+    return not is_address or len(text.split(None, 1)) != 1
+
+
+def kept_of(text: str) -> int:
+    """Tell how many characters of a value are kept as they are; of a longer one, no more is looked at by prefixes.
+
+    A value that is not kept whole is still equal only to itself, but facets and version ranges do not see it: a digest
+    (32 hex digits or more), a sentence of more than 64 characters, anything of more than 256.
+    """
+    length = len(text)
+    if length < _SHORTEST_CUT:
+        return length
+    if _DIGEST.fullmatch(text):
+        return KEPT[0]
+    if length > _LONGEST_SENTENCE and len(text.split(None, 1)) > 1:
+        return KEPT[1]
+    return length if length <= _LONGEST_VALUE else KEPT[2]
+
+
+def label_of(value: Scalar) -> str:
+    """Give a value as facets show it: a text as it is, all else as JSON writes it, whole numbers without a point."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(float(value))
+
+
 def _is_in_word(char: str) -> bool:
     return char.isalnum() or unicodedata.category(char).startswith("M")
 
 
 _ASCII_WORD: Final = re.compile(r"[0-9a-z]+")
+_DIGEST: Final = re.compile(r"(?:[a-z0-9]{1,10}:)?[0-9a-f]{32,}")
+_SHORTEST_CUT: Final = 32
+_LONGEST_SENTENCE: Final = 64
+_LONGEST_VALUE: Final = 256
 _LONGEST_WORD: Final = 64
+_EXACT: Final = 2.0**53
 
 
 def open_engine(name: str, folder: Path) -> SearchEngine:
