@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from gitreg.errors import GitregError, NotFoundError, UsageError
 from gitreg.repository.git import GitRepository
-from gitreg_indexer.catalog import Position, about_in, commits
+from gitreg_indexer.catalog import Position, about_in, commits, number_of
 from gitreg_indexer.values import seconds_of
 
 EXPECTED: Final = "a seq, a commit, a tag or branch, a day like 2026-06-30, or a time like 2026-06-30T12:00:00Z"
@@ -41,7 +41,7 @@ def moment_in(db: sa.Connection, when: str, repo: GitRepository) -> Position:
             mend="`gitreg changes` lists the commits; run `gitreg index` if it has just landed",
         )
     about = about_in(db)
-    begins = int(about.get("history_from", 1))
+    begins = number_of(about, "history_from", 1)
     if found.seq < begins:
         raise NoHistoryError(
             f"the index holds nothing before seq {begins}, and {when!r} is seq {found.seq}",
