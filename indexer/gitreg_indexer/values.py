@@ -6,17 +6,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
+from gitreg.repository.moments import seconds_of
 from gitreg_indexer.engine import Scalar
 
-_MOMENT: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2}))?"
-)
-
+__all__ = ["seconds_of", "values_of"]
 
 def values_of(data: dict[str, Any]) -> Iterator[tuple[str, Scalar]]:
     """Give each leaf of a document with its path; a leaf may come twice."""
@@ -40,13 +36,3 @@ def _below(value: Any, path: str) -> Iterator[tuple[str, Scalar]]:
         if seconds is not None:
             yield path, seconds
 
-
-def seconds_of(text: str) -> float | None:
-    """Read a day (its beginning, UTC) or an RFC 3339 moment as seconds since 1970; None where it is neither."""
-    if not _MOMENT.fullmatch(text):
-        return None
-    try:
-        moment = datetime.fromisoformat(text.upper())
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
