@@ -93,6 +93,24 @@ def commit_of(repo: GitRepository, text: str) -> str:
     return found
 
 
+def position_of(repo: GitRepository, text: str) -> tuple[int, str]:
+    """Find the seq and the commit that a text means on main; `NotFoundError` where it means a commit elsewhere."""
+    oid = commit_of(repo, text)
+    seq = repo.seq(oid)
+    if _at_seq(repo, seq) != oid:
+        raise not_on_main(text, oid)
+    return seq, oid
+
+
+def not_on_main(text: str, oid: str) -> NotFoundError:
+    """Say that a text means a commit which main never stood at."""
+    return NotFoundError(
+        f"{text!r} is the commit {oid[:12]}, which is not on main's own line of commits",
+        got=text,
+        mend="name the merge that brought it to main; or run `gitreg index` if it has just landed",
+    )
+
+
 def no_such_moment(text: str) -> NotFoundError:
     """Say that main never had what a text means."""
     return NotFoundError(

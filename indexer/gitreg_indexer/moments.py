@@ -6,16 +6,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
 
-from gitreg.errors import GitregError, NotFoundError, UsageError
+from gitreg.errors import GitregError, UsageError
 from gitreg.repository.git import GitRepository
-from gitreg.repository.moments import EXPECTED, no_such_moment, read_moment
+from gitreg.repository.moments import EXPECTED, no_such_moment, not_on_main, read_moment
 from gitreg_indexer.catalog import Position, about_in, commits
 
+_LONGEST_NAME: Final = 200
+_SEARCHES: Final = re.compile(r"[:{\s\x00-\x1f]")
+"""What makes a revision search messages, reflogs or trees: whoever asks over a network must not set that going."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST: Final = int((datetime(1, 1, 2, tzinfo=UTC) - _EPOCH).total_seconds())
 _LATEST: Final = int((datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH).total_seconds())
@@ -86,6 +90,13 @@ def _at_time(db: sa.Connection, until: int) -> Position | None:
 
 
 def _named(db: sa.Connection, text: str, repo: GitRepository) -> Position | None:
+    if len(text) > _LONGEST_NAME or _SEARCHES.search(text):
+        raise UsageError(
+            f"{text[:_LONGEST_NAME]!r} is no moment of this registry",
+            got=text[:_LONGEST_NAME],
+            expected=EXPECTED,
+            mend="name a commit by its id, a tag or a branch",
+        )
     try:
         oid = repo.resolve(text)
     except GitregError as error:
@@ -94,9 +105,5 @@ def _named(db: sa.Connection, text: str, repo: GitRepository) -> Position | None
         ) from error
     found = _one(db, commits.c.oid == oid)
     if found is None:
-        raise NotFoundError(
-            f"{text!r} is the commit {oid[:12]}, which is not on main's own line of commits",
-            got=text,
-            mend="name the merge that brought it to main; or run `gitreg index` if it has just landed",
-        )
+        raise not_on_main(text, oid)
     return found

@@ -14,6 +14,7 @@ from gitreg_indexer.engine import Scalar
 
 __all__ = ["seconds_of", "values_of"]
 
+
 def values_of(data: dict[str, Any]) -> Iterator[tuple[str, Scalar]]:
     """Give each leaf of a document with its path; a leaf may come twice."""
     return _below(data, "")
@@ -35,4 +36,3 @@ def _below(value: Any, path: str) -> Iterator[tuple[str, Scalar]]:
         seconds = seconds_of(value) if value[:1].isdigit() else None
         if seconds is not None:
             yield path, seconds
-

@@ -198,8 +198,13 @@ class DiffFormat(StrEnum):
 
 
 def diff(
-    base: Annotated[str, typer.Argument(metavar="BASE", help="The state before: a commit, branch or tag; a seq, day or time of main.")],
-    head: Annotated[str, typer.Argument(metavar="HEAD", help="The state after, named alike.")],
+    base: Annotated[
+        str,
+        typer.Argument(
+            metavar="BASE", help="The state before: a commit, tag or branch, or a seq, day or time of main."
+        ),
+    ],
+    head: Annotated[str, typer.Argument(metavar="HEAD", help="The state after, named in the same ways.")],
     repo: RepoOption = None,
     form: Annotated[DiffFormat, typer.Option("--format", help="How the diff is written.")] = DiffFormat.TEXT,
     as_json: JsonOption = False,
