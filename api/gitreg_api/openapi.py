@@ -29,8 +29,8 @@ _DESCRIPTION: Final = """\
 The read API of a gitreg registry. Every answer comes from an index of the registry's Git history and says which
 commit it speaks of: `X-Gitreg-Commit` and `X-Gitreg-Seq` (the commit's position on main, from 1). With `at` it is that
 of a moment of the past. The `ETag` is strong and names the body's bytes: send it back as `If-None-Match` and get a 304.
-`HEAD` works wherever `GET` does. Errors are problem documents (RFC 9457) with a `mend`. Unknown query parameters are refused; one without a value counts as not
-given. Nothing is written through this API."""
+`HEAD` works wherever `GET` does. Errors are problem documents (RFC 9457) with a `mend`. Unknown query parameters are
+refused; one without a value counts as not given. Nothing is written through this API."""
 
 _STRING: Final[Schema] = {"type": "string"}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
