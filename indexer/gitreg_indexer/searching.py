@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import binascii
+import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ class Asked:
             *(sorted(words) for words in (self.provider, self.type, self.status, self.tag)),
             *(position.seq, position.commit, offset),
         ]
-        return blake2b(orjson.dumps(told), digest_size=9).hexdigest()
+        return blake2b(json.dumps(told).encode(), digest_size=9).hexdigest()
 
     @property
     def names_fields(self) -> bool:
