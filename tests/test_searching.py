@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from index_support import commit, dataset, indexed, manifest, model
+from index_support import Files, commit, dataset, indexed, manifest, model
 
 from gitreg.errors import GitregError, NotFoundError, UsageError
 from gitreg.registry import Registry
@@ -215,10 +215,10 @@ def test_pages_go_on_where_they_ended_whatever_lands_meanwhile(tmp_path: Path, a
     reader = index.reader()
     whole = run(reader, replace(asked, limit=1000)).page
     walked: list[str] = []
+    landing: list[Files] = [priced("a", 9.0), priced("b", 0.5), {"models/acme/c/1.0.0.yaml": None}, priced("aa", 1.5)]
     for number, result in enumerate(pages(reader, replace(asked, limit=size))):
         walked += [fact.ref for fact in result.page.items]
         assert (result.page.total, result.page.position) == (whole.total, whole.position)
-        landing = [priced("a", 9.0), priced("b", 0.5), {"models/acme/c/1.0.0.yaml": None}, priced("aa", 1.5)]
         commit(registry.repo, landing[number % 4])
         index.catch_up()
     assert walked == [fact.ref for fact in whole.items]
