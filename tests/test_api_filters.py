@@ -1,4 +1,4 @@
-"""Lists and the search take filters, facets, sorts by any field, highlights and cursors; faults are told with a place."""
+"""Lists take filters, facets, sorts by any field, highlights and cursors, and tell faults with their place."""
 
 from __future__ import annotations
 
