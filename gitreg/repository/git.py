@@ -435,6 +435,13 @@ class GitRepository:
             )
         return (chain[n : n + 20].hex() for n in range(len(chain) - 20, -1, -20))
 
+    def first_parents_back(self, oid: str) -> Iterator[str]:
+        """List the first-parent chain from a commit back to its root, newest first."""
+        at: str | None = oid
+        while at is not None:
+            yield at
+            at = self._first_parent(at)
+
     def seq(self, oid: str) -> int:
         """Give the position of a commit on its first-parent chain; the root is 1."""
         passed: list[str] = []
