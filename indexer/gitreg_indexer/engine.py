@@ -179,7 +179,11 @@ class Found:
 
 
 class SearchEngine(Protocol):
-    """An engine over one folder."""
+    """An engine over one folder.
+
+    A class may have a static method `preparer() -> Callable[[Document], Prepared]`: the part of taking a document in
+    that other processes can do. `apply` is then given what comes of it in place of documents.
+    """
 
     def position(self) -> tuple[str, int]:
         """Tell which catalog (instance id) it was filled from, and up to which seq; ("", 0) when empty."""

@@ -12,10 +12,10 @@ import json
 import shutil
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import tantivy
 
@@ -116,7 +116,12 @@ class TantivyEngine:
         view = self._view
         return (view.instance, view.seq) if view else ("", 0)
 
-    def apply(self, documents: Iterable[Document], *, instance: str, seq: int) -> None:
+    @staticmethod
+    def preparer() -> Callable[[Document], Laid]:
+        """Give what lays documents out; it needs no folder, so other processes may do it."""
+        return _Fields().laid
+
+    def apply(self, documents: Iterable[Document | Laid], *, instance: str, seq: int) -> None:
         """Put documents, each in place of the one with its id, and move to `seq`, all or nothing."""
         with self._lock:
             if self._index is None:
@@ -128,9 +133,10 @@ class TantivyEngine:
                 writer: Any = self._index.writer(heap_size=_HEAP, num_threads=1)
             try:
                 for document in documents:
-                    if document.seq_from <= known:
-                        writer.delete_documents_by_term(ID, document.id)
-                    writer.add_document(self._fields.stored(document))
+                    laid = document if isinstance(document, Laid) else self._fields.laid(document)
+                    if laid.seq_from <= known:
+                        writer.delete_documents_by_term(ID, laid.id)
+                    writer.add_document(laid.stored())
                 with self._explained():
                     writer.delete_documents_by_term(TERM, MARK)
                     writer.add_document(tantivy.Document(term=MARK, instance=instance, seq=seq))
@@ -196,6 +202,35 @@ _NOTHING: Final = "nothing"
 """Gives no terms, and the whole text to the column: such a field is there to sort by, to count, or to be given back."""
 
 
+class Laid(NamedTuple):
+    """A document laid out for tantivy: what is left is to hand it over."""
+
+    id: int
+    rank: int
+    seq_from: int
+    version_key: str
+    terms: str
+    text: str
+    numbers: list[tuple[str, float]]
+    texts: list[tuple[str, str]]
+
+    def stored(self) -> tantivy.Document:
+        """Give it as tantivy keeps it."""
+        made = tantivy.Document()
+        made.add_integer(ID, self.id)
+        made.add_integer(RANK, self.rank)
+        made.add_integer(SEQ, self.seq_from)
+        if self.version_key:
+            made.add_text(VERSION, self.version_key)
+        made.add_text(TERM, self.terms)
+        made.add_text(TEXT, self.text)
+        for field, number in self.numbers:
+            made.add_float(field, number)
+        for field, text in self.texts:
+            made.add_text(field, text)
+        return made
+
+
 class _Fields:
     """The fields of the index, and how a document is laid into them."""
 
@@ -227,33 +262,31 @@ class _Fields:
         builder.add_integer_field(_FORMAT)
         return builder.build()
 
-    def stored(self, document: Document) -> tantivy.Document:
-        """Give a document as tantivy keeps it."""
+    def laid(self, document: Document) -> Laid:
+        """Lay a document out."""
         terms, shape = self._maker.laid_out(document)
         words = self._maker.words
-        made = tantivy.Document()
-        made.add_integer(ID, document.id)
-        made.add_integer(RANK, document.rank)
-        made.add_integer(SEQ, document.seq_from)
-        if document.version_key:
-            made.add_text(VERSION, document.version_key)
-        made.add_text(TERM, terms)
-        made.add_text(TEXT, _BREAK.join([words(passage) for passage in document.passages]))
-        self._fill_columns(document.values, shape, made)
-        return made
+        text = _BREAK.join([words(passage) for passage in document.passages])
+        numbers, texts = self._columns_of(document.values, shape)
+        key = document.version_key
+        return Laid(document.id, document.rank, document.seq_from, key, terms, text, numbers, texts)
 
-    def _fill_columns(self, values: tuple[tuple[str, Scalar], ...], shape: Shape, made: tantivy.Document) -> None:
-        numbers, texts = self._layout(shape)
-        for field, places in numbers:
+    def _columns_of(
+        self, values: tuple[tuple[str, Scalar], ...], shape: Shape
+    ) -> tuple[list[tuple[str, float]], list[tuple[str, str]]]:
+        numbers: list[tuple[str, float]] = []
+        texts: list[tuple[str, str]] = []
+        of_numbers, of_texts = self._layout(shape)
+        for field, places in of_numbers:
             for place in places:
                 number = values[place][1]
                 if not isinstance(number, str) and number == number:  # NaN is no number
-                    made.add_float(field, number)
+                    numbers.append((field, number))
                     break
-        for field, places, is_one in texts:
+        for field, places, is_one in of_texts:
             found = [text[:LONGEST_PREFIX] for place in places if isinstance(text := values[place][1], str)]
-            for text in found[:1] if is_one else dict.fromkeys(found):
-                made.add_text(field, text)
+            texts += [(field, text) for text in (found[:1] if is_one else dict.fromkeys(found))]
+        return numbers, texts
 
     def _layout(self, shape: Shape) -> _Layout:
         """Tell where the values of the fast fields stand in documents of a shape."""
