@@ -34,7 +34,7 @@ from gitreg_indexer.engine import (
 from gitreg_indexer.fields import columns
 from gitreg_indexer.values import seconds_of, values_of
 
-ENGINES: Final = ("tantivy",)
+ENGINES: Final = ("tantivy", "whoosh")
 
 Opening = Callable[[], SearchEngine]
 

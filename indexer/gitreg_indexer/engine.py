@@ -276,6 +276,17 @@ _LONGEST_WORD: Final = 64
 _EXACT: Final = 2.0**53
 
 
+def unusable(folder: Path, error: BaseException) -> GitregError:
+    """Explain why an engine cannot use its folder, and what mends that."""
+    text = str(error) or type(error).__name__
+    mend = "run `gitreg index --rebuild`: the index can always be made again from Git"
+    if "Read-only" in text or "Permission" in text:
+        mend = "make the folder writable, or name another one with --index"
+    elif "No space" in text:
+        mend = "free some space on that disk, then run `gitreg index`"
+    return GitregError("the search index cannot be used", where=str(folder), got=text, mend=mend)
+
+
 def open_engine(name: str, folder: Path) -> SearchEngine:
     """Open the engine that is installed under a name."""
     for entry in entry_points(group=GROUP, name=name):

@@ -20,7 +20,7 @@ from typing import Any, Final, TypeAlias
 import tantivy
 
 from gitreg.errors import GitregError
-from gitreg_indexer.engine import LONGEST_PREFIX, TAGS, Document, Facet, Found, Query, Scalar
+from gitreg_indexer.engine import LONGEST_PREFIX, TAGS, Document, Facet, Found, Query, Scalar, unusable
 from gitreg_indexer.fields import columns
 from gitreg_indexer.tantivy_view import ID, MARK, RANK, SEQ, TERM, TEXT, VERSION, View
 from gitreg_indexer.terms import Shape, TermMaker, key_of
@@ -85,20 +85,11 @@ class TantivyEngine:
         try:
             yield
         except (ValueError, OSError) as error:
-            raise self._broken(error) from error
+            raise unusable(self._folder, error) from error
         except BaseException as error:
             if type(error).__name__ != "PanicException":  # how tantivy gives up on files that it cannot make sense of
                 raise
-            raise self._broken(error) from error
-
-    def _broken(self, error: BaseException) -> GitregError:
-        text = str(error)
-        mend = "run `gitreg index --rebuild`: the index can always be made again from Git"
-        if "Read-only" in text or "Permission" in text:
-            mend = "make the folder writable, or name another one with --index"
-        elif "No space" in text:
-            mend = "free some space on that disk, then run `gitreg index`"
-        return GitregError("the search index cannot be used", where=str(self._folder), got=text, mend=mend)
+            raise unusable(self._folder, error) from error
 
     @property
     def view(self) -> View:

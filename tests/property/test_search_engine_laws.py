@@ -20,7 +20,7 @@ from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.typos import faults_between
 from gitreg_indexer.values import seconds_of
 
-ENGINES: Final = ("tantivy",)
+ENGINES: Final = ("tantivy", "whoosh")
 LAST: Final = 9
 WORDS: Final = ("gpt", "gtp", "mini", "mistral", "mistrals", "misral", "large", "4o", "été", "GPT-4o", "2024", "x" * 70)
 TEXTS: Final = (
