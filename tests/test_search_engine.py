@@ -570,6 +570,22 @@ def test_a_file_that_is_cut_or_gone_is_named(opening: Opening, tmp_path: Path) -
     assert any(file.name in fault for fault in engine.faults())
 
 
+def test_what_is_broken_is_told_and_can_be_cleared(opening: Opening, tmp_path: Path) -> None:
+    filled(opening(), document(1))
+    for file in files_of(tmp_path / "engine"):
+        file.write_bytes(b"This is no index at all. " * 400)
+    engine = opening()
+    with pytest.raises(GitregError) as caught:
+        engine.position()
+    assert "gitreg index --rebuild" in caught.value.mend
+    assert str(tmp_path) in str(caught.value.where)
+    assert engine.faults()
+    engine.clear()
+    filled(engine, document(2))
+    assert ids(engine) == [2]
+    assert engine.faults() == []
+
+
 def test_an_address_has_no_words_to_be_said() -> None:
     for text in ("gpt-4o mini", "vertex-ai", "see https://example.com", "a/b c", "", "..."):
         assert has_words(text)

@@ -138,6 +138,9 @@ class WhooshEngine:
         """See what another process has written."""
         with self._explained():
             self._folder.mkdir(parents=True, exist_ok=True)
+            damaged = self._damaged(".toc")
+            if damaged:  # whoosh leaves such a file open
+                raise ValueError(damaged[0])
             if not index.exists_in(str(self._folder)):
                 index.create_in(str(self._folder), _schema())
             self._view = _View(index.open_dir(str(self._folder)))
@@ -206,6 +209,9 @@ class WhooshEngine:
 
     def faults(self) -> list[str]:
         """Read all its files and name those whose checksum is another than when they were written."""
+        return self._damaged(".toc", ".seg")
+
+    def _damaged(self, *suffixes: str) -> list[str]:
         try:
             known: dict[str, int] = json.loads((self._folder / _CHECKSUMS).read_bytes())
         except FileNotFoundError:
@@ -213,7 +219,8 @@ class WhooshEngine:
         except (OSError, ValueError) as error:
             return [f"{self._folder / _CHECKSUMS}: it cannot be read: {error}"]
         is_newest = all((self._folder / name).exists() for name in known if name.endswith(".toc"))
-        found = (_fault(self._folder / name, checksum, is_newest) for name, checksum in sorted(known.items()))
+        asked = [(self._folder / name, checksum) for name, checksum in sorted(known.items()) if name.endswith(suffixes)]
+        found = (_fault(file, checksum, is_newest) for file, checksum in asked)
         return [fault for fault in found if fault is not None]
 
 
