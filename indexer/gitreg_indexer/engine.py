@@ -224,6 +224,8 @@ def all_words_of(text: str) -> list[str]:
     """Split a text into its words, in their order and as often as they come."""
     if text.isascii():
         found = _ASCII_WORD.findall(text.lower())
+        if len(text) <= _LONGEST_WORD:
+            return found
     else:
         found = "".join(char if _is_in_word(char) else " " for char in folded(text)).split()
     return [word[:_LONGEST_WORD] for word in found]

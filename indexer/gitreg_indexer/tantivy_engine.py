@@ -206,7 +206,6 @@ class _Fields:
     def stored(self, document: Document) -> tantivy.Document:
         """Give a document as tantivy keeps it."""
         terms, shape = self._maker.laid_out(document)
-        words = self._maker.words
         made = tantivy.Document()
         made.add_integer(ID, document.id)
         made.add_integer(RANK, document.rank)
@@ -214,7 +213,7 @@ class _Fields:
         if document.version_key:
             made.add_text(VERSION, document.version_key)
         made.add_text(TERM, terms)
-        made.add_text(TEXT, _BREAK.join([words(passage) for passage in document.passages]))
+        made.add_text(TEXT, self._maker.passages(document, _BREAK))
         self._fill_columns(document.values, shape, made)
         return made
 

@@ -212,9 +212,8 @@ def _value(text: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """Give 80 bits of a text's BLAKE2b as 16 letters and digits."""
-    made = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).digest()
-    return b32encode(made).decode("ascii").lower()
+    """Give 80 bits of a text's BLAKE2b in hex."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
 def version_term(key: str) -> str:
@@ -511,6 +510,7 @@ class TermMaker:
     def _forget(self) -> None:
         self._made: dict[type, dict[tuple[str, Scalar], str]] = defaultdict(dict)
         self._worded: set[tuple[str, Scalar]] = set()
+        self._special: set[tuple[str, Scalar]] = set()
         self._seconds: dict[tuple[str, Scalar], float] = {}
         self._words: dict[str, str] = {}
         self._spans: dict[tuple[int, int], str] = {}
@@ -543,9 +543,16 @@ class TermMaker:
     def words(self, text: str) -> str:
         """Give all words of a text in order, with blanks between."""
         found = self._words.get(text)
-        if found is None:
-            found = self._words[text] = " ".join(all_words_of(text))
-            self._kept += 1 + len(text) // 100
+        return self._add_words(text) if found is None else found
+
+    def passages(self, document: Document, between: str) -> str:
+        """Give the words of all passages, with something between."""
+        known, add = self._words, self._add_words
+        return between.join([known.get(passage) or add(passage) for passage in document.passages])
+
+    def _add_words(self, text: str) -> str:
+        found = self._words[text] = " ".join(all_words_of(text))
+        self._kept += 1 + len(text) // 100
         return found
 
     def _of_values(self, values: tuple[tuple[str, Scalar], ...]) -> tuple[Shape, list[str]]:
@@ -559,7 +566,9 @@ class TermMaker:
 
     def _tell_apart(self, values: tuple[tuple[str, Scalar], ...], places: tuple[int, ...], made: list[str]) -> None:
         """Number the texts with words that stand at one path, and mark the numbers that moments stand for."""
-        worded = [place for place in places if values[place] in self._worded and isinstance(values[place][1], str)]
+        if self._special.isdisjoint([values[place] for place in places]):
+            return
+        worded = [place for place in places if values[place] in self._worded]
         for number, place in enumerate(worded[1:], start=1):
             path, text = values[place]
             made[place] = f"{_text_terms(path, str(text))} {self._word_terms(path, str(text), number)}"
@@ -577,7 +586,8 @@ class TermMaker:
             made = _equal(path, value)
         else:
             made = _number_terms(path, float(value)) if value == value else ""  # NaN is no number
-        made = self._in_column(path, value) + made
+        if path in self._columns:
+            made = self._in_column(path, value) + made
         self._made[value.__class__][item] = made
         self._kept += 2 + len(made) // 100
         return made
@@ -589,10 +599,12 @@ class TermMaker:
     def _make_text(self, path: str, text: str) -> str:
         if text[:1].isdigit() and (seconds := seconds_of(text)) is not None:
             self._seconds[path, text] = seconds
+            self._special.add((path, text))
         made = _text_terms(path, text)
         words = self._word_terms(path, text, 0)
         if words:
             self._worded.add((path, text))
+            self._special.add((path, text))
             made = f"{made} {words}"
         return made
 

@@ -175,7 +175,7 @@ class WhooshEngine:
 
     def _laid_out(self, document: Document) -> dict[str, Any]:
         terms, shape = self._maker.laid_out(document)
-        words = f" {_BREAK} ".join([self._maker.words(passage) for passage in document.passages])
+        words = self._maker.passages(document, f" {_BREAK} ")
         kept: dict[str, Any] = {}
         for path, places in shape.places.items():
             if path in self._columns:
