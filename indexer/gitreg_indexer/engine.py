@@ -22,7 +22,7 @@ from gitreg.errors import GitregError, UsageError
 from gitreg.kinds import PipelineLifecycle, VersionLifecycle
 from gitreg.kinds.model import ModelType
 from gitreg_indexer.conditions import All, Condition, Is, Within, any_of
-from gitreg_indexer.fields import columns
+from gitreg_indexer.fields import columns, find, name_of
 
 GROUP: Final = "gitreg.search"
 TYPES: Final[tuple[str, ...]] = get_args(ModelType)
@@ -34,7 +34,7 @@ STATUSES: Final[tuple[str, ...]] = tuple(
     )
 )
 SORTS: Final = ("relevance", "name", "version", "updatedAt", "createdAt", "contextLength", "inputPrice")
-"""The short names to sort by; the canonical path of any sortable field is one more (`fields.columns`)."""
+"""What to sort by, at first; any name of any sortable field is one more (`fields.columns`)."""
 PATH_OF_SORT: Final = {
     "createdAt": "registry.createdAt",
     "contextLength": "spec.capabilities.contextLength",
@@ -60,9 +60,9 @@ class Query:
     """What is looked for: all filters must hold; several values of provider, type or status mean any of them.
 
     `text` is free text: words that must all be found, `"phrases"`, `-words` that must not, `prefix*`. `namespace` means
-    the namespace and all below it. `where` is a filter. `sort` is one of `SORTS` or the canonical path of a sortable
-    field, with `-` in front for the reverse; without it, relevance where there is text, else name. `ids` restricts the
-    result to some documents.
+    the namespace and all below it. `where` is a filter. `sort` is one of `SORTS` or a name of a sortable field, with
+    `-` in front for the reverse; without it, relevance where there is text, else name. `ids` restricts the result to
+    some documents.
     """
 
     text: str | None = None
@@ -113,9 +113,10 @@ class Query:
         """
         name = self.sort or ("relevance" if self.text and self.text.strip() else "name")
         bare = name.removeprefix("-")
-        path = PATH_OF_SORT.get(bare, bare)
+        field_ = None if bare in SORTS else find(bare)
+        path = field_.path if field_ else PATH_OF_SORT.get(bare, bare)
         if bare not in SORTS and path not in columns():
-            near = get_close_matches(bare, (*SORTS, *columns()), n=1)
+            near = [] if field_ else get_close_matches(bare, (*SORTS, *map(name_of, columns())), n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise UsageError(
                 f"results cannot be sorted by {bare!r}",
