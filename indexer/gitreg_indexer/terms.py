@@ -4,7 +4,7 @@
   first letters (`_EQUAL` and so on), and where it is of a path, by the path's key: 13 letters, whatever its length.
 - Everything that is asked is asked by terms: equality, words, presence, prefixes, ranges of numbers, the time in which
   a document holds. No fast fields, no ranges over values (docs/adr/0019-terms-instead-of-ranges.md).
-- Long texts and digests are kept by their beginning and a digest (`engine.kept_of`).
+- Texts of more than `LONGEST_KEPT` characters are kept by their beginning and a digest.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ from gitreg.errors import UsageError
 from gitreg.versions import InvalidVersion, Range, Version
 from gitreg_indexer.conditions import All, Any, Between, Condition, Has, Is, Not, Satisfies, Says, StartsWith, Within
 from gitreg_indexer.engine import (
-    KEPT,
+    LONGEST_KEPT,
     LONGEST_PREFIX,
     Document,
     Scalar,
     all_words_of,
     folded,
-    has_words,
-    kept_of,
+    is_shown,
     label_of,
     words_of,
 )
@@ -205,10 +204,14 @@ def key_of(path: str) -> str:
 
 def _value(text: str) -> str:
     """Give a value as it stands in a term: whole, or by its beginning and a digest."""
-    kept = kept_of(text)
-    if kept < len(text):
-        return f"{written(text[:kept])}{_CUT}{_digest(text)}"
+    if len(text) > LONGEST_KEPT:
+        return f"{written(text[:LONGEST_PREFIX])}{_CUT}{_digest(text)}"
     return text if text.isprintable() and " " not in text and "\\" not in text else written(text)
+
+
+def _cased(text: str) -> str:
+    """Give a text that folding changes: where facets do not show it, a digest is all that is needed."""
+    return _value(text) if is_shown(text) else f"{_CUT}{_digest(text)}"
 
 
 def _digest(text: str) -> str:
@@ -415,18 +418,23 @@ def _compare(condition: Condition, vocabulary: Vocabulary) -> Asked:
 
 
 def _starts(path: str, prefix: str) -> Asked:
-    """Ask for texts that begin so; of one that is kept by its beginning, no more than that is looked at."""
-    key = key_of(path)
-    whole = [written(prefix)]
-    whole += [f"{written(prefix[:kept])}{_CUT}" for kept in KEPT if len(prefix) > kept]
-    return AnyPrefixed(tuple(f"{mark}{key}{start}" for start in whole for mark in (_EQUAL, _FOLDED)))
+    if len(prefix) > LONGEST_PREFIX:
+        raise UsageError(
+            "the beginning of a text is too long",
+            got=f"{len(prefix)} characters",
+            expected=f"at most {LONGEST_PREFIX}",
+            mend="ask for a shorter one",
+        )
+    end = f"{key_of(path)}{written(prefix)}"
+    return AnyPrefixed((f"{_EQUAL}{end}", f"{_FOLDED}{end}"))
 
 
 def _equal(path: str, value: Scalar) -> str:
     if isinstance(value, bool):
         return f"{_TRUTH}{key_of(path)}{'true' if value else 'false'}"
     if isinstance(value, str):
-        return f"{_EQUAL if folded(value) == value else _CASED}{key_of(path)}{_value(value)}"
+        any_case = folded(value) == value
+        return f"{_EQUAL}{key_of(path)}{_value(value)}" if any_case else f"{_CASED}{key_of(path)}{_cased(value)}"
     return _is_number(path, float(value))[0]
 
 
@@ -477,11 +485,11 @@ def other_than_text(path: str) -> tuple[str, ...]:
 
 
 def value_at(prefix: str, term: str) -> str | None:
-    """Give the value of a term that begins with a prefix of values; None where it holds only the value's beginning."""
+    """Give the value of a term that begins with a prefix of values; None where it is not to be shown."""
     rest = term[len(prefix) :]
     if prefix.startswith(_NUMBER):
         return label_of(_number_of(rest))
-    return None if _CUT in rest else read(rest)
+    return None if _CUT in rest or not is_shown(text := read(rest)) else text
 
 
 # ------------------------------------------------------------------------------------------------ documents
@@ -610,8 +618,6 @@ class TermMaker:
 
     def _word_terms(self, path: str, text: str, number: int) -> str:
         """Give the terms of a text's words; none where its only word is all that it is."""
-        if not has_words(text):
-            return ""
         words = self.words(text)
         return "" if words == folded(text) and " " not in words else _each(f"{_WORD}{number}.{key_of(path)}", words)
 
@@ -638,7 +644,7 @@ def _text_terms(path: str, text: str) -> str:
     key, any_case = key_of(path), folded(text)
     if any_case == text:
         return f"{_EQUAL}{key}{_value(text)}"
-    return f"{_CASED}{key}{_value(text)} {_FOLDED}{key}{_value(any_case)}"
+    return f"{_CASED}{key}{_cased(text)} {_FOLDED}{key}{_value(any_case)}"
 
 
 def _column_terms(path: str, value: Scalar) -> str:

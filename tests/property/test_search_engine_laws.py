@@ -193,7 +193,7 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     opened.close()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(registries(), st.lists(st.tuples(queries, moments), min_size=1, max_size=8), st.data())
 def test_an_engine_answers_as_the_reference_does(
     engine: SearchEngine, kept: list[Document], asked: list[tuple[Query, int | None]], data: st.DataObject
