@@ -14,7 +14,7 @@ from search_support import ReferenceEngine, distance
 from gitreg.versions import Range, Version
 from gitreg_indexer.conditions import All, Between, Condition, Has, Is, Not, Satisfies, Says, StartsWith, Within
 from gitreg_indexer.conditions import Any as AnyOf
-from gitreg_indexer.engine import SORTS, Document, Query, SearchEngine, open_engine
+from gitreg_indexer.engine import LONGEST_PREFIX, SORTS, Document, Query, SearchEngine, open_engine
 from gitreg_indexer.fields import columns
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.typos import faults_between
@@ -139,10 +139,7 @@ comparisons: st.SearchStrategy[Condition] = st.one_of(
     st.builds(
         StartsWith,
         paths,
-        st.one_of(
-            st.sampled_from(TEXTS),
-            st.sampled_from(BEGINNINGS),
-        ),
+        st.sampled_from([text for text in (*TEXTS, *BEGINNINGS) if len(text) <= LONGEST_PREFIX]),
     ),
     st.builds(Says, paths, st.one_of(st.sampled_from(TEXTS), sentences)),
     st.builds(Between, paths, bounds, bounds, st.booleans(), st.booleans()),
