@@ -532,7 +532,6 @@ def test_what_the_search_engine_says_is_told_with_the_mend(
         raise ValueError(says)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TantivyEngine, "_settle", fail)
         patch.setattr(View, "search", fail)
         with pytest.raises(GitregError) as caught:
             index.reader().search(Query())
