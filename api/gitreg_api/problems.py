@@ -24,7 +24,7 @@ from gitreg.errors import GitregError, NotFoundError, Rejected, UsageError
 from gitreg_api.answers import Answer, Header, Reply, momentary, position_headers
 from gitreg_api.paths import nearest_path
 from gitreg_api.search import EXPECTED
-from gitreg_api.source import Absent, NotReady
+from gitreg_api.source import Absent, NotReady, Unreadable
 from gitreg_indexer import Position
 from gitreg_indexer.filters import FilterError
 from gitreg_indexer.moments import NoHistoryError
@@ -143,7 +143,7 @@ def explain_errors(app: FastAPI, position_of: PositionOf) -> None:
         problem = problem_of(error)
         if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady):
             _LOG.error("%s %s: %s", request.method, _instance(request.scope), error.explain())
-        position = error.position if isinstance(error, Absent) else position_of()
+        position = error.position if isinstance(error, (Absent, Unreadable)) else position_of()
         return Reply(answer_problem(problem, request.scope, position))
 
     async def wrong_parameters(request: Request, error: Exception) -> Response:
