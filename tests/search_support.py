@@ -14,7 +14,6 @@ from gitreg_indexer.conditions import All, Between, Condition, Has, Is, Not, Sat
 from gitreg_indexer.conditions import Any as AnyOf
 from gitreg_indexer.engine import (
     LONGEST_PREFIX,
-    LONGEST_VALUE,
     MOST_COUNTED,
     Document,
     Facet,
@@ -23,9 +22,10 @@ from gitreg_indexer.engine import (
     Scalar,
     all_words_of,
     folded,
+    has_words,
+    kept_of,
     label_of,
     words_of,
-    words_said,
 )
 from gitreg_indexer.fields import columns
 from gitreg_indexer.layout import FOREVER
@@ -147,11 +147,11 @@ def compares(condition: Condition, value: Scalar) -> bool:
         case Between():
             return is_number and lies_between(condition, float(value))
         case StartsWith(_, prefix):
-            return isinstance(value, str) and folded(value).startswith(folded(prefix)[:LONGEST_PREFIX])
+            return isinstance(value, str) and starts(folded(value), folded(prefix))
         case Says(_, text):
             return isinstance(value, str) and says(value, text)
         case Satisfies(_, range_):
-            return isinstance(value, str) and len(value) <= LONGEST_VALUE and satisfies(range_, value)
+            return isinstance(value, str) and is_whole(value) and satisfies(range_, value)
         case _:
             raise TypeError(condition)
 
@@ -169,7 +169,16 @@ def lies_between(asked: Between, value: float) -> bool:
 
 def says(value: str, text: str) -> bool:
     words = set(words_of(text))
-    return folded(value) == folded(text) or (bool(words) and words <= set(words_said(value)))
+    return folded(value) == folded(text) or (bool(words) and has_words(value) and words <= set(words_of(value)))
+
+
+def starts(value: str, prefix: str) -> bool:
+    beginning = value[: kept_of(value)]
+    return beginning.startswith(prefix) or (not is_whole(value) and prefix.startswith(beginning))
+
+
+def is_whole(value: str) -> bool:
+    return kept_of(value) == len(value)
 
 
 def satisfies(range_: Any, value: str) -> bool:
@@ -237,7 +246,7 @@ def surely(plain: str) -> list[Step]:
         lambda one: plain in one.identifiers,
         lambda one: case in map(folded, one.identifiers),
         lambda one: case == folded(one.name) or bool(one.version and case == folded(f"{one.name}@{one.version}")),
-        lambda one: bool(words) and words == words_of(one.name),
+        lambda one: bool(words) and set(words) == set(words_of(one.name)),
     ]
 
 
@@ -326,4 +335,4 @@ def labels_of(path: str, one: Document) -> set[str]:
     values = [value for known, value in one.values if known == path]
     moments = {seconds_of(value) for value in values if isinstance(value, str)}
     shown = [value for value in values if isinstance(value, (str, bool)) or value not in moments]
-    return {label_of(value) for value in shown if not isinstance(value, str) or len(value) <= LONGEST_VALUE}
+    return {label_of(value) for value in shown if not isinstance(value, str) or is_whole(value)}

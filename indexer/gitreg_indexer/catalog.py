@@ -12,11 +12,11 @@ import sqlite3
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import orjson
 import sqlalchemy as sa
@@ -148,7 +148,15 @@ class Fact:
 
     def data(self) -> dict[str, Any]:
         """Give its document as plain data."""
-        loaded: dict[str, Any] = orjson.loads(self.doc)
+        try:
+            loaded: dict[str, Any] = orjson.loads(self.doc)
+        except orjson.JSONDecodeError as error:
+            raise BrokenIndexError(
+                "a document of the index cannot be read",
+                where=f"{self.ref}, seq {self.seq}",
+                got=str(error),
+                mend=_ANEW,
+            ) from error
         return loaded
 
 
@@ -213,6 +221,15 @@ class Catalog:
                 expected=f"registry {making.uid}",
                 mend="name another folder with --index, or run `gitreg index --rebuild` to make it this registry's",
             )
+        if found.get("history") not in get_args(History) or not found.get("instance"):
+            raise BrokenIndexError(
+                "what the index says of itself cannot be read",
+                where=self.where,
+                got=", ".join(f"{key}: {found.get(key)!r}" for key in ("history", "instance")),
+                mend=_ANEW,
+            )
+        with self.reading() as db:
+            position_in(db)
 
     def about(self) -> dict[str, str]:
         """Tell how it was made and how far it has come, as it is stored."""
@@ -253,6 +270,9 @@ class Catalog:
             yield
         except (DatabaseError, sqlite3.DatabaseError) as error:
             raise _explain(error, self.where) from error
+        except BrokenIndexError as error:
+            error.where = error.where or self.where
+            raise
 
 
 class Writing:
@@ -321,6 +341,14 @@ class Writing:
             found.update((path, seq) for path, seq in self.db.execute(query))
         return found
 
+    def forget(self, standing: Iterable[tuple[str, int]]) -> None:
+        """Remove what was taken for standing, and stands no more: nobody was answered from it yet."""
+        for path, seq in standing:
+            for table, kinds in ((facts, facts.c.kind), (quarantine, sa.literal(QUARANTINED))):
+                here = sa.and_(table.c.path == path, table.c.seq_from == seq)
+                self._counted.subtract(kind for (kind,) in self.db.execute(sa.select(kinds).where(here)))
+                self.db.execute(table.delete().where(here))
+
     def move(self, seq: int, oid: str) -> None:
         """Say how far the catalog has come."""
         self.note(seq=str(seq), commit=oid)
@@ -361,6 +389,9 @@ class BrokenIndexError(GitregError):
     code = "broken-index"
 
 
+_ANEW: Final = "run `gitreg index --rebuild`: the index can always be made again from Git"
+
+
 def _explain(error: Exception, where: str) -> GitregError:
     text = str(getattr(error, "orig", error))
     if "readonly" in text or "unable to open" in text:
@@ -370,7 +401,7 @@ def _explain(error: Exception, where: str) -> GitregError:
     elif "locked" in text:
         mend = "wait for the other process, or end it; then try again"
     else:
-        mend = "run `gitreg index --rebuild`: the index can always be made again from Git"
+        mend = _ANEW
     return BrokenIndexError("the index cannot be used", where=where, got=text, mend=mend)
 
 
@@ -410,7 +441,17 @@ def _begin(connection: sa.Connection) -> None:
 def position_in(db: sa.Connection) -> Position:
     """Tell how far the catalog has come, in the state that a connection sees."""
     found = dict(db.execute(_POSITION).all())
-    return Position(int(found.get("seq", 0)), found.get("commit", ""))
+    return Position(number_of(found, "seq"), found.get("commit", ""))
+
+
+def number_of(about: Mapping[str, str], key: str, default: int = 0) -> int:
+    """Read a number that the catalog says of itself; `BrokenIndexError` where it is none."""
+    text = about.get(key, str(default))
+    if isinstance(text, str) and text.isascii() and text.isdigit():
+        return int(text)
+    raise BrokenIndexError(
+        "what the index says of itself cannot be read", got=f"{key}: {text!r}", expected="a number", mend=_ANEW
+    )
 
 
 def instance_in(db: sa.Connection) -> str:

@@ -22,7 +22,7 @@ from gitreg.errors import GitregError, UsageError
 from gitreg.kinds import PipelineLifecycle, VersionLifecycle
 from gitreg.kinds.model import ModelType
 from gitreg_indexer.conditions import All, Condition, Is, Within, any_of
-from gitreg_indexer.fields import columns
+from gitreg_indexer.fields import columns, find, name_of
 
 GROUP: Final = "gitreg.search"
 TYPES: Final[tuple[str, ...]] = get_args(ModelType)
@@ -34,7 +34,7 @@ STATUSES: Final[tuple[str, ...]] = tuple(
     )
 )
 SORTS: Final = ("relevance", "name", "version", "updatedAt", "createdAt", "contextLength", "inputPrice")
-"""The short names to sort by; the canonical path of any sortable field is one more (`fields.columns`)."""
+"""What to sort by, at first; any name of any sortable field is one more (`fields.columns`)."""
 PATH_OF_SORT: Final = {
     "createdAt": "registry.createdAt",
     "contextLength": "spec.capabilities.contextLength",
@@ -45,10 +45,10 @@ TYPE: Final = "spec.type"
 STATUS: Final = "spec.lifecycle.status"
 TAGS: Final = "metadata.tags"
 KIND: Final = "kind"
-LONGEST_VALUE: Final = 256
-"""The longest text, in characters, that facets count and version ranges look at."""
+KEPT: Final = (24, 48, 200)
+"""How much is kept of a value that is not kept whole (`kept_of`), in characters."""
 LONGEST_PREFIX: Final = 200
-"""How much of a prefix counts, in characters."""
+"""How much of a text counts in sorting, in characters."""
 MOST_COUNTED: Final = 100
 """How many values a facet shows."""
 
@@ -60,9 +60,9 @@ class Query:
     """What is looked for: all filters must hold; several values of provider, type or status mean any of them.
 
     `text` is free text: words that must all be found, `"phrases"`, `-words` that must not, `prefix*`. `namespace` means
-    the namespace and all below it. `where` is a filter. `sort` is one of `SORTS` or the canonical path of a sortable
-    field, with `-` in front for the reverse; without it, relevance where there is text, else name. `ids` restricts the
-    result to some documents.
+    the namespace and all below it. `where` is a filter. `sort` is one of `SORTS` or a name of a sortable field, with
+    `-` in front for the reverse; without it, relevance where there is text, else name. `ids` restricts the result to
+    some documents.
     """
 
     text: str | None = None
@@ -113,9 +113,10 @@ class Query:
         """
         name = self.sort or ("relevance" if self.text and self.text.strip() else "name")
         bare = name.removeprefix("-")
-        path = PATH_OF_SORT.get(bare, bare)
+        field_ = None if bare in SORTS else find(bare)
+        path = field_.path if field_ else PATH_OF_SORT.get(bare, bare)
         if bare not in SORTS and path not in columns():
-            near = get_close_matches(bare, (*SORTS, *columns()), n=1)
+            near = [] if field_ else get_close_matches(bare, (*SORTS, *map(name_of, columns())), n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise UsageError(
                 f"results cannot be sorted by {bare!r}",
@@ -229,12 +230,29 @@ def all_words_of(text: str) -> list[str]:
     return [word[:_LONGEST_WORD] for word in found]
 
 
-def words_said(text: str) -> list[str]:
-    """Give the different words that a value can be asked for by (`conditions.Says`).
+def has_words(text: str) -> bool:
+    """Tell whether a value can be asked for by its words (`conditions.Says`).
 
     An address has none: a text without blanks that holds a `/`, a `:` or an `@`. It is asked for whole or by its start.
     """
-    return [] if _ADDRESS.fullmatch(text) else words_of(text)
+    is_address = "/" in text or ":" in text or "@" in text
+    return not is_address or len(text.split(None, 1)) != 1
+
+
+def kept_of(text: str) -> int:
+    """Tell how many characters of a value are kept as they are; of a longer one, no more is looked at by prefixes.
+
+    A value that is not kept whole is still equal only to itself, but facets and version ranges do not see it: a digest
+    (32 hex digits or more), a sentence of more than 64 characters, anything of more than 256.
+    """
+    length = len(text)
+    if length < _SHORTEST_CUT:
+        return length
+    if _DIGEST.fullmatch(text):
+        return KEPT[0]
+    if length > _LONGEST_SENTENCE and len(text.split(None, 1)) > 1:
+        return KEPT[1]
+    return length if length <= _LONGEST_VALUE else KEPT[2]
 
 
 def label_of(value: Scalar) -> str:
@@ -251,7 +269,10 @@ def _is_in_word(char: str) -> bool:
 
 
 _ASCII_WORD: Final = re.compile(r"[0-9a-z]+")
-_ADDRESS: Final = re.compile(r"[^\s/:@]*[/:@]\S*")
+_DIGEST: Final = re.compile(r"(?:[a-z0-9]{1,10}:)?[0-9a-f]{32,}")
+_SHORTEST_CUT: Final = 32
+_LONGEST_SENTENCE: Final = 64
+_LONGEST_VALUE: Final = 256
 _LONGEST_WORD: Final = 64
 _EXACT: Final = 2.0**53
 

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 import orjson
+from pydantic import BaseModel
 
 from gitreg.errors import Finding
-from gitreg.kinds import Manifest, status_of
+from gitreg.kinds import KIND_TYPES, Manifest, PipelineLifecycle, VersionLifecycle, status_of
 from gitreg.manifests import Reading
 from gitreg.refs import Address, addresses_at
 from gitreg.registry import Provenance, answer
@@ -184,12 +186,13 @@ def _faults(path: str, entry: Entry, reading: Reading, candidates: tuple[Address
 def _open(standing: Standing, manifest: Manifest, uid: str) -> Opened:
     address = manifest.address
     doc = orjson.dumps(answer(address, manifest, standing.entry.oid, uid, provenance_of(standing)))
+    kind, namespace, name, version, version_key = _columns_of(address)
     return Opened(
-        kind=address.kind,
-        namespace=address.namespace,
-        name=name_column(address),
-        version=address.version or "",
-        version_key=Version.parse(address.version).sort_key() if address.version else "",
+        kind=kind,
+        namespace=namespace,
+        name=name,
+        version=version,
+        version_key=version_key,
         ref=address.ref,
         path=address.path,
         blob=standing.entry.oid,
@@ -200,9 +203,16 @@ def _open(standing: Standing, manifest: Manifest, uid: str) -> Opened:
     )
 
 
-def reopened(standing: Standing, known: Opened) -> Opened:
-    """Say what a file is that was read before, at the same path with the same bytes, from what came of it then."""
+def reopened(standing: Standing, known: Opened) -> Opened | None:
+    """Say what a file is that was read before, at the same path with the same bytes, from what came of it then.
+
+    None where what is stored of it is damaged: its columns and its document do not say the same.
+    """
+    if etag_of(known.doc) != known.etag:
+        return None
     data = orjson.loads(known.doc)
+    if not _is_of_one_piece(known, data):
+        return None
     provenance = provenance_of(standing)
     data["registry"].update(
         commit=provenance.commit,
@@ -213,6 +223,36 @@ def reopened(standing: Standing, known: Opened) -> Opened:
     )
     doc = orjson.dumps(data)
     return replace(known, seq=standing.commit.seq, doc=doc, etag=etag_of(doc))
+
+
+def _is_of_one_piece(known: Opened, data: dict[str, Any]) -> bool:
+    kind, said = data["kind"], data["registry"]
+    for address in addresses_at(known.path):
+        if address.kind == kind:
+            status = data["spec"].get("lifecycle", {}).get("status", _first_status(kind))
+            derived = (said["ref"], said["path"], said["blob"], status, *_columns_of(address))
+            return derived == (
+                *(known.ref, known.path, known.blob, known.status),
+                *(known.kind, known.namespace, known.name, known.version, known.version_key),
+            )
+    return False
+
+
+def _columns_of(address: Address) -> tuple[str, str, str, str, str]:
+    """Give kind, namespace, name, version and its sort key as the catalog stores them."""
+    key = Version.parse(address.version).sort_key() if address.version else ""
+    return address.kind, address.namespace, name_column(address), address.version or "", key
+
+
+@cache
+def _first_status(kind: str) -> str | None:
+    """Give the lifecycle status that a record has which states none."""
+    spec = KIND_TYPES[kind].model_fields["spec"].annotation
+    lifecycle = spec.model_fields.get("lifecycle") if isinstance(spec, type) and issubclass(spec, BaseModel) else None
+    stage = lifecycle.annotation if lifecycle is not None else None
+    if isinstance(stage, type) and issubclass(stage, (VersionLifecycle, PipelineLifecycle)):
+        return stage().status
+    return None
 
 
 def provenance_of(standing: Standing) -> Provenance:

@@ -20,6 +20,7 @@ from gitreg_indexer.catalog import (
     fact_of,
     facts,
     in_parts,
+    number_of,
 )
 from gitreg_indexer.documents import document_of, order_of
 from gitreg_indexer.engine import Document, SearchEngine
@@ -37,7 +38,7 @@ def fill(catalog: Catalog, engine: SearchEngine) -> None:
     except GitregError:  # what cannot be read is made again
         instance, seq = "", 0
     about = catalog.about()
-    position, ranked = Position(int(about.get("seq", 0)), about.get("commit", "")), int(about.get("ranked", 0))
+    position, ranked = Position(number_of(about, "seq"), about.get("commit", "")), number_of(about, "ranked")
     if ranked < position.seq:
         with catalog.writing() as written:
             rank_new(written.db, since=ranked, seq=position.seq)

@@ -9,17 +9,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gitreg.errors import GitregError
+from gitreg.errors import ConflictError, GitregError
 from gitreg.registry import Registry
 from gitreg.repository.git import HistoryRewritten
+from gitreg_indexer.alarms import Alarm, alarm_in, end_alarm, raise_alarm
 from gitreg_indexer.building import Builder, parser_name
 from gitreg_indexer.catalog import (
     BrokenIndexError,
@@ -35,13 +37,17 @@ from gitreg_indexer.engine import Query, SearchEngine, open_engine
 from gitreg_indexer.filling import fill
 from gitreg_indexer.generations import Generations, Stamp, Use
 from gitreg_indexer.layout import CATALOG_FILE, INDEX_FOLDER
-from gitreg_indexer.lock import writing
+from gitreg_indexer.lock import MAKING_LOCK, writing
 from gitreg_indexer.reader import Page, Reader
 
 Progress = Callable[[int], None]
 """Counts commits as they are folded."""
 DEFAULT_ENGINE: Final = "tantivy"
-_MAKING_LOCK: Final = "rebuild.lock"
+_PATIENCE: Final = 60.0
+"""How long, in seconds, who has made an index anew waits for the one that keeps the present one up to date."""
+_GRACE: Final = 30.0
+"""How long, in seconds, a generation stays open after another took its place: somebody may be reading it."""
+_TRIES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +77,39 @@ class Generation:
     def __init__(self, folder: Path, making: Making, engine: str) -> None:
         self.folder = folder
         self._use = Use(folder)
+        self._inode = _inode_of(folder)
+        catalog: Catalog | None = None
         try:
-            self.catalog = Catalog.open(folder / CATALOG_FILE, making)
+            self.catalog = catalog = Catalog.open(folder / CATALOG_FILE, making)
             self.engine: SearchEngine = open_engine(engine, folder / engine)
         except BaseException:
+            if catalog is not None:
+                catalog.close()
             self._use.end()
             raise
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether its folder is still the one that was opened."""
+        return _inode_of(self.folder) == self._inode
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether nobody was about to remove it when it was opened."""
+        return self._use.is_held
 
     def close(self) -> None:
         """Let go of files and threads."""
         self.engine.close()
         self.catalog.close()
         self._use.end()
+
+
+def _inode_of(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return None
 
 
 class Index:
@@ -97,13 +124,13 @@ class Index:
         self._catching_up = threading.Lock()
         self._stamp: Stamp | None = None
         self._held: Generation | None = None
+        self._left: list[tuple[float, Generation]] = []
         self._is_in_making = False
 
     @classmethod
     def open(cls, registry: Registry, folder: Path | None = None, *, engine: str = DEFAULT_ENGINE) -> Index:
         """Open a registry's index, empty where there is none yet; refuses one that is not this registry's."""
         index = cls(registry, folder or default_folder(registry), engine=engine)
-        index._generations.current()
         index.generation()
         return index
 
@@ -122,21 +149,22 @@ class Index:
         one that stands unless it is told.
         """
         index = cls(registry, folder or default_folder(registry), engine=engine)
-        with writing(index.folder, _MAKING_LOCK):
+        with writing(index.folder, MAKING_LOCK):
             making = Making(registry.uid, history or index._history_of_current(), parser_name())
             index._held = index._begun(making) or Generation(index._generations.begin(), making, engine)
         index._is_in_making = True
         return index
 
     def _history_of_current(self) -> History:
-        if self._generations.stamp() is None:
+        current = self._generations.named_current()
+        if current is None or not (current / CATALOG_FILE).exists():
             return "full"
-        with suppress(GitregError):
-            return "none" if self.generation().catalog.about().get("history") == "none" else "full"
+        with suppress(GitregError), closing(Catalog.open(current / CATALOG_FILE, Making(self.registry.uid))) as catalog:
+            return "none" if catalog.about().get("history") == "none" else "full"
         return "full"
 
     def _begun(self, making: Making) -> Generation | None:
-        """Open the generation that another process began in the same way and did not finish."""
+        """Open the generation that another process began in the same way and did not finish, if it is of use."""
         folder = self._generations.building()
         if folder is None:
             return None
@@ -144,27 +172,70 @@ class Index:
             found = Generation(folder, making, self._engine_name)
         except GitregError:
             return None
-        about = found.catalog.about()
-        if (about.get("history"), about.get("parser")) == (making.history, making.parser):
+        if self._is_of_use(found.catalog, making):
             return found
         found.close()
         return None
 
+    def _is_of_use(self, catalog: Catalog, making: Making) -> bool:
+        try:
+            about, tip = catalog.about(), self.registry.repo.tip()
+            if tip is not None:
+                self.registry.repo.first_parents(tip, catalog.position().commit or None)
+        except GitregError:  # it is damaged, or main was rewritten
+            return False
+        return (about.get("history"), about.get("parser")) == (making.history, making.parser)
+
     def generation(self) -> Generation:
         """Give what is answered from now."""
         held = self._held
-        if held is not None and (self._is_in_making or self._generations.stamp() in (self._stamp, None)):
-            return held
+        if held is None or not (self._is_in_making or self._is_current(held)):
+            with self._swapping:
+                held = self._held
+                if held is None or not self._is_current(held):
+                    held = self._open_current()
+        if self._left:
+            self._let_go(before=time.monotonic())
+        return held
+
+    def _is_current(self, held: Generation) -> bool:
+        return self._generations.stamp() in (self._stamp, None) and held.is_there
+
+    def _open_current(self) -> Generation:
+        """Open what is current; it may be replaced, and removed, at any moment."""
+        making = Making(self.registry.uid, "full", parser_name())
+        for _ in range(_TRIES):
+            folder, stamp = self._generations.current(), self._generations.stamp()
+            if self._generations.named_current() != folder:
+                continue
+            try:
+                opened = Generation(folder, making, self._engine_name)
+            except GitregError:
+                if self._generations.stamp() == stamp:
+                    raise
+                continue
+            if self._generations.stamp() == stamp and opened.is_held:
+                self._hold(opened, stamp)
+                return opened
+            opened.close()
+        raise ConflictError(
+            "the index is made anew again and again, too fast to be opened",
+            where=str(self.folder),
+            mend="let the processes that make it anew end; then try again",
+        )
+
+    def _hold(self, opened: Generation, stamp: Stamp | None) -> None:
+        if self._held is not None:
+            self._left.append((time.monotonic() + _GRACE, self._held))
+        self._held, self._stamp = opened, stamp
+
+    def _let_go(self, *, before: float) -> None:
+        """Close the generations that nobody reads any more."""
         with self._swapping:
-            stamp = self._generations.stamp()
-            if self._held is None or stamp != self._stamp:
-                making = Making(self.registry.uid, "full", parser_name())
-                opened = Generation(self._generations.current(), making, self._engine_name)
-                self._held, before = opened, self._held
-                self._stamp = self._generations.stamp()
-                if before is not None:
-                    before.close()
-            return self._held
+            over = [generation for until, generation in self._left if until <= before]
+            self._left = [(until, generation) for until, generation in self._left if until > before]
+        for generation in over:
+            generation.close()
 
     @property
     def catalog(self) -> Catalog:
@@ -202,13 +273,23 @@ class Index:
 
     def _make(self, progress: Progress | None) -> None:
         made = self.generation()
-        with writing(self.folder, _MAKING_LOCK):
+        with writing(self.folder, MAKING_LOCK):
+            self._refuse_unless_begun(made)
             self._bring_up(made, progress)
-            with writing(self.folder):
+            with writing(self.folder, patience=_PATIENCE):
                 self._bring_up(made, None)  # what has landed meanwhile
                 self._generations.put_in_place(made.folder)
         self._stamp = self._generations.stamp()
         self._is_in_making = False
+
+    def _refuse_unless_begun(self, made: Generation) -> None:
+        """Make sure that another process has not begun anew instead, and removed this one."""
+        if not made.is_there or made.folder not in (self._generations.building(), self._generations.named_current()):
+            raise ConflictError(
+                "another process has begun to make the index anew in another way",
+                where=str(self.folder),
+                mend="wait for it to end; where that is not what you want, run this again",
+            )
 
     def _bring_up(self, generation: Generation, progress: Progress | None) -> None:
         self._refuse_another_uid(generation.catalog)
@@ -216,9 +297,17 @@ class Index:
         try:
             builder.follow(progress)
         except HistoryRewritten:
+            with suppress(GitregError):  # a full disk is told when there is something to store
+                raise_alarm(generation.catalog, self.registry.repo.tip() or "")
             fill(generation.catalog, generation.engine)
             raise
+        end_alarm(generation.catalog)
         fill(generation.catalog, generation.engine)
+
+    def alarm(self) -> Alarm | None:
+        """Tell of a main that was rewritten and is not followed; None where all is well."""
+        found = alarm_in(self.catalog.about())
+        return found if found is not None and self.is_behind() else None
 
     def _catalog_before(self, generation: Generation) -> Path | None:
         """Name the catalog whose manifests need not be read again."""
@@ -231,6 +320,7 @@ class Index:
 
     def close(self) -> None:
         """Let go of files and threads."""
+        self._let_go(before=math.inf)
         if self._held is not None:
             self._held.close()
             self._held = None

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from gitreg.errors import GitregError, UsageError
 from gitreg.repository.git import GitRepository
 from gitreg.repository.moments import EXPECTED, no_such_moment, not_on_main, read_moment
-from gitreg_indexer.catalog import Position, about_in, commits
+from gitreg_indexer.catalog import Position, about_in, commits, number_of
 
 _LONGEST_NAME: Final = 200
 _SEARCHES: Final = re.compile(r"[:{\s\x00-\x1f]")
@@ -37,7 +37,7 @@ def moment_in(db: sa.Connection, when: str, repo: GitRepository) -> Position:
     if found is None:
         raise no_such_moment(when)
     about = about_in(db)
-    begins = int(about.get("history_from", 1))
+    begins = number_of(about, "history_from", 1)
     if found.seq < begins:
         raise NoHistoryError(
             f"the index holds nothing before seq {begins}, and {when!r} is seq {found.seq}",

@@ -182,6 +182,19 @@ def _reader_of_files(git_dir: str, uid: str) -> Callable[[Any], Any]:
 TASKS: Final[dict[str, Callable[..., Callable[[Any], Any]]]] = {"read": _reader_of_files}
 
 
+def _sendable(error: Exception) -> Exception:
+    """Give an error that arrives whole in the other process."""
+    try:
+        pickle.loads(pickle.dumps(error, protocol=5))  # noqa: S301 - our own
+    except Exception:  # noqa: BLE001 - whatever it is that cannot be sent
+        return GitregError(
+            "a process that reads manifests for the index has failed",
+            got=repr(error),
+            mend="run it again; where it stays so, report it as a bug of gitreg",
+        )
+    return error
+
+
 def main() -> None:
     """Work for another process: take batches from standard input and give what came of them to standard output."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
@@ -196,8 +209,11 @@ def main() -> None:
             work = work or TASKS[task](*start)
             done: Any = [work(item) for item in pickle.loads(raw)]  # noqa: S301 - as above
         except Exception as error:  # noqa: BLE001 - it is raised where the work was asked for
-            done = error
-        _write(sink, pickle.dumps(done, protocol=5))
+            done = _sendable(error)
+        try:
+            _write(sink, pickle.dumps(done, protocol=5))
+        except BrokenPipeError:  # who asked is gone: there is nobody to tell
+            os._exit(1)
 
 
 if __name__ == "__main__":

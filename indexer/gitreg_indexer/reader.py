@@ -30,6 +30,7 @@ from gitreg_indexer.catalog import (
     facts,
     in_parts,
     instance_in,
+    number_of,
     position_in,
     quarantine,
 )
@@ -194,7 +195,7 @@ class Reader:
         """
         with self._generation().catalog.reading() as db:
             position = position_in(db)
-            begins = int(about_in(db).get("history_from", 1))
+            begins = number_of(about_in(db), "history_from", 1)
             if since < begins - 1:
                 raise NoHistoryError(
                     f"the index holds no changes before seq {begins}",

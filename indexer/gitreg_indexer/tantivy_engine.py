@@ -15,20 +15,21 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import tantivy
 
 from gitreg.errors import GitregError
-from gitreg_indexer.engine import TAGS, Document, Facet, Found, Query, all_words_of
+from gitreg_indexer.engine import LONGEST_PREFIX, TAGS, Document, Facet, Found, Query, Scalar
 from gitreg_indexer.fields import columns
 from gitreg_indexer.tantivy_view import ID, MARK, RANK, SEQ, TERM, TEXT, VERSION, View
-from gitreg_indexer.terms import TermMaker, in_column, key_of
+from gitreg_indexer.terms import Shape, TermMaker, key_of
 
 _FORMAT: Final = "made_by_2"
 """A field that is there for its name: it changes when terms do, and makes the folder one of another schema."""
 _HEAP: Final = 256_000_000
-_BREAK: Final = "|"
+_BREAK: Final = " | "
+"""Stands between passages, and takes a place there: no phrase goes on over it."""
 _COUNTED: Final = (TAGS, "spec.category", "spec.capabilities.modalities", "spec.capabilities.languages")
 """Paths with several values that facets are likely to be asked for."""
 _FOOTER: Final = 1337
@@ -64,7 +65,11 @@ class TantivyEngine:
         blanks = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
         index.register_tokenizer(_BLANKS, blanks.build())
         blanks = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
-        index.register_tokenizer(_PASSAGES, blanks.filter(tantivy.Filter.custom_stopword([_BREAK])).build())
+        nothing = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(tantivy.Filter.remove_long(1))
+        index.register_tokenizer(_NOTHING, nothing.build())
+        whole = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
+        index.register_fast_field_tokenizer(_NOTHING, whole.build())
+        index.register_tokenizer(_PASSAGES, blanks.filter(tantivy.Filter.custom_stopword([_BREAK.strip()])).build())
         return index
 
     def _show(self) -> None:
@@ -94,6 +99,17 @@ class TantivyEngine:
         elif "No space" in text:
             mend = "free some space on that disk, then run `gitreg index`"
         return GitregError("the search index cannot be used", where=str(self._folder), got=text, mend=mend)
+
+    @property
+    def view(self) -> View:
+        """Give the state that is shown."""
+        if self._view is None:
+            raise GitregError(
+                "the search index was made by another version of gitreg",
+                where=str(self._folder),
+                mend="run `gitreg index --rebuild`",
+            )
+        return self._view
 
     def position(self) -> tuple[str, int]:
         """Tell which catalog it was filled from, and up to which seq."""
@@ -176,6 +192,8 @@ class TantivyEngine:
 
 _BLANKS: Final = "blanks"
 _PASSAGES: Final = "passages"
+_NOTHING: Final = "nothing"
+"""Gives no terms, and the whole text to the column: such a field is there to sort by, to count, or to be given back."""
 
 
 class _Fields:
@@ -183,76 +201,83 @@ class _Fields:
 
     def __init__(self) -> None:
         self._maker = TermMaker()
-        self._passages: dict[str, str] = {}
-        self._kinds = dict(columns())
+        self._kinds: dict[str, str] = dict(columns())
         self.columns = {path: f"c_{key_of(path)}" for path in self._kinds}
-        self.counted = {path: f"m_{key_of(path)}" for path in _COUNTED if path not in self._kinds}
-        self._fast = {**self.columns, **self.counted}
+        several = {path: f"m_{key_of(path)}" for path in _COUNTED if path not in self._kinds}
+        self._fast = {**self.columns, **several}
+        self.counted = {path: field for path, field in self._fast.items() if self._kinds.get(path) != "number"}
         self.schema = self._schema()
-        self.counted |= {path: field for path, field in self.columns.items() if self._kinds[path] == "text"}
+        self._laid: dict[int, tuple[Shape, _Layout]] = {}
 
     def _schema(self) -> tantivy.Schema:
         builder = tantivy.SchemaBuilder()
         builder.add_integer_field(ID, indexed=True, fast=True)
         builder.add_integer_field(RANK, fast=True)
         builder.add_integer_field(SEQ, indexed=True, fast=True)
-        builder.add_text_field(VERSION, tokenizer_name="raw", index_option="basic", fast=True)
+        builder.add_text_field(VERSION, tokenizer_name=_NOTHING, index_option="basic", fast=True)
         builder.add_text_field(TERM, tokenizer_name=_BLANKS, index_option="basic")
         builder.add_text_field(TEXT, tokenizer_name=_PASSAGES, index_option="position")
         for path, field in self._fast.items():
             if self._kinds.get(path) == "number":
                 builder.add_float_field(field, fast=True)
             else:
-                builder.add_text_field(field, tokenizer_name="raw", index_option="basic", fast=True)
-        builder.add_text_field("instance", stored=True, tokenizer_name="raw", index_option="basic")
+                builder.add_text_field(field, tokenizer_name=_NOTHING, index_option="basic", fast=True)
+        builder.add_text_field("instance", stored=True, tokenizer_name=_NOTHING, index_option="basic")
         builder.add_integer_field("seq", stored=True)
         builder.add_integer_field(_FORMAT)
         return builder.build()
 
     def stored(self, document: Document) -> tantivy.Document:
         """Give a document as tantivy keeps it."""
+        terms, shape = self._maker.laid_out(document)
+        words = self._maker.words
         made = tantivy.Document()
         made.add_integer(ID, document.id)
         made.add_integer(RANK, document.rank)
         made.add_integer(SEQ, document.seq_from)
         if document.version_key:
             made.add_text(VERSION, document.version_key)
-        made.add_text(TERM, self._maker.terms_of(document))
-        made.add_text(TEXT, f" {_BREAK} ".join([self._words(passage) for passage in document.passages]))
-        self._add_columns(document, made)
+        made.add_text(TERM, terms)
+        made.add_text(TEXT, _BREAK.join([words(passage) for passage in document.passages]))
+        self._fill_columns(document.values, shape, made)
         return made
 
-    def _words(self, passage: str) -> str:
-        found = self._passages.get(passage)
-        if found is None:
-            found = " ".join(all_words_of(passage))
-            if len(passage) <= _SHORT:
-                if len(self._passages) >= _KEPT:
-                    self._passages.clear()
-                self._passages[passage] = found
-        return found
+    def _fill_columns(self, values: tuple[tuple[str, Scalar], ...], shape: Shape, made: tantivy.Document) -> None:
+        numbers, texts = self._layout(shape)
+        for field, places in numbers:
+            for place in places:
+                number = values[place][1]
+                if not isinstance(number, str) and number == number:  # NaN is no number
+                    made.add_float(field, number)
+                    break
+        for field, places, is_one in texts:
+            found = [text[:LONGEST_PREFIX] for place in places if isinstance(text := values[place][1], str)]
+            for text in found[:1] if is_one else dict.fromkeys(found):
+                made.add_text(field, text)
 
-    def _add_columns(self, document: Document, made: tantivy.Document) -> None:
-        fast = self._fast
-        filled: set[Any] = set()
-        for path, value in document.values:
-            field = fast.get(path)
-            if field is None:
-                continue
-            kind = self._kinds.get(path)
-            kept = in_column(value, kind or "text")
-            once = field if kind else (field, kept)
-            if kept is None or once in filled:
-                continue
-            filled.add(once)
-            if isinstance(kept, str):
-                made.add_text(field, kept)
-            else:
-                made.add_float(field, kept)
+    def _layout(self, shape: Shape) -> _Layout:
+        """Tell where the values of the fast fields stand in documents of a shape."""
+        known = self._laid.get(id(shape))
+        if known is None or known[0] is not shape:
+            if len(self._laid) > _SHAPES:
+                self._laid.clear()
+            known = self._laid[id(shape)] = shape, self._lay_out(shape)
+        return known[1]
+
+    def _lay_out(self, shape: Shape) -> _Layout:
+        numbers: list[tuple[str, tuple[int, ...]]] = []
+        texts: list[tuple[str, tuple[int, ...], bool]] = []
+        for path, places in shape.places.items():
+            if path in self._fast and self._kinds.get(path) == "number":
+                numbers.append((self._fast[path], places))
+            elif path in self._fast:
+                texts.append((self._fast[path], places, path in self._kinds))
+        return numbers, texts
 
 
-_SHORT: Final = 64
-_KEPT: Final = 100_000
+_Layout: TypeAlias = tuple[list[tuple[str, tuple[int, ...]]], list[tuple[str, tuple[int, ...], bool]]]
+"""The places of each field of numbers, and of each field of texts, with whether it takes one value only."""
+_SHAPES: Final = 1_000
 
 
 def _fault(file: Path) -> str | None:

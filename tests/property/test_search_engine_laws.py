@@ -42,12 +42,27 @@ TEXTS: Final = (
     "a.*[",
     "\uff27\uff30\uff34",
     "ß SS",
+    "0a" * 16,
+    "0a" * 16 + "f",
+    "sha256:" + "0a" * 20,
+    "a sentence that is longer than what is kept whole, and goes on so",
+    "A sentence that is longer than what is kept whole, and goes on sO.",
     "v" * 199,
     "V" * 200 + "a",
     "v" * 200 + "b",
     "v" * 260 + " c",
     "v" * 260 + " d",
     "\u2028\x1f|",
+)
+BEGINNINGS: Final = (
+    "",
+    "g",
+    "V",
+    "mi",
+    "a.",
+    "0A0a",
+    "0a" * 13,
+    "A sentence THAT is longer than what is kept whole, an",
 )
 NUMBERS: Final = (
     0.0,
@@ -121,7 +136,14 @@ bounds = st.one_of(st.none(), numbers)
 ranges = st.sampled_from(("^1.0", ">=1.1", "*", "2.0.0-rc.1", "<0", ">=2.0.0-0")).map(Range.parse)
 comparisons: st.SearchStrategy[Condition] = st.one_of(
     st.builds(Is, paths, scalars),
-    st.builds(StartsWith, paths, st.one_of(st.sampled_from(TEXTS), st.sampled_from(("", "g", "V", "mi", "a.")))),
+    st.builds(
+        StartsWith,
+        paths,
+        st.one_of(
+            st.sampled_from(TEXTS),
+            st.sampled_from(BEGINNINGS),
+        ),
+    ),
     st.builds(Says, paths, st.one_of(st.sampled_from(TEXTS), sentences)),
     st.builds(Between, paths, bounds, bounds, st.booleans(), st.booleans()),
     st.builds(Satisfies, paths, ranges),

@@ -20,9 +20,13 @@ def parse_filter(text: str, custom: CustomFields = NO_CUSTOM_FIELDS) -> Conditio
     """Read a filter; `FilterError` where it cannot be understood. An empty one asks for nothing and always holds."""
     from gitreg_indexer.filters.syntax import read  # with it comes the parser, which only a filter needs
 
-    return condition_of(read(text), text, custom)
+    node, faults = read(text)
+    return condition_of(node, faults, text, custom)
 
 
 def format_filter(condition: Condition, custom: CustomFields = NO_CUSTOM_FIELDS) -> str:
-    """Write a condition as a filter in its one plain form; reading it with the same custom fields gives it back."""
+    """Write a condition as a filter in its one plain form; reading it with the same custom fields gives it back.
+
+    It may be longer than what was read, since ranges are spelt out and texts quoted; even longer than a filter may be.
+    """
     return write(condition, custom)

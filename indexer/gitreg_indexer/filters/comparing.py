@@ -18,7 +18,7 @@ from gitreg_indexer.conditions import Between, Condition, Has, Is, Satisfies, Sa
 from gitreg_indexer.engine import folded
 from gitreg_indexer.fields import NAMESPACE, CustomFields, Field, FieldType, find, nearest
 from gitreg_indexer.filters.evaluation import says
-from gitreg_indexer.filters.faults import Fault
+from gitreg_indexer.filters.faults import Fault, shown
 from gitreg_indexer.filters.forms import any_of, negation_of
 from gitreg_indexer.filters.literals import NUMBER, number_of, scalar_of, time_span, written
 from gitreg_indexer.filters.nodes import Operator, Written
@@ -56,7 +56,7 @@ def compare(field: Field, operator: Operator, at: int, value: Written, custom: C
     if field.type in ("part", "map"):
         return _key(field, operator, at, value, custom)
     if operator not in ("=", ":") and field.type not in _ORDERED:
-        told = f"{field.name!r} is {_KINDS[field.type]}, and that has no order"
+        told = f"{shown(field.name)} is {_KINDS[field.type]}, and that has no order"
         raise Wrong(Fault(at, told, f"write `{field.name} = …`, or `:` for its words", operator, "= != : or IN"))
     return _BY_TYPE[field.type](field, operator, value)
 
@@ -64,7 +64,7 @@ def compare(field: Field, operator: Operator, at: int, value: Written, custom: C
 def _word(field: Field, operator: Operator, value: Written) -> Condition:
     if value.has_star_inside:
         mend = "a star stands for anything only at the end; write \\* in quotes for the character itself"
-        raise Wrong(Fault(value.at, f"{value.raw!r} has a star that is not at its end", mend, value.raw))
+        raise Wrong(Fault(value.at, f"{shown(value.raw)} has a star that is not at its end", mend, value.raw))
     if value.is_open:
         _check_known(field, value, lambda known: folded(known).startswith(folded(value.text)))
         return StartsWith(field.path, value.text) if value.text else Has(field.path)
@@ -85,7 +85,7 @@ def _check_known(field: Field, value: Written, fits: Callable[[str], bool]) -> N
     near = get_close_matches(value.text.lower(), lower, n=1)
     mend = f"did you mean {lower[near[0]]!r}?" if near else "use one of these"
     expected = ", ".join(field.values)
-    raise Wrong(Fault(value.at, f"no record has {value.raw!r} as its {field.name}", mend, value.raw, expected))
+    raise Wrong(Fault(value.at, f"no record has {shown(value.raw)} as its {field.name}", mend, value.raw, expected))
 
 
 def _within(value: Written) -> Condition:
@@ -93,14 +93,14 @@ def _within(value: Written) -> Condition:
         return Within(value.text)
     mend = 'write `namespace : "acme/nlp"` for it and all below it'
     raise Wrong(
-        Fault(value.at, f"{value.raw!r} is no namespace", mend, value.raw, "names in lower case, like acme/nlp")
+        Fault(value.at, f"{shown(value.raw)} is no namespace", mend, value.raw, "names in lower case, like acme/nlp")
     )
 
 
 def _number(field: Field, operator: Operator, value: Written) -> Condition:
     number = number_of(value.raw)
     if number is None:
-        told = f"{field.name!r} is a number, and {value.raw!r} is none"
+        told = f"{shown(field.name)} is a number, and {shown(value.raw)} is none"
         raise Wrong(Fault(value.at, told, _written_out(value.raw), value.raw, "a number, like 8000 or 0.15"))
     return _ordered(field, operator, number, number)
 
@@ -117,7 +117,7 @@ def _written_out(text: str) -> str:
 def _time(field: Field, operator: Operator, value: Written) -> Condition:
     span = time_span(value.raw)
     if span is None:
-        told = f"{field.name!r} is a date or a time, and {value.raw!r} is none"
+        told = f"{shown(field.name)} is a date or a time, and {shown(value.raw)} is none"
         expected = "a day like 2026-01-31, or a moment like 2026-01-31T09:30:00Z"
         raise Wrong(Fault(value.at, told, 'write it like "2026-01-31"', value.raw, expected))
     return _ordered(field, operator, *span)
@@ -140,7 +140,7 @@ def _ordered(field: Field, operator: Operator, first: float, after: float) -> Co
 
 def _boolean(field: Field, _operator: Operator, value: Written) -> Condition:
     if value.raw not in ("true", "false"):
-        told = f"{field.name!r} is true or false, and {value.raw!r} is neither"
+        told = f"{shown(field.name)} is true or false, and {shown(value.raw)} is neither"
         mend = f"write `{field.name} = true`"
         raise Wrong(Fault(value.at, told, mend, value.raw, "true or false"))
     return Is(field.path, value.raw == "true")
@@ -152,7 +152,7 @@ def _version(field: Field, operator: Operator, value: Written) -> Condition:
         return _of_version(field, operator, text)
     except (InvalidVersion, InvalidRange) as error:
         mend = error.mend if operator != "=" or not _is_range(text) else f'write `{field.name} : "{text}"` for a range'
-        told = f"{text!r} is no {error.what}: {error.why}"
+        told = f"{shown(text)} is no {error.what}: {error.why}"
         raise Wrong(Fault(value.at, told, mend, text, "1.2.0" if operator != ":" else "^1.2 or >=1.2.0 <2")) from None
 
 
@@ -195,7 +195,7 @@ def _free(field: Field, operator: Operator, value: Written) -> Condition:
         same = Is(field.path, known)
         return any_of([text, same]) if written(known) == value.raw else same
     if known is None or isinstance(known, bool):
-        told = f"{value.raw!r} has no order"
+        told = f"{shown(value.raw)} has no order"
         mend = "compare it with a number, without quotes, or with a date"
         raise Wrong(Fault(value.at, told, mend, value.raw, "a number or a date"))
     return _ordered(field, operator, known, known)
@@ -205,7 +205,7 @@ def _key(field: Field, operator: Operator, at: int, value: Written, custom: Cust
     """Ask whether a map has a key, or a part a field."""
     example = f'{field.name}.tier = "gold"' if field.type == "map" else f"has({field.name})"
     if operator != ":":
-        told = f"{field.name!r} is {_KINDS[field.type]}, and no value"
+        told = f"{shown(field.name)} is {_KINDS[field.type]}, and no value"
         mend = f'write `{example}`, or `{field.name} : "key"` for whether something stands under a key'
         raise Wrong(Fault(at, told, mend, operator, ":"))
     name = f"{field.path}.{value.raw}"
@@ -213,7 +213,7 @@ def _key(field: Field, operator: Operator, at: int, value: Written, custom: Cust
     if found is None:
         near = nearest(name, custom) if field.type == "part" else None
         mend = f"did you mean {near!r}?" if near else f"write a whole key, or `{example}`"
-        raise Wrong(Fault(value.at, f"{field.name!r} has no key {value.raw!r}", mend, value.raw))
+        raise Wrong(Fault(value.at, f"{shown(field.name)} has no key {shown(value.raw)}", mend, value.raw))
     return Has(found.path)
 
 

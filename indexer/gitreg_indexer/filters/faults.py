@@ -13,6 +13,8 @@ from gitreg.errors import UsageError
 
 MOST_SHOWN: Final = 10
 _WIDEST: Final = 100
+_LONGEST_SHOWN: Final = 60
+_LONGEST_TOLD: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,17 @@ class Fault:
     mend: str
     got: str | None = None
     expected: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("says", "mend", "got"):
+            text = getattr(self, name)
+            if text is not None and len(text) > _LONGEST_TOLD:
+                object.__setattr__(self, name, f"{text[: _LONGEST_TOLD - 1]}…")
+
+
+def shown(text: str) -> str:
+    """Give a piece of a filter in quotes, cut where it is long."""
+    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…")
 
 
 class FilterError(UsageError):

@@ -21,7 +21,7 @@ def number_of(text: str) -> float | None:
     """Read a number as JSON writes it; None where it is none, or too large to be one."""
     if not NUMBER.fullmatch(text):
         return None
-    number = float(text)
+    number = float(text) + 0.0  # there is one zero
     return number if abs(number) != float("inf") else None
 
 
@@ -34,7 +34,7 @@ def written(value: float | bool) -> str:
     """Write a number or a truth value in its one shortest form."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e16 else repr(value)
 
 
 def time_span(text: str) -> tuple[float, float] | None:

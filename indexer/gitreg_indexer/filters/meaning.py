@@ -12,21 +12,19 @@ from typing import Final
 from gitreg_indexer.conditions import All, Condition, Has
 from gitreg_indexer.fields import CustomFields, Field, find, nearest
 from gitreg_indexer.filters.comparing import Wrong, compare, compare_with_each
-from gitreg_indexer.filters.faults import Fault, FilterError
+from gitreg_indexer.filters.faults import Fault, FilterError, shown
 from gitreg_indexer.filters.forms import all_of, any_of, negation_of
 from gitreg_indexer.filters.nodes import Bare, Call, Comparison, Group, Name, Negation, Node
 
 _MOST_GUESSED: Final = 10
 
 
-def condition_of(node: Node | None, text: str, custom: CustomFields) -> Condition:
-    """Give the condition that a filter asks for; `FilterError` with all that is wrong in it."""
-    if node is None:
-        return All(())
+def condition_of(node: Node | None, faults: Iterable[Fault], text: str, custom: CustomFields) -> Condition:
+    """Give the condition that a filter asks for; `FilterError` with all that is wrong in it, these faults included."""
     reader = _Reader(custom)
-    found = reader.condition(node)
-    if reader.faults:
-        raise FilterError(text, reader.faults)
+    found = reader.condition(node) if node is not None else All(())
+    if told := [*faults, *reader.faults]:
+        raise FilterError(text, told)
     return found
 
 
@@ -78,11 +76,13 @@ class _Reader:
             return found
         if find(compared, self.custom) is not None:
             mend = f"write the field first: `{compared} = …`"
-            raise Wrong(Fault(name.at, f"{name.text!r} is no field, and {compared!r} is one", mend, name.text))
+            raise Wrong(
+                Fault(name.at, f"{shown(name.text)} is no field, and {shown(compared)} is one", mend, name.text)
+            )
         self.unknown.add(name.text)
         near = nearest(name.text, self.custom) if len(self.unknown) <= _MOST_GUESSED else None
         mend = f"did you mean {near!r}?" if near else "docs/query-language.md lists the fields"
-        raise Wrong(Fault(name.at, f"there is no field {name.text!r}", mend, name.text))
+        raise Wrong(Fault(name.at, f"there is no field {shown(name.text)}", mend, name.text))
 
 
 def _one_of_a_row(parts: Iterable[Node]) -> Iterator[Node]:
@@ -121,13 +121,13 @@ def _alone(name: Name, custom: CustomFields) -> Fault:
             field.type, '"…"'
         )
         mend = f"write `{name.text} = {value}`, or `has({name.text})` for whether it is stated"
-        return Fault(name.at, f"the field {name.text!r} is compared with nothing", mend)
+        return Fault(name.at, f"the field {shown(name.text)} is compared with nothing", mend)
     mend = 'write `FIELD = "…"`; several words of one value stand in quotes; free text is the search\'s own words'
-    return Fault(name.at, f"{name.text!r} stands alone, and compares nothing", instead or mend, name.text)
+    return Fault(name.at, f"{shown(name.text)} stands alone, and compares nothing", instead or mend, name.text)
 
 
 def _no_function(name: Name) -> Fault:
     if name.text.lower() == "in":
         return Fault(name.at, "IN stands behind no field", 'write `NOT provider IN ("openai", "anthropic")`', name.text)
     mend = "write `has(license)`; everything else is a comparison"
-    return Fault(name.at, f"there is no function {name.text!r}", mend, name.text, "has(FIELD)")
+    return Fault(name.at, f"there is no function {shown(name.text)}", mend, name.text, "has(FIELD)")

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from lark import Lark, Token, Transformer_NonRecursive
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
-from gitreg_indexer.filters.faults import Fault, FilterError
+from gitreg_indexer.filters.faults import Fault, FilterError, shown
 from gitreg_indexer.filters.nodes import Bare, Call, Comparison, Group, Name, Negation, Node, Operator, Written
 
 LONGEST: Final = 4_000
@@ -25,14 +25,12 @@ MOST: Final = 200
 """Comparisons that a filter may have; each value of a list is one."""
 
 
-def read(text: str) -> Node | None:
-    """Read a filter; None where it asks for nothing."""
+def read(text: str) -> tuple[Node | None, list[Fault]]:
+    """Read a filter: its tree (None where it asks for nothing), and what is wrong without knowing any field."""
     _check_size(text)
     builder = _Builder()
     node: Node | None = builder.transform(_parsed(text))
-    if builder.faults:
-        raise FilterError(text, builder.faults)
-    return node
+    return node, builder.faults
 
 
 def _check_size(text: str) -> None:
@@ -86,7 +84,7 @@ def _unexpected(text: str, at: int, expected: set[str]) -> Fault:
     for sign, mend in _SIGNS.items():
         if here and any(text.startswith(sign, start) for start in (max(at - len(sign) + 1, 0), at)):
             return Fault(at, f"{sign!r} is no sign of this language", mend, sign, _wanted(expected))
-    if here in ('"', "'"):
+    if here in ('"', "'") and not _WORD.match(text, at):
         return Fault(at, "the text that begins here does not end", f"end it with {here}; within it write \\{here}")
     if here == ")" and _opened(text[:at]) is None:
         return Fault(at, "this ')' closes nothing", "leave it out, or write the '(' that it should close", here)
@@ -100,9 +98,12 @@ def _unexpected(text: str, at: int, expected: set[str]) -> Fault:
         if opened is not None and "RPAR" in expected:
             return Fault(opened, "this '(' is never closed", "add a ')'")
         return Fault(at, f"the filter ends where {_wanted(expected)} should follow", "complete it")
-    word = re.match(r"[^\s()\"',]+|.", text[at:], re.DOTALL)
+    word = _WORD.match(text, at)
     got = word[0] if word else here
-    return Fault(at, f"{got!r} cannot stand here", f"expected is {_wanted(expected)}", got, _wanted(expected))
+    return Fault(at, f"{shown(got)} cannot stand here", f"expected is {_wanted(expected)}", got, _wanted(expected))
+
+
+_WORD: Final = re.compile(r"""[^\s()"',]+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
 
 
 def _wanted(expected: set[str]) -> str:
@@ -173,7 +174,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         if token != token.upper():
             word = token.upper()
             self.faults.append(
-                Fault(_at(token), f"{str(token)!r} means that only in capitals", f"write {word}", str(token), word)
+                Fault(_at(token), f"{shown(str(token))} means that only in capitals", f"write {word}", str(token), word)
             )
 
     def literal(self, children: Children) -> Written:
@@ -242,7 +243,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         if written[1] in _ESCAPES:
             return _ESCAPES[written[1]]
         mend = "write \\\\ for a backslash; the escapes are " + " ".join(f"\\{char}" for char in _ESCAPES) + " \\uXXXX"
-        self.faults.append(Fault(at + match.start(), f"{written!r} is no escape", mend, written))
+        self.faults.append(Fault(at + match.start(), f"{shown(written)} is no escape", mend, written))
         return written
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Final
 
 from gitreg.versions import Comparator
@@ -76,17 +77,35 @@ class _Writer:
         return self.comparison(condition)
 
     def alternatives(self, parts: tuple[Condition, ...]) -> Iterator[str]:
-        """Write the parts of an alternative; a text and a number that were written as one are one again."""
+        """Write the parts of an alternative: values of one field that follow one another as a list."""
+        for (name, sign), items in groupby(self.items(parts), key=lambda item: item[:2]):
+            values = [value for _, _, value in items]
+            if not name:
+                yield from values
+            elif len(values) == 1:
+                yield f"{name} {sign} {values[0]}"
+            else:
+                yield f"{name} {'IN' if sign == '=' else sign} ({', '.join(values)})"
+
+    def items(self, parts: tuple[Condition, ...]) -> Iterator[tuple[str, str, str]]:
+        """Give name, sign and value of each part, or just its text where it is no such comparison.
+
+        A text and a number that were written as one value are one again.
+        """
         waiting = list(parts)
         while waiting:
             part = waiting.pop(0)
+            if not isinstance(part, (Is, Says)):
+                yield "", "", self.inner(part)
+                continue
             other = waiting[0] if waiting else None
-            if isinstance(part, (Is, Says)) and isinstance(other, Is) and self.is_pair(part, other):
+            sign = "=" if isinstance(part, Is) else ":"
+            if isinstance(other, Is) and self.is_pair(part, other):
                 waiting.pop(0)
-                sign = "=" if isinstance(part, Is) else ":"
-                yield f"{_name(part.path)} {sign} {_text_of(part)}"
+                yield _name(part.path), sign, _text_of(part)
             else:
-                yield self.inner(part)
+                value = self.value(part.path, part.value) if isinstance(part, Is) else _quoted(part.text)
+                yield _name(part.path), sign, value
 
     def is_pair(self, part: Is | Says, other: Is) -> bool:
         if part.path != other.path or isinstance(other.value, str) or not self.is_free(part.path):
