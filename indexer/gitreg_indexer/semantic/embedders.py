@@ -106,15 +106,17 @@ class HashedEmbedder:
 
     def _sums(self, weighed: Sequence[Mapping[str, int]]) -> npt.NDArray[np.int64]:
         """Add up the features of some texts: whole numbers, which give the same in any order."""
-        features = [_features(word, self.dimensions) for weights in weighed for word in weights]
-        bins = len(weighed) * self.dimensions
-        if not features:
-            return np.zeros((len(weighed), self.dimensions), np.int64)
-        places, values, sizes = zip(*features, strict=True)
-        weights = np.array([weight for weights in weighed for weight in weights.values()])
-        starts = np.repeat(np.arange(0, bins, self.dimensions), [len(weights) for weights in weighed])
-        at = np.concatenate(places) + np.repeat(starts, sizes)
-        sums = np.bincount(at, np.concatenate(values) * np.repeat(weights, sizes), minlength=bins)
+        numbers: dict[str, int] = {}
+        words = np.array([numbers.setdefault(word, len(numbers)) for weights in weighed for word in weights], np.intp)
+        sums = np.zeros(len(weighed) * self.dimensions)
+        if numbers:
+            places, values, sizes = zip(*(_features(word, self.dimensions) for word in numbers), strict=True)
+            counts = np.array([weight for weights in weighed for weight in weights.values()], np.float64)
+            texts = np.repeat(np.arange(len(weighed)), [len(weights) for weights in weighed])
+            each = np.array(sizes)[words]
+            chosen = _runs((np.cumsum(sizes) - sizes)[words], each)
+            at = np.concatenate(places)[chosen] + np.repeat(texts * self.dimensions, each)
+            sums += np.bincount(at, np.concatenate(values)[chosen] * np.repeat(counts, each), minlength=len(sums))
         return sums.astype(np.int64).reshape(len(weighed), self.dimensions)
 
 
@@ -123,8 +125,9 @@ _MOST: Final = 4_096
 _MOST_WORDS: Final = 4_000
 _TITLE: Final = 8
 _HIGHEST: Final = 64
+_ROOTS: Final = tuple(math.isqrt(64 * count) for count in range(_HIGHEST + 1))
 _FINENESS: Final = 64
-_TOGETHER: Final = 256
+_TOGETHER: Final = 1_024
 _SEED: Final = b"gitreg-hashed-1"
 
 
@@ -134,7 +137,7 @@ def _weights(text: str) -> dict[str, int]:
     for number, line in enumerate(text.split("\n")):
         for word in words_of(line):
             counts[word] = counts.get(word, 0) + (1 if number else _TITLE)
-    return {word: math.isqrt(64 * min(count, _HIGHEST)) for word, count in islice(counts.items(), _MOST_WORDS)}
+    return {word: _ROOTS[min(count, _HIGHEST)] for word, count in islice(counts.items(), _MOST_WORDS)}
 
 
 @lru_cache(maxsize=1 << 16)
@@ -158,6 +161,12 @@ def _fall(feature: str, dimensions: int) -> tuple[int, int]:
     raw = blake2b(feature.encode("utf-8", "surrogatepass"), digest_size=8, person=_SEED).digest()
     number = int.from_bytes(raw, "little")
     return (number & 0xFFFFFFFFFFFF) % dimensions, 1 if number >> 63 else -1
+
+
+def _runs(starts: npt.NDArray[np.intp], sizes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Give the numbers from each start on, as many as its size, one run after the other."""
+    ends = np.cumsum(sizes)
+    return np.repeat(starts - (ends - sizes), sizes) + np.arange(ends[-1])
 
 
 def hashed(environ: Mapping[str, str]) -> Embedder:  # noqa: ARG001 - every embedder is made from the environment
