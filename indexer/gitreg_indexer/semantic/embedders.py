@@ -144,7 +144,7 @@ def _weights(text: str) -> dict[str, int]:
 def _features(word: str, dimensions: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64], int]:
     """Give where a word's features fall, what each counts, and how many they are.
 
-    The parts of a word count as much together as its other half, the word itself, does twice.
+    Together the parts of a word count twice what the word itself does, be they few or many.
     """
     edged = f"<{word}>"
     lengths = (3,) if word.isascii() else (2, 3)

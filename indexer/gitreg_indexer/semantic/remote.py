@@ -20,7 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 import numpy as np
 import orjson
 import urllib3
-from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 from urllib3.exceptions import TimeoutError as Timeout
 from urllib3.util import Retry
 
@@ -135,7 +135,8 @@ class HttpEmbedder:
             )
         except HTTPError as error:
             cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
-            says = "did not answer in time" if isinstance(cause, Timeout) else "cannot be reached"
+            is_late = isinstance(cause, Timeout) and not isinstance(cause, NewConnectionError)
+            says = "did not answer in time" if is_late else "cannot be reached"
             raise self._failed(
                 f"the embeddings server {says}",
                 got=self._without_key(f"{type(cause).__name__}: {cause}"),
@@ -265,7 +266,7 @@ def _remark(raw: bytes) -> str:
     return " ".join(str(told).split())[:_LONGEST_REMARK]
 
 
-def _number(environ: Mapping[str, str], name: str, low: float, high: float) -> float | None:
+def _number(environ: Mapping[str, str], name: str, low: float, high: float, *, is_whole: bool = False) -> float | None:
     text = environ.get(name)
     if not text:
         return None
@@ -273,12 +274,12 @@ def _number(environ: Mapping[str, str], name: str, low: float, high: float) -> f
         number = float(text)
     except ValueError:
         number = math.nan
-    if not low <= number <= high:
+    if not low <= number <= high or (is_whole and number % 1):
         raise UsageError(
             f"${name} is no number that can be used",
             where=f"${name}",
             got=text,
-            expected=f"{low:g} to {high:g}",
+            expected=f"{'a whole number, ' if is_whole else ''}{low:g} to {high:g}",
             mend="set it to such a number, or unset it",
         )
     return number
@@ -286,11 +287,11 @@ def _number(environ: Mapping[str, str], name: str, low: float, high: float) -> f
 
 def openai(environ: Mapping[str, str]) -> Embedder:
     """Make the embedder that the environment's variables describe."""
-    dimensions = _number(environ, DIMENSIONS, 1, 65_536)
+    dimensions = _number(environ, DIMENSIONS, 1, 65_536, is_whole=True)
     return HttpEmbedder(
         environ.get(URL, ""),
         environ.get(MODEL, ""),
         dimensions=None if dimensions is None else int(dimensions),
         timeout=_number(environ, TIMEOUT, 0.1, 3_600) or 30.0,
-        batch=int(_number(environ, BATCH, 1, 2_048) or 64),
+        batch=int(_number(environ, BATCH, 1, 2_048, is_whole=True) or 64),
     )
