@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -354,3 +356,23 @@ def test_misspelt_and_reordered_names_find_their_model_among_the_first_ten(tmp_p
     vectors.apply(enumerate(listed), instance="one", seq=1)
     recall = import_module("benchmarks.bench_semantic").recall(vectors, listed, 200)
     assert recall > 0.95
+
+
+# What the docs say
+
+
+def test_the_example_of_the_docs_runs_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITREG_EMBEDDER", raising=False)
+    ((block),) = re.findall(r"```pycon\n(.*?)```", (ROOT / "docs" / "semantic.md").read_text("utf-8"), re.DOTALL)
+    example = doctest.DocTestParser().get_doctest(block, {}, "semantic.md", None, None)
+    assert doctest.DocTestRunner().run(example) == doctest.TestResults(0, 6)
+
+
+def test_the_embedder_of_the_docs_embeds(tmp_path: Path) -> None:
+    ((block),) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "semantic.md").read_text("utf-8"), re.DOTALL)
+    made: dict[str, Any] = {"np": np}
+    exec(block, made)  # noqa: S102 - it is our own
+    vectors = Vectors(tmp_path, made["constant"]({}))
+    vectors.apply([(1, "a"), (2, "b")], instance="one", seq=1)
+    assert [near.id for near in vectors.near_text("c").best(1)] == [1, 2]

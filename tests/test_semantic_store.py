@@ -369,6 +369,8 @@ def test_a_half_written_end_is_not_seen_and_cut_off(opening: Opening, pattern: s
     assert vectors.verify() == []
     vectors.apply([(4, "four")], instance="one", seq=4)
     assert said(opening())[:3] == before
+    header = vectors._store.header()
+    assert all((_folder(vectors) / header.file(part)).stat().st_size == header.size(part) for part in header.checks)
     assert opening().verify([*enumerate(TEXTS, start=1), (4, "four")]) == []
 
 

@@ -108,7 +108,7 @@ class Vectors:
     def known(self, *, instance: str, seq: int) -> int:
         """Tell up to which seq a catalog that stands at `seq` has its facts here; 0 where none counts.
 
-        What is another catalog's, another embedder's, beyond `seq` or unreadable is given up.
+        What is another catalog's, another embedder's, beyond `seq` or unreadable is given up: only a writer asks this.
         """
         try:
             self.refresh()
