@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.bench_search import entries, milliseconds
+from benchmarks.bench_search import milliseconds
 from gitreg.importers.litellm import Wanted, map_row, read_catalogue
 from gitreg_indexer.engine import words_of
 from gitreg_indexer.semantic import text_of
@@ -30,13 +30,29 @@ from gitreg_indexer.semantic.vectors import Vectors
 ENTRIES: Final = 100_000
 ROUNDS: Final = 60
 QUESTIONS: Final = 500
+FAMILIES: Final = ("llama", "mistral", "qwen", "gemma", "phi", "falcon", "granite", "nova", "command", "deepseek")
+TASKS: Final = ("summarizer", "classifier", "translator", "reranker", "embedder", "extractor", "router", "assistant")
+FIELDS: Final = ("support", "legal", "finance", "medical", "retail", "logistics", "energy", "travel", "gaming")
+TAGS: Final = ("chat", "code", "vision", "batch", "internal", "gpu", "eu", "us", "experimental", "certified", "rag")
+PROVIDERS: Final = ("openai", "anthropic", "mistral", "huggingface", "bedrock", "azure", "vertex-ai", "cohere")
+TYPES: Final = ("completion", "embedding", "rerank", "vision", "moderation")
+PHRASES: Final = (
+    "Answers customers in {field} in three sentences.",
+    "Fine-tuned on {field} tickets, reviewed by people every quarter.",
+    "Finds the passages that matter for {field} questions.",
+    "Keeps the tone of the {field} desk and refuses what it must not say.",
+    "Distilled from a larger model for low latency in {field} pipelines.",
+)
 
 
-def texts(count: int) -> Iterator[str]:
-    """Give the texts of believable records."""
-    for found in entries(count):
-        labels = f"model {found.provider} {found.type} {' '.join(found.tags)}"
-        yield f"{found.name}\n{labels}\n{found.text.removeprefix(found.heading).strip()}"
+def texts(count: int, seed: int = 7) -> Iterator[str]:
+    """Make the texts of believable records, no two alike, the same for the same seed."""
+    draw = random.Random(seed)
+    for number in range(count):
+        field, task, family = draw.choice(FIELDS), draw.choice(TASKS), draw.choice(FAMILIES)
+        name = f"{family}-{task}-{draw.randrange(1, 400)}b-{number}"
+        labels = " ".join(("model", draw.choice(PROVIDERS), draw.choice(TYPES), *draw.sample(TAGS, 3)))
+        yield f"{name}\n{labels}\n{' '.join(draw.sample(PHRASES, 2)).format(field=field)}"
 
 
 def catalogue_texts(path: Path) -> list[str]:

@@ -15,14 +15,14 @@ from typing import Any, Final
 import numpy as np
 import pytest
 from index_support import aliases, cold, commit, dataset, indexed, model
-from semantic_support import everything, filled
+from semantic_support import filled, passing
 
 from gitreg.errors import GitregError, UsageError
 from gitreg_indexer import Index, Query
 from gitreg_indexer.semantic import check_mode, open_vectors, search, text_of, why_none
 from gitreg_indexer.semantic.codes import cosines, quantise
-from gitreg_indexer.semantic.embedders import HashedEmbedder, configured
-from gitreg_indexer.semantic.search import first, hybrid_ids, semantic_ids, similar_ids, walk
+from gitreg_indexer.semantic.embedders import Floats, HashedEmbedder, configured
+from gitreg_indexer.semantic.search import Passing, hybrid_page, semantic_ids, semantic_page, similar_ids
 from gitreg_indexer.semantic.vectors import Vectors
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -100,7 +100,7 @@ def test_hashed_vectors_are_the_same_bits_on_every_machine_and_run() -> None:
     """Where this fails, vectors have changed: the embedder needs another name, so that they are made again."""
     code = (
         "from hashlib import sha256\n"
-        "from gitreg_indexer.semantic.embedders import HashedEmbedder\n"
+        "from gitreg_indexer.semantic.embedders import Floats, HashedEmbedder\n"
         "texts = ['gpt-4o-mini\\nmodel openai', 'Größe 模型 x', '', 'a b ' * 900]\n"
         "made = HashedEmbedder()\n"
         "print(made.name, sha256(made.embed(texts).astype('<f4').tobytes()).hexdigest()[:32])\n"
@@ -228,65 +228,98 @@ def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vectors:
-    """Two hundred facts of forty texts; steps are small."""
+    """Two hundred facts of forty texts; steps are small, and everything that passes is walked to."""
     monkeypatch.setattr(search, "STEPS", (3, 10, 50))
+    monkeypatch.setattr(search, "FEW", -1)
     vectors = Vectors(tmp_path / "semantic", HashedEmbedder(32))
     return filled(vectors, [f"name-{number % 40} of group {number % 7}" for number in range(200)])
 
 
-def test_a_deeper_page_goes_on_where_the_one_before_ended(many: Vectors) -> None:
-    def keep(ids: Sequence[int]) -> list[int]:
-        return sorted(id_ for id_ in ids if id_ % 3 == 0)
+def row_of(vectors: Vectors, id_: int) -> Floats:
+    row = vectors.row(id_)
+    assert row is not None
+    return row
 
-    vector = many.row(5)
-    assert vector is not None
-    whole = semantic_ids(many, vector, keep, 1_000)
+
+def test_a_deeper_page_goes_on_where_the_one_before_ended(many: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
+    third = passing(id_ for id_ in range(1, 201) if id_ % 3 == 0)
+    whole, ranking = semantic_ids(many, row_of(many, 5), third, 1_000), many.near(row_of(many, 5))
     assert sorted(whole) == [id_ for id_ in range(1, 201) if id_ % 3 == 0]
     for wanted in range(70):
-        assert semantic_ids(many, vector, keep, wanted) == whole[:wanted]
-    assert semantic_ids(many, vector, keep, 1_000, holding=keep(range(1, 201))) == whole
+        assert semantic_ids(many, row_of(many, 5), third, wanted) == whole[:wanted]
+        assert semantic_page(ranking, third, offset=wanted, limit=3) == (whole[wanted : wanted + 3], 66)
+    monkeypatch.setattr(search, "FEW", 66)
+    assert semantic_ids(many, row_of(many, 5), third, 1_000) == whole, "scored directly, it is the same order"
 
 
 def test_no_more_is_asked_than_is_wanted(many: Vectors) -> None:
     asked: list[int] = []
 
-    def keep(ids: Sequence[int]) -> list[int]:
+    def among(ids: Sequence[int]) -> Sequence[int]:
         asked.extend(ids)
-        return everything(ids)
+        return sorted(ids)
 
-    assert len(first(walk(many.near_text("name-3"), keep), 2)) == 2
+    assert len(semantic_ids(many, row_of(many, 5), Passing(200, among, list), 2)) == 2
     assert len(asked) < 40
-    assert len(asked) == len(set(asked))
+    semantic_ids(many, row_of(many, 5), Passing(200, among, list), 12)
+    assert semantic_ids(many, row_of(many, 5), Passing(200, lambda _: [], list), 1_000) == []
 
 
-def test_nothing_that_does_not_hold_is_given(many: Vectors) -> None:
-    vector = many.row(5)
-    assert vector is not None
-    assert semantic_ids(many, vector, lambda _: [], 10) == []
-    assert semantic_ids(many, vector, everything, 10, holding=[]) == []
-    assert semantic_ids(many, vector, everything, 10, holding=[9_999]) == []
+def test_nothing_is_asked_of_the_engine_twice(many: Vectors) -> None:
+    asked: list[int] = []
+
+    def among(ids: Sequence[int]) -> Sequence[int]:
+        asked.extend(ids)
+        return []
+
+    assert semantic_ids(many, row_of(many, 5), Passing(200, among, list), 5) == []
+    assert sorted(asked) == list(range(1, 201))
+
+
+@pytest.mark.parametrize("few", [-1, 10_000], ids=["walked to", "scored directly"])
+def test_nothing_that_does_not_pass_is_given(many: Vectors, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    monkeypatch.setattr(search, "FEW", few)
+    everything = passing(range(1, 201))
+    assert semantic_ids(many, row_of(many, 5), passing([]), 10) == []
+    assert semantic_ids(many, row_of(many, 5), passing([9_999]), 10) == []
     assert semantic_ids(many, np.zeros(32), everything, 10) == []
-    assert semantic_ids(many, vector, everything, -1) == []
+    assert semantic_ids(many, row_of(many, 5), everything, -1) == []
+    assert semantic_page(many.near_text("..."), everything, offset=0, limit=5) == ([], 0)
 
 
-def test_similar_facts_leave_out_what_the_caller_leaves_out(many: Vectors) -> None:
-    def others(ids: Sequence[int]) -> list[int]:
-        return [id_ for id_ in sorted(ids) if id_ % 40 != 5]
-
+def test_similar_facts_leave_out_what_the_filters_leave_out(many: Vectors) -> None:
+    others = passing(id_ for id_ in range(1, 201) if id_ % 40 != 5)
     found = similar_ids(many, 5, others, 6)
     assert len(found) == 6
     assert all(id_ % 40 != 5 for id_ in found)
-    assert similar_ids(many, 5, everything, 1) == [5]
-    assert similar_ids(many, 9_999, everything, 5) == []
+    assert similar_ids(many, 5, passing(range(1, 201)), 1) == [5]
+    assert similar_ids(many, 9_999, others, 5) == []
 
 
-def test_a_hybrid_order_is_of_a_fixed_depth() -> None:
-    lexical, semantic = list(range(1_000)), list(range(500, 1_500))
-    fused = hybrid_ids(lexical, semantic)
-    assert sorted(fused) == [*range(200), *range(500, 700)]
-    assert fused[:4] == [0, 500, 1, 501]
-    assert hybrid_ids([1, 2, 3], [9, 3]) == [3, 1, 9, 2]
-    assert hybrid_ids([], []) == []
+def test_a_semantic_search_ends_somewhere(many: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "DEEPEST", 10)
+    ranking, everything = many.near_text("name-3"), passing(range(1, 201))
+    assert semantic_page(ranking, passing([4, 5]), offset=0, limit=99)[1] == 2
+    page, total = semantic_page(ranking, everything, offset=8, limit=5)
+    assert (len(page), total) == (2, 10)
+    assert semantic_page(ranking, everything, offset=10**9, limit=5) == ([], 10)
+
+
+def test_a_hybrid_search_brings_a_fixed_depth_of_both_orders_into_one(
+    many: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "FUSED", 20)
+    ranking, everything = many.near_text("name-3"), passing(range(1, 201))
+    near = semantic_ids(many, HashedEmbedder(32).embed(["name-3"])[0], everything, 20)
+    lexical = [id_ for id_ in range(1, 201) if id_ not in near]
+    whole, total = hybrid_page(ranking, everything, lexical, offset=0, limit=999)
+    assert total == 40
+    assert whole == [id_ for pair in zip(lexical, near, strict=False) for id_ in pair], "words first among equals"
+    pages = [hybrid_page(ranking, everything, lexical, offset=start, limit=7) for start in range(0, 49, 7)]
+    assert [id_ for page, _ in pages for id_ in page] == whole
+    assert {found for _, found in pages} == {40}
+    assert hybrid_page(ranking, everything, near, offset=0, limit=99) == (near, 20)
+    assert hybrid_page(many.near_text("..."), everything, [7, 8], offset=0, limit=9) == ([7, 8], 2)
 
 
 # Time travel over a real index
@@ -310,9 +343,8 @@ def _answers(index: Index, folder: Path) -> list[list[str]]:
     for seq in range(1, reader.position().seq + 1):
         for query in (Query(), Query(kind="Model"), Query(tag=("chat",))):
             refs = {fact.id: fact.ref for fact in reader.search(query, limit=1_000, at=seq).items}
-            ranking = vectors.near_text("suport asistant")
-            found = first(walk(ranking, lambda ids, refs=refs: [id_ for id_ in refs if id_ in set(ids)]), 1_000)  # type: ignore[misc]
-            assert len(found) == len(refs)
+            found, total = semantic_page(vectors.near_text("suport asistant"), passing(refs), offset=0, limit=1_000)
+            assert len(found) == total == len(refs)
             answers.append([refs[id_] for id_ in found])
     return answers
 
@@ -321,6 +353,7 @@ def test_every_moment_is_answered_as_an_index_made_at_once_answers_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "STEPS", (1, 3, 7))
+    monkeypatch.setattr(search, "FEW", -1)
     registry, grown = indexed(tmp_path, model("support-assistant", tags=["chat"]), dataset("tickets"))
     for files in (
         {**model("support-assistant", "2.0.0", tags=["chat"]), **model("assistant-b"), **model("assistant-a")},

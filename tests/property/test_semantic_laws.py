@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,12 +17,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from semantic_support import passing
 
 from gitreg_indexer.semantic import search
 from gitreg_indexer.semantic.codes import cosines, quantise
 from gitreg_indexer.semantic.embedders import HashedEmbedder
 from gitreg_indexer.semantic.fusion import fuse
-from gitreg_indexer.semantic.search import first, hybrid_ids, walk
+from gitreg_indexer.semantic.search import hybrid_page, semantic_page
 from gitreg_indexer.semantic.vectors import Vectors
 
 DIMENSIONS: Final = 16
@@ -184,18 +186,20 @@ def _answers(folder: Path, facts: dict[int, Told], asked: str, at: int) -> list[
     vectors = Vectors(folder, HashedEmbedder(DIMENSIONS))
     vectors.apply([(id_, told.text) for id_, told in facts.items()], instance="one", seq=7)
 
-    def keep(ids: Sequence[int]) -> list[int]:
-        holding = [id_ for id_ in ids if facts[id_].seq_from <= at < facts[id_].seq_to]
-        return sorted(holding, key=lambda id_: facts[id_].name)
-
+    holding = [id_ for id_, told in facts.items() if told.seq_from <= at < told.seq_to]
+    passed = passing(sorted(holding, key=lambda id_: facts[id_].name))
     ranking = vectors.near_text(asked)
-    semantic = first(walk(ranking, keep), 99)
-    lexical = [id_ for id_ in keep(list(facts)) if "mini" in facts[id_].text]
-    directly = first(walk(ranking, keep, holding=keep(list(facts))), 99)
-    pages = [id_ for start in range(0, 99, 2) for id_ in first(walk(ranking, keep), start + 2)[start:]]
-    assert directly == semantic
-    assert pages == semantic
-    return [[facts[id_].name for id_ in order] for order in (semantic, hybrid_ids(lexical, semantic))]
+    lexical = [id_ for id_ in passed.everything() if "mini" in facts[id_].text]
+    orders = []
+    for page in (
+        partial(semantic_page, ranking, passed),
+        partial(hybrid_page, ranking, passed, lexical),
+    ):
+        whole, total = page(offset=0, limit=99)
+        assert total == len(whole)
+        assert [page(offset=start, limit=1)[0] for start in range(total)] == [[id_] for id_ in whole]
+        orders.append([facts[id_].name for id_ in whole])
+    return orders
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -213,7 +217,10 @@ def test_an_index_that_grew_and_one_made_at_once_answer_every_moment_alike(
     ids = data.draw(st.lists(st.integers(1, 10_000), unique=True, min_size=len(history), max_size=len(history)))
     then = [told for told in history if told.seq_from <= at]
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        direct = _answers(Path(folder) / "direct", _numbered(history, range(1, len(history) + 1)), asked, at)
         patch.setattr(search, "STEPS", tuple(steps))
+        patch.setattr(search, "FEW", -1)
         grown = _answers(Path(folder) / "grown", _numbered(history, range(1, len(history) + 1)), asked, at)
+        assert grown == direct
         assert _answers(Path(folder) / "renumbered", _numbered(history, ids), asked, at) == grown
         assert _answers(Path(folder) / "then", _numbered(then, ids), asked, at) == grown
