@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -254,6 +255,32 @@ def test_a_reader_keeps_what_it_sees_while_everything_is_made_anew(opening: Open
     assert said(reader) == before
     reader.refresh()
     assert reader.position().embedder == "hashed-1:64"
+
+
+def test_answers_agree_with_their_position_while_facts_are_put(opening: Opening) -> None:
+    reader, writer = opening(), opening()
+    faults: list[object] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            try:
+                reader.refresh()
+                found = reader.near_text("text")
+                if len(found) != 3 * found.position.seq:
+                    faults.append((len(found), found.position))
+            except GitregError as error:
+                faults.append(error)
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for seq in range(1, 40):
+        writer.apply([(seq * 3 + n, f"text {seq * n % 20}") for n in range(3)], instance="one", seq=seq)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert faults == []
 
 
 def test_the_texts_of_another_folder_are_adopted(opening: Opening, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Semantic search: facts near to a text or to another fact, beside the search by words.
 
 - It needs numpy and urllib3 (`llm-gitreg[semantic]`); whoever does not use it neither needs nor loads them.
-- It stands beside the search engine and knows nothing of it: `search.Keep` is where they meet.
+- It stands beside the search engine and knows nothing of it: `search.Passing` is where they meet.
 """
 
 from __future__ import annotations
