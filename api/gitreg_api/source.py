@@ -85,7 +85,7 @@ class Source:
                 found = ask(self.reader, None if at is None else before.seq)
             except (NotFoundError, Rejected) as error:
                 if self._is_still(before, at):
-                    raise _as_of(error, before) from error
+                    raise as_of(error, before) from error
                 continue
             if self._is_still(before, at):
                 return found, before
@@ -134,5 +134,6 @@ class Source:
         return position
 
 
-def _as_of(error: NotFoundError | Rejected, position: Position) -> Absent | Unreadable:
+def as_of(error: NotFoundError | Rejected, position: Position) -> Absent | Unreadable:
+    """Say what is not there, or cannot be read, with the position that this is said of."""
     return Unreadable(error, position) if isinstance(error, Rejected) else Absent(error, position)

@@ -18,6 +18,7 @@ from gitreg.refs import Ref
 from gitreg.registry import Registry
 from gitreg.repository.moments import commit_of
 from gitreg_api.app import create_app
+from gitreg_indexer import nearness
 from gitreg_indexer.searching import Asked, run
 
 laws = settings(
@@ -49,6 +50,9 @@ READS: Final = (
     ),
     "/api/v1/models/acme/a@1.0.0/history?field=pricing",
     "/api/v1/models/acme/a@1.0.0/history?field=status",
+    "/api/v1/models?q=suport%20bot&mode=semantic&limit=2&facets=name,provider",
+    "/api/v1/search?q=suport%20nlp&mode=hybrid&limit=3",
+    "/api/v1/models/acme/a/similar",
 )
 
 specs = st.fixed_dictionaries(
@@ -103,11 +107,13 @@ def test_over_http_the_past_is_byte_for_byte_what_an_index_of_then_says(history:
         for step in ({}, *history):
             commit(registry.repo, step)
             index = cold(registry, next(folders))
+            nearness.catch_up(index)
             seq = index.reader().position().seq
             app = create_app(index, follow=False)
             then[seq] = [(answer.status_code, answer.content) for answer in ask_all(app, READS)]
             index.close()
         now = cold(registry, next(folders))
+        nearness.catch_up(now)
         app = create_app(now, follow=False)
         for seq, told in then.items():
             answers = ask_all(app, [f"{path}{'&' if '?' in path else '?'}at={seq}" for path in READS])
