@@ -380,8 +380,8 @@ def filled(count: int, states: int, folder: Path) -> tuple[TantivyEngine, Docume
         sample = sum(1 for _ in entries(min(count, 2000), states=states))
         making = (time.process_time() - made) / sample * count
         print(
-            f"{count} documents, {states} states each: {took:.0f} s, {used:.0f} s of processor time, of which making them "
-            f"{making:.0f} s; {_size(folder):.0f} MB, {engine.view.searcher.num_segments} segments",
+            f"{count} documents, {states} states each: {took:.0f} s, {used:.0f} s of processor time, making them is "
+            f"{making:.0f} s; {_size(folder):.0f} MB, {shown(engine).searcher.num_segments} segments",
             flush=True,
         )
     (last,) = (each for each in entries(1, states=1))
@@ -407,11 +407,17 @@ def measure(engine: TantivyEngine, asked: Asked) -> Row:
     def work() -> Any:
         return engine.search(asked.query, offset=asked.page * 20, limit=20, at=asked.at, facets=asked.facets)
 
-    view = engine.view
+    view = shown(engine)
     found = work()
     ours = milliseconds(work)
     raw, _ = milliseconds(lambda: asked.raw(view))
     return Row(asked.what, found.total, *ours, raw)
+
+
+def shown(engine: TantivyEngine) -> View:
+    """Give the state that an engine shows."""
+    assert engine.view is not None
+    return engine.view
 
 
 def _size(folder: Path) -> float:

@@ -34,6 +34,8 @@ PHRASES: Final = (
     "Distilled from a larger model for low latency in {field} pipelines.",
 )
 VERSIONS: Final = 4
+_BLOCK: Final = 100
+"""Entries in a row that stand in one namespace, as one change registers them."""
 _FIRST: Final = 1_704_067_200
 _STEP: Final = 3_600
 
@@ -62,8 +64,9 @@ class Entry:
 def entry(number: int) -> Entry:
     """Give an entry by its number; four in a row have one name."""
     draw = random.Random(number // VERSIONS)
-    field, task, family = draw.choice(FIELDS), draw.choice(TASKS), draw.choice(FAMILIES)
-    team = number // VERSIONS % 500
+    task, family = draw.choice(TASKS), draw.choice(FAMILIES)
+    block = number // _BLOCK
+    team, field = block * 7919 % 500, FIELDS[block // 500 % len(FIELDS)]
     name = f"{family}-{task}-{draw.randrange(1, 400)}b-{number // VERSIONS}"
     own = random.Random(-number)
     major = 1 + number % VERSIONS // 2

@@ -25,12 +25,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 import pygit2
 from pygit2.enums import ObjectType, Option
 
 from gitreg.errors import GitregError, RepositoryError, UsageError
+from gitreg.repository.loose import LooseObjects
 
 PLAIN = 0o100644
 EXECUTABLE = 0o100755
@@ -139,8 +141,7 @@ class Commit:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What a tree says of one path."""
 
     path: str
@@ -213,6 +214,7 @@ class GitRepository:
         """The git folder that all work trees share."""
         self.workdir: Path | None = Path(repo.workdir) if repo.workdir else None
         """The work tree that the repository was opened through; None when it is bare."""
+        self._loose = LooseObjects(self.git_dir / "objects")
         self._trees = _TreeCache()
         self._positions = _Positions(self.state_dir / "positions")
 
@@ -400,7 +402,7 @@ class GitRepository:
     def blob_size(self, oid: str) -> int:
         """Give the size of a file in bytes, without reading it."""
         with self._reading(oid):
-            kind, size = self._repo.odb.read_header(_checked(oid))
+            kind, size = self._loose.header(_checked(oid)) or self._repo.odb.read_header(oid)
             _expect(oid, kind, ObjectType.BLOB)
             return size
 
@@ -564,7 +566,7 @@ class GitRepository:
 
     def _read_any(self, oid: str) -> tuple[ObjectType, bytes]:
         with self._reading(oid):
-            return self._repo.odb.read(_checked(oid))
+            return self._loose.read(_checked(oid)) or self._repo.odb.read(oid)
 
     @contextmanager
     def _reading(self, oid: str) -> Iterator[None]:

@@ -294,7 +294,7 @@ class Writing:
 
     def begin(self, commit: CommitFacts) -> None:
         """Note a commit; what it does is put afterwards, in as many parts as there are."""
-        self.db.execute(commits.insert(), asdict(commit))
+        self.db.execute(commits.insert(), commit._asdict())
 
     def put(self, seq: int, folded: Folded) -> None:
         """Apply a part of a commit."""
@@ -329,7 +329,7 @@ class Writing:
         """Store all commits and when each path was first seen, in place of what was stored of that."""
         self.db.execute(commits.delete())
         self.db.execute(births.delete())
-        self.db.execute(commits.insert(), [asdict(commit) for commit in walked])
+        self.db.execute(commits.insert(), [commit._asdict() for commit in walked])
         if seen:
             self.db.execute(births.insert(), [{"path": path, **_as_row(birth)} for path, birth in seen.items()])
 

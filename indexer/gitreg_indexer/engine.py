@@ -45,10 +45,10 @@ TYPE: Final = "spec.type"
 STATUS: Final = "spec.lifecycle.status"
 TAGS: Final = "metadata.tags"
 KIND: Final = "kind"
-KEPT: Final = (24, 48, 200)
-"""How much is kept of a value that is not kept whole (`kept_of`), in characters."""
+LONGEST_KEPT: Final = 256
+"""The longest text that is kept whole, in characters: a longer one is equal to itself, and has a beginning."""
 LONGEST_PREFIX: Final = 200
-"""How much of a text counts in sorting, in characters."""
+"""The longest beginning that can be asked for, and how much of a text counts in sorting, in characters."""
 MOST_COUNTED: Final = 100
 """How many values a facet shows."""
 
@@ -179,7 +179,11 @@ class Found:
 
 
 class SearchEngine(Protocol):
-    """An engine over one folder."""
+    """An engine over one folder.
+
+    A class may have a static method `preparer() -> Callable[[Document], Prepared]`: the part of taking a document in
+    that other processes can do. `apply` is then given what comes of it in place of documents.
+    """
 
     def position(self) -> tuple[str, int]:
         """Tell which catalog (instance id) it was filled from, and up to which seq; ("", 0) when empty."""
@@ -225,34 +229,21 @@ def all_words_of(text: str) -> list[str]:
     """Split a text into its words, in their order and as often as they come."""
     if text.isascii():
         found = _ASCII_WORD.findall(text.lower())
+        if len(text) <= _LONGEST_WORD:
+            return found
     else:
         found = "".join(char if _is_in_word(char) else " " for char in folded(text)).split()
     return [word[:_LONGEST_WORD] for word in found]
 
 
-def has_words(text: str) -> bool:
-    """Tell whether a value can be asked for by its words (`conditions.Says`).
-
-    An address has none: a text without blanks that holds a `/`, a `:` or an `@`. It is asked for whole or by its start.
-    """
-    is_address = "/" in text or ":" in text or "@" in text
-    return not is_address or len(text.split(None, 1)) != 1
+def is_shown(value: Scalar) -> bool:
+    """Tell whether facets show a value: texts of more than 64 characters are shown only where they are one word."""
+    return not isinstance(value, str) or len(value) <= _LONGEST_SENTENCE or is_one_word(value)
 
 
-def kept_of(text: str) -> int:
-    """Tell how many characters of a value are kept as they are; of a longer one, no more is looked at by prefixes.
-
-    A value that is not kept whole is still equal only to itself, but facets and version ranges do not see it: a digest
-    (32 hex digits or more), a sentence of more than 64 characters, anything of more than 256.
-    """
-    length = len(text)
-    if length < _SHORTEST_CUT:
-        return length
-    if _DIGEST.fullmatch(text):
-        return KEPT[0]
-    if length > _LONGEST_SENTENCE and len(text.split(None, 1)) > 1:
-        return KEPT[1]
-    return length if length <= _LONGEST_VALUE else KEPT[2]
+def is_one_word(text: str) -> bool:
+    """Tell whether a text has no blanks, and may be kept whole."""
+    return len(text) <= LONGEST_KEPT and len(text.split(None, 1)) == 1
 
 
 def label_of(value: Scalar) -> str:
@@ -269,12 +260,20 @@ def _is_in_word(char: str) -> bool:
 
 
 _ASCII_WORD: Final = re.compile(r"[0-9a-z]+")
-_DIGEST: Final = re.compile(r"(?:[a-z0-9]{1,10}:)?[0-9a-f]{32,}")
-_SHORTEST_CUT: Final = 32
 _LONGEST_SENTENCE: Final = 64
-_LONGEST_VALUE: Final = 256
 _LONGEST_WORD: Final = 64
 _EXACT: Final = 2.0**53
+
+
+def unusable(folder: Path, error: BaseException) -> GitregError:
+    """Explain why an engine cannot use its folder, and what mends that."""
+    text = str(error) or type(error).__name__
+    mend = "run `gitreg index --rebuild`: the index can always be made again from Git"
+    if "Read-only" in text or "Permission" in text:
+        mend = "make the folder writable, or name another one with --index"
+    elif "No space" in text:
+        mend = "free some space on that disk, then run `gitreg index`"
+    return GitregError("the search index cannot be used", where=str(folder), got=text, mend=mend)
 
 
 def open_engine(name: str, folder: Path) -> SearchEngine:

@@ -10,10 +10,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from pydantic import BaseModel
@@ -27,8 +27,7 @@ from gitreg.repository.git import Entry, EntryChange
 from gitreg.versions import Version
 
 
-@dataclass(frozen=True, slots=True)
-class Birth:
+class Birth(NamedTuple):
     """When a path was first seen, and whose commit that was."""
 
     seq: int
@@ -36,8 +35,7 @@ class Birth:
     registered_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class CommitFacts:
+class CommitFacts(NamedTuple):
     """What folding needs to know of a commit."""
 
     seq: int
@@ -47,8 +45,7 @@ class CommitFacts:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """A record that stands from this commit on; `doc` is the answer, ready to send. `name` is the catalog's column."""
 
     kind: str
@@ -65,8 +62,7 @@ class Opened:
     doc: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined:
+class Quarantined(NamedTuple):
     """A file that stands from this commit on and cannot be read as a record, with what is wrong."""
 
     path: str
@@ -75,8 +71,7 @@ class Quarantined:
     findings: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A file that stands from a commit on and has to be read."""
 
     commit: CommitFacts
@@ -222,7 +217,7 @@ def reopened(standing: Standing, known: Opened) -> Opened | None:
         registeredBy=provenance.registered_by,
     )
     doc = orjson.dumps(data)
-    return replace(known, seq=standing.commit.seq, doc=doc, etag=etag_of(doc))
+    return known._replace(seq=standing.commit.seq, doc=doc, etag=etag_of(doc))
 
 
 def _is_of_one_piece(known: Opened, data: dict[str, Any]) -> bool:

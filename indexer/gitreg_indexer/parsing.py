@@ -15,6 +15,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -179,7 +180,14 @@ def _reader_of_files(git_dir: str, uid: str) -> Callable[[Any], Any]:
     return lambda standing: read_file(repo, uid, standing)
 
 
-TASKS: Final[dict[str, Callable[..., Callable[[Any], Any]]]] = {"read": _reader_of_files}
+def _maker_of_documents(engine: str) -> Callable[[Any], Any]:
+    return import_module("gitreg_indexer.filling").maker_of_documents(engine)  # type: ignore[no-any-return]  # as it says
+
+
+TASKS: Final[dict[str, Callable[..., Callable[[Any], Any]]]] = {
+    "read": _reader_of_files,
+    "documents": _maker_of_documents,
+}
 
 
 def _sendable(error: Exception) -> Exception:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import tantivy
 from tantivy import Occur, Order
 
-from gitreg_indexer.engine import LONGEST_PREFIX, MOST_COUNTED, Facet, Found, Query, kept_of
+from gitreg_indexer.engine import LONGEST_PREFIX, MOST_COUNTED, Facet, Found, Query, is_shown
 from gitreg_indexer.plans import Plan, plan
 from gitreg_indexer.terms import (
     WITHOUT_VERSION,
@@ -254,7 +254,7 @@ class View:
         counts = {each["key"]: each["doc_count"] for each in found["buckets"]}
         if any(len(value) >= LONGEST_PREFIX for value in counts):
             return None
-        return {value: count for value, count in counts.items() if kept_of(value) == len(value)}
+        return {value: count for value, count in counts.items() if is_shown(value)}
 
     def _from_terms(self, path: str, everything: Any) -> dict[str, int]:
         counts: dict[str, int] = {}

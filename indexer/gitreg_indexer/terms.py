@@ -4,7 +4,7 @@
   first letters (`_EQUAL` and so on), and where it is of a path, by the path's key: 13 letters, whatever its length.
 - Everything that is asked is asked by terms: equality, words, presence, prefixes, ranges of numbers, the time in which
   a document holds. No fast fields, no ranges over values (docs/adr/0019-terms-instead-of-ranges.md).
-- Long texts and digests are kept by their beginning and a digest (`engine.kept_of`).
+- Texts of more than `LONGEST_KEPT` characters are kept by their beginning and a digest.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ from gitreg.errors import UsageError
 from gitreg.versions import InvalidVersion, Range, Version
 from gitreg_indexer.conditions import All, Any, Between, Condition, Has, Is, Not, Satisfies, Says, StartsWith, Within
 from gitreg_indexer.engine import (
-    KEPT,
+    LONGEST_KEPT,
     LONGEST_PREFIX,
     Document,
     Scalar,
     all_words_of,
     folded,
-    has_words,
-    kept_of,
+    is_shown,
     label_of,
     words_of,
 )
@@ -205,16 +204,19 @@ def key_of(path: str) -> str:
 
 def _value(text: str) -> str:
     """Give a value as it stands in a term: whole, or by its beginning and a digest."""
-    kept = kept_of(text)
-    if kept < len(text):
-        return f"{written(text[:kept])}{_CUT}{_digest(text)}"
+    if len(text) > LONGEST_KEPT:
+        return f"{written(text[:LONGEST_PREFIX])}{_CUT}{_digest(text)}"
     return text if text.isprintable() and " " not in text and "\\" not in text else written(text)
 
 
+def _cased(text: str) -> str:
+    """Give a text that folding changes: where facets do not show it, a digest is all that is needed."""
+    return _value(text) if is_shown(text) else f"{_CUT}{_digest(text)}"
+
+
 def _digest(text: str) -> str:
-    """Give 80 bits of a text's BLAKE2b as 16 letters and digits."""
-    made = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).digest()
-    return b32encode(made).decode("ascii").lower()
+    """Give 80 bits of a text's BLAKE2b in hex."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
 def version_term(key: str) -> str:
@@ -416,18 +418,23 @@ def _compare(condition: Condition, vocabulary: Vocabulary) -> Asked:
 
 
 def _starts(path: str, prefix: str) -> Asked:
-    """Ask for texts that begin so; of one that is kept by its beginning, no more than that is looked at."""
-    key = key_of(path)
-    whole = [written(prefix)]
-    whole += [f"{written(prefix[:kept])}{_CUT}" for kept in KEPT if len(prefix) > kept]
-    return AnyPrefixed(tuple(f"{mark}{key}{start}" for start in whole for mark in (_EQUAL, _FOLDED)))
+    if len(prefix) > LONGEST_PREFIX:
+        raise UsageError(
+            "the beginning of a text is too long",
+            got=f"{len(prefix)} characters",
+            expected=f"at most {LONGEST_PREFIX}",
+            mend="ask for a shorter one",
+        )
+    end = f"{key_of(path)}{written(prefix)}"
+    return AnyPrefixed((f"{_EQUAL}{end}", f"{_FOLDED}{end}"))
 
 
 def _equal(path: str, value: Scalar) -> str:
     if isinstance(value, bool):
         return f"{_TRUTH}{key_of(path)}{'true' if value else 'false'}"
     if isinstance(value, str):
-        return f"{_EQUAL if folded(value) == value else _CASED}{key_of(path)}{_value(value)}"
+        any_case = folded(value) == value
+        return f"{_EQUAL}{key_of(path)}{_value(value)}" if any_case else f"{_CASED}{key_of(path)}{_cased(value)}"
     return _is_number(path, float(value))[0]
 
 
@@ -478,11 +485,11 @@ def other_than_text(path: str) -> tuple[str, ...]:
 
 
 def value_at(prefix: str, term: str) -> str | None:
-    """Give the value of a term that begins with a prefix of values; None where it holds only the value's beginning."""
+    """Give the value of a term that begins with a prefix of values; None where it is not to be shown."""
     rest = term[len(prefix) :]
     if prefix.startswith(_NUMBER):
         return label_of(_number_of(rest))
-    return None if _CUT in rest else read(rest)
+    return None if _CUT in rest or not is_shown(text := read(rest)) else text
 
 
 # ------------------------------------------------------------------------------------------------ documents
@@ -511,6 +518,7 @@ class TermMaker:
     def _forget(self) -> None:
         self._made: dict[type, dict[tuple[str, Scalar], str]] = defaultdict(dict)
         self._worded: set[tuple[str, Scalar]] = set()
+        self._special: set[tuple[str, Scalar]] = set()
         self._seconds: dict[tuple[str, Scalar], float] = {}
         self._words: dict[str, str] = {}
         self._spans: dict[tuple[int, int], str] = {}
@@ -543,9 +551,16 @@ class TermMaker:
     def words(self, text: str) -> str:
         """Give all words of a text in order, with blanks between."""
         found = self._words.get(text)
-        if found is None:
-            found = self._words[text] = " ".join(all_words_of(text))
-            self._kept += 1 + len(text) // 100
+        return self._add_words(text) if found is None else found
+
+    def passages(self, document: Document, between: str) -> str:
+        """Give the words of all passages, with something between."""
+        known, add = self._words, self._add_words
+        return between.join([known.get(passage) or add(passage) for passage in document.passages])
+
+    def _add_words(self, text: str) -> str:
+        found = self._words[text] = " ".join(all_words_of(text))
+        self._kept += 1 + len(text) // 100
         return found
 
     def _of_values(self, values: tuple[tuple[str, Scalar], ...]) -> tuple[Shape, list[str]]:
@@ -559,7 +574,9 @@ class TermMaker:
 
     def _tell_apart(self, values: tuple[tuple[str, Scalar], ...], places: tuple[int, ...], made: list[str]) -> None:
         """Number the texts with words that stand at one path, and mark the numbers that moments stand for."""
-        worded = [place for place in places if values[place] in self._worded and isinstance(values[place][1], str)]
+        if self._special.isdisjoint([values[place] for place in places]):
+            return
+        worded = [place for place in places if values[place] in self._worded]
         for number, place in enumerate(worded[1:], start=1):
             path, text = values[place]
             made[place] = f"{_text_terms(path, str(text))} {self._word_terms(path, str(text), number)}"
@@ -577,7 +594,8 @@ class TermMaker:
             made = _equal(path, value)
         else:
             made = _number_terms(path, float(value)) if value == value else ""  # NaN is no number
-        made = self._in_column(path, value) + made
+        if path in self._columns:
+            made = self._in_column(path, value) + made
         self._made[value.__class__][item] = made
         self._kept += 2 + len(made) // 100
         return made
@@ -589,17 +607,17 @@ class TermMaker:
     def _make_text(self, path: str, text: str) -> str:
         if text[:1].isdigit() and (seconds := seconds_of(text)) is not None:
             self._seconds[path, text] = seconds
+            self._special.add((path, text))
         made = _text_terms(path, text)
         words = self._word_terms(path, text, 0)
         if words:
             self._worded.add((path, text))
+            self._special.add((path, text))
             made = f"{made} {words}"
         return made
 
     def _word_terms(self, path: str, text: str, number: int) -> str:
         """Give the terms of a text's words; none where its only word is all that it is."""
-        if not has_words(text):
-            return ""
         words = self.words(text)
         return "" if words == folded(text) and " " not in words else _each(f"{_WORD}{number}.{key_of(path)}", words)
 
@@ -626,7 +644,7 @@ def _text_terms(path: str, text: str) -> str:
     key, any_case = key_of(path), folded(text)
     if any_case == text:
         return f"{_EQUAL}{key}{_value(text)}"
-    return f"{_CASED}{key}{_value(text)} {_FOLDED}{key}{_value(any_case)}"
+    return f"{_CASED}{key}{_cased(text)} {_FOLDED}{key}{_value(any_case)}"
 
 
 def _column_terms(path: str, value: Scalar) -> str:
