@@ -22,7 +22,7 @@ from gitreg_api.demonstrate import demo_registry
 from gitreg_api.following import Follower
 from gitreg_api.openapi import GOLDEN, document, written
 from gitreg_api.paths import COLLECTIONS
-from gitreg_indexer import Index
+from gitreg_indexer import Index, nearness
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +109,7 @@ def test_every_operation_is_described_whole() -> None:
 
 def test_answers_keep_their_schemas(tmp_path: Path) -> None:
     api = api_on(demo_registry(tmp_path / "demo"))
+    nearness.catch_up(api.index)
     described = json.loads(GOLDEN.read_bytes())
     schemas = Schemas().with_resource("urn:api", Resource.from_contents(described, DRAFT202012))
     checked = 0

@@ -88,7 +88,7 @@ def test_the_page_says_what_it_is_of(repo: Path) -> None:
     assert list(told) == ["items", "total", "limit", "offset", "cursor", "commit", "seq"]
     assert (told["total"], told["seq"]) == (3, 4)
     assert told["commit"] == git(repo, "rev-parse", "v4").strip()
-    asked = ["talked", "--facets", "type,tags", "--facets", "status", "--highlight", "--repo", repo, "--json"]
+    asked = ["talked", "--facets", "type,tags", "--facets", "status", "--highlight", "--repo", str(repo), "--json"]
     told = fine("search", *asked).json
     assert list(told["facets"]) == ["type", "tags", "status"]
     assert told["facets"]["tags"] == [{"value": "support", "count": 1}]

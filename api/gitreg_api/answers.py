@@ -45,6 +45,8 @@ class Hold:
 
 OF_NOW: Final = Hold(CACHE_CONTROL, is_kept=True)
 OF_ONE_COMMIT: Final = Hold(FOR_EVER)
+OF_A_NAME: Final = Hold(CACHE_CONTROL)
+"""What is named may be another answer at any time, though the index stands still."""
 
 
 def hold_of(at: str | None) -> Hold:
@@ -58,7 +60,7 @@ def hold_of(at: str | None) -> Hold:
     moment = read_moment(at)
     if moment.is_commit:
         return OF_ONE_COMMIT
-    return Hold(FOR_AN_HOUR if moment.is_seq else CACHE_CONTROL)
+    return Hold(FOR_AN_HOUR) if moment.is_seq else OF_A_NAME
 
 
 @dataclass(frozen=True, slots=True)

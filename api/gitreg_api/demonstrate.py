@@ -19,7 +19,7 @@ from gitreg.errors import GitregError, RepositoryError
 from gitreg.registry import Draft, Registry
 from gitreg.repository.git import Signature
 from gitreg_api.demo import Step, steps
-from gitreg_indexer import Index
+from gitreg_indexer import Index, nearness
 
 NAME: Final = "northwind"
 UID: Final = uuid.UUID("6a1f9c1e-52d0-5d0b-9a53-2f6f2b7c8e10")
@@ -41,7 +41,9 @@ def index_demo(registry: Registry) -> int:
     """Index the demo registry; gives the number of its records."""
     index = Index.open(registry)
     try:
-        return index.catch_up().records
+        records = index.catch_up().records
+        nearness.catch_up(index)
+        return records
     finally:
         index.close()
 

@@ -192,7 +192,8 @@ def _schemas_of(kind: str, known: dict[str, Schema]) -> dict[str, Schema]:
     example = yaml.safe_load(KIND_TYPES[kind].example)
     record["examples"] = [{**example, "registry": _PROVENANCE_EXAMPLE}]
     moved = {names[name]: _pointing(part, names) for name, part in parts.items()}
-    return {**moved, f"{kind}Record": record, f"{kind}Page": _page(f"{kind}Record")}
+    made = {**moved, f"{kind}Record": record, f"{kind}Page": _page(f"{kind}Record")}
+    return {**made, f"{kind}Similar": _similar(f"{kind}Record")} if KINDS[kind].is_versioned else made
 
 
 def _names_of(kind: str, parts: dict[str, Schema], known: dict[str, Schema]) -> dict[str, str]:
@@ -245,6 +246,15 @@ def _page(schema: str) -> Schema:
     beside = {name: _to(name.capitalize()) for name in _BESIDE}
     parts = {"items": _list_of(_to(schema)), **_PAGING, **beside, "cursor": _CURSOR, **_POSITION}
     return _object(parts, optional=(*_BESIDE, "cursor"))
+
+
+def _similar(schema: str) -> Schema:
+    scores = {
+        "type": "object",
+        "additionalProperties": {"type": "number", "maximum": 1},
+        "description": "How much each item is like the one asked about, by ref: 1 for what says the same.",
+    }
+    return _object({"items": _list_of(_to(schema)), "scores": scores, **_POSITION})
 
 
 _BESIDE: Final = ("facets", "highlights", "meant")

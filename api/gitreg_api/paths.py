@@ -1,6 +1,7 @@
 """Where records stand in the API: one collection per kind, and what a path below it asks for.
 
-- `/api/v1/<collection>/<ref>` is the record, `/versions`, `/history` and `/aliases` behind a whole ref are its parts.
+- `/api/v1/<collection>/<ref>` is the record; `/versions`, `/history`, `/aliases` and `/similar` behind a whole ref are
+  its parts.
 - A part wins over a name: `models/acme/nlp/history` is the history of `acme/nlp`. A record that is itself called
   `history` is reached with a selector (`models/acme/nlp/history@latest`) or through `/api/v1/resolve`.
 - No I/O here.
@@ -17,7 +18,7 @@ from gitreg.errors import NotFoundError, UsageError
 from gitreg.refs import KINDS, KindAddress, Ref, Shape, kind_named
 
 ROOT: Final = "/api/v1"
-Part = Literal["versions", "history", "aliases"]
+Part = Literal["versions", "history", "aliases", "similar"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
 
 _OWN_WORDS: Final = {

@@ -24,10 +24,11 @@ from gitreg.errors import GitregError, NotFoundError, Rejected, UsageError
 from gitreg_api.answers import Answer, Header, Reply, momentary, position_headers
 from gitreg_api.paths import nearest_path
 from gitreg_api.search import EXPECTED
-from gitreg_api.source import Absent, NotReady
+from gitreg_api.source import Absent, NotReady, Unreadable
 from gitreg_indexer import Position
 from gitreg_indexer.filters import FilterError
 from gitreg_indexer.moments import NoHistoryError
+from gitreg_indexer.nearness import VectorsNotReadyError
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER: Final = b"1"
@@ -39,6 +40,8 @@ _STATUS: Final[tuple[tuple[type[GitregError], int], ...]] = (
     (Rejected, 422),
     (GitregError, 503),
 )
+_WAITING: Final = (NotReady, VectorsNotReadyError)
+"""What trying again helps with: it says everything, and is nothing for the log."""
 _TITLES: Final = {
     "usage": "The request's own words are wrong",
     "not-found": "Nothing answers to that name",
@@ -84,7 +87,7 @@ class Problem:
 def problem_of(error: GitregError) -> Problem:
     """Say a gitreg error as a problem."""
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady):
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, _WAITING):
         return Problem(status, error.code, error.says, error.mend)
     return Problem(status, error.code, error.says, error.mend, error.got, error.expected, _more_of(error))
 
@@ -141,9 +144,9 @@ def explain_errors(app: FastAPI, position_of: PositionOf) -> None:
     async def gitreg_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, GitregError)  # noqa: S101 - registered for it
         problem = problem_of(error)
-        if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady):
+        if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, _WAITING):
             _LOG.error("%s %s: %s", request.method, _instance(request.scope), error.explain())
-        position = error.position if isinstance(error, Absent) else position_of()
+        position = error.position if isinstance(error, (Absent, Unreadable)) else position_of()
         return Reply(answer_problem(problem, request.scope, position))
 
     async def wrong_parameters(request: Request, error: Exception) -> Response:

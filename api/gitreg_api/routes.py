@@ -27,20 +27,31 @@ from gitreg_api.search import (
     PageAsking,
     ResolveAsking,
     SearchAsking,
+    SimilarAsking,
     answer_search,
+    answer_similar,
     asked_of,
     only,
 )
 from gitreg_api.source import Source
 from gitreg_api.status import Status, answer_health
+from gitreg_indexer import Position
 
 Endpoint = Callable[..., Any]
+Answering = Callable[[], tuple[Answer, Position, Position]]
+"""Answers, and tells what the answer is of and what it should be of."""
 _PART_TITLES: Final[dict[Part, str]] = {
     "versions": "List the versions of {a}, highest first",
     "history": "Tell which commits touched {a}, newest first",
     "aliases": "Give the aliases of {a}, and what `latest` means",
+    "similar": "Find what is most like {a}, one version of each other name",
 }
-_PART_SCHEMAS: Final[dict[Part, str]] = {"versions": "{kind}Page", "history": "History", "aliases": "AliasesOf"}
+_PART_SCHEMAS: Final[dict[Part, str]] = {
+    "versions": "{kind}Page",
+    "history": "History",
+    "aliases": "AliasesOf",
+    "similar": "{kind}Similar",
+}
 _REF_EXAMPLES: Final = {
     Shape.VERSION: ("acme/nlp/summarizer", "acme/nlp/summarizer@^2", "acme/nlp/summarizer@production"),
     Shape.NAME: ("acme/nlp/pii",),
@@ -148,8 +159,16 @@ def _get_part(source: Source, place: KindAddress, part: Part, described: Any) ->
     async def get_history(ref: Annotated[str, described], asked: Annotated[HistoryAsking, Query()]) -> Response:
         return await _answer_part(source, read_path(place, f"{ref}/{part}"), asked)
 
+    async def get_similar(ref: Annotated[str, described], asked: Annotated[SimilarAsking, Query()]) -> Response:
+        wanted = read_path(place, f"{ref}/{part}")
+        if wanted.part is None:
+            return await _answer_part(source, wanted, HistoryAsking(at=asked.at, min_seq=asked.min_seq))
+        return await _answer_when_reached(source, asked, lambda: answer_similar(source.reader, wanted.ref, asked))
+
     if part == "history":
         return get_history, HistoryAsking
+    if part == "similar":
+        return get_similar, SimilarAsking
     get_part.__name__ = f"get_{part}"
     return get_part, PageAsking
 
@@ -160,14 +179,22 @@ async def _answer_part(source: Source, wanted: Asked, asked: HistoryAsking) -> R
 
 
 async def _answer_list(source: Source, asked: ListAsking, kind: str | None) -> Response:
-    """Answer a list; the search engine may be a moment behind the catalog, so it is asked until it has caught up."""
     wanted = asked_of(asked, kind)
+    return await _answer_when_reached(source, asked, lambda: answer_search(source.reader, wanted))
+
+
+async def _answer_when_reached(source: Source, asked: Asking, ask: Answering) -> Response:
+    """Answer a search; its engine may be a moment behind the catalog, so it is asked until it has caught up.
+
+    Of the present it must have come to `min_seq`; of the past, to the moment that is asked of.
+    """
     source.ready()
     until = source.deadline()
     await source.reach(asked.seq_needed(), until)
+    is_of_now = asked.at is None and getattr(asked, "cursor", None) is None
     while True:
-        answer, here, meant = await run_in_threadpool(answer_search, source.reader, wanted)
-        needed = (asked.min_seq or 1) if wanted.is_of_now else meant.seq
+        answer, here, meant = await run_in_threadpool(ask)
+        needed = (asked.min_seq or 1) if is_of_now else meant.seq
         if here.seq >= needed:
             return Reply(answer)
         await source.pause(here.seq, needed, until)

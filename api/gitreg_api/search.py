@@ -17,14 +17,17 @@ from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticUseDefault
 
-from gitreg.errors import UsageError
-from gitreg.refs import NAMESPACE_PATTERN, is_namespace
+from gitreg.errors import NotFoundError, Rejected, UsageError
+from gitreg.refs import NAMESPACE_PATTERN, Ref, is_namespace
 from gitreg.repository.moments import EXPECTED as MOMENTS
 from gitreg.repository.moments import read_moment
-from gitreg_api.answers import OF_ONE_COMMIT, Answer, answer_page, hold_of
+from gitreg_api.answers import OF_A_NAME, OF_ONE_COMMIT, Answer, answer_page, hold_of
 from gitreg_api.paths import read_kind
+from gitreg_api.source import as_of
 from gitreg_indexer import Position, Reader
-from gitreg_indexer.searching import MOST_FACETS, Asked, run
+from gitreg_indexer.reader import LEXICAL
+from gitreg_indexer.searching import MOST_FACETS, Asked, parsed_filter, run
+from gitreg_indexer.semantic import MODES
 
 MAX_LIMIT: Final = 1000
 MAX_OFFSET: Final = 1_000_000
@@ -88,6 +91,19 @@ _Names = Annotated[list[str], BeforeValidator(_each_listed)]
 _Flag = Annotated[bool, BeforeValidator(_flag)]
 
 
+_FILTER: Final = Field(
+    None,
+    description="What records must state, over any field of any kind: `=`, `!=`, `<`, `<=`, `>`, `>=`, `:` (has "
+    "the word or the item, is in the range), `has(field)`, lists, `AND`, `OR`, `NOT`, parentheses. A fault is told "
+    "with its line and column.",
+    examples=[
+        'provider = "anthropic" AND capabilities.contextLength > 8000',
+        'version : "^2.1" AND NOT status = "retired"',
+        'type IN ("completion", "embedding") AND name = "qwen*"',
+    ],
+)
+
+
 class Waiting(BaseModel):
     """What everything takes that is answered from the index."""
 
@@ -144,6 +160,15 @@ class HistoryAsking(PageAsking):
     )
 
 
+class SimilarAsking(Asking):
+    """What asking for similar records takes."""
+
+    limit: Annotated[int, BeforeValidator(_whole)] = Field(
+        10, ge=1, le=MAX_LIMIT, description="How many items to give at most."
+    )
+    filter: _Text = _FILTER
+
+
 class ChangesAsking(Waiting):
     """What the feed of changes takes."""
 
@@ -174,17 +199,7 @@ class ListAsking(PageAsking):
         "nothing is found, near words are taken for misspelt ones, and `meant` says so.",
         examples=["summarizer", '"support chat" -legacy', "gpt*"],
     )
-    filter: _Text = Field(
-        None,
-        description="What records must state, over any field of any kind: `=`, `!=`, `<`, `<=`, `>`, `>=`, `:` (has "
-        "the word or the item, is in the range), `has(field)`, lists, `AND`, `OR`, `NOT`, parentheses. A fault is told "
-        "with its line and column.",
-        examples=[
-            'provider = "anthropic" AND capabilities.contextLength > 8000',
-            'version : "^2.1" AND NOT status = "retired"',
-            'type IN ("completion", "embedding") AND name : "qwen*"',
-        ],
-    )
+    filter: _Text = _FILTER
     namespace: _Text = Field(None, description="A namespace, with all below it.", examples=["acme/nlp"])
     provider: _Words = Field([], description="A provider; repeated, any of them.", examples=[["anthropic", "openai"]])
     type: _Words = Field([], description="A type; repeated, any of them.", examples=[["completion"]])
@@ -196,6 +211,13 @@ class ListAsking(PageAsking):
         "field with one value, with '-' in front for the reverse; what does not state it comes last. Without it: "
         "relevance where there is `q`, else name.",
         examples=["-updatedAt", "spec.capabilities.maxOutputTokens"],
+    )
+    mode: Annotated[str, BeforeValidator(_given)] = Field(
+        LEXICAL,
+        description="How `q` is looked for: by its words (`lexical`), by nearness, which finds typos, other orders and "
+        "parts of words (`semantic`), or both in one order (`hybrid`). The latter two take no `sort`.",
+        json_schema_extra={"enum": list(MODES)},
+        examples=["hybrid"],
     )
     facets: _Names = Field(
         [],
@@ -307,6 +329,7 @@ def asked_of(asking: ListAsking, kind: str | None) -> Asked:
         facets=tuple(asking.facets),
         sort=asking.sort,
         at=asking.at,
+        mode=asking.mode,
         limit=asking.limit,
         offset=asking.offset,
         cursor=asking.cursor,
@@ -318,6 +341,23 @@ def answer_search(reader: Reader, asked: Asked) -> tuple[Answer, Position, Posit
     """Answer a list or a search; tell what the answer is of, and what it should be of."""
     result = run(reader, asked)
     hold = OF_ONE_COMMIT if asked.is_of_one_commit else hold_of(asked.at)
+    if asked.mode != LEXICAL and not asked.is_of_now:
+        hold = OF_A_NAME  # another embedder may find other things near
     docs = (fact.doc for fact in result.page.items)
     answer = answer_page(docs, result.beside_items(), result.page.position, hold)
     return answer, result.page.position, result.position
+
+
+def answer_similar(reader: Reader, ref: Ref, asking: SimilarAsking) -> tuple[Answer, Position, Position]:
+    """Answer with the records most like one; tell what the answer is of, and what it should be of."""
+    moment = reader.position() if asking.at is None else reader.moment(asking.at)
+    where = parsed_filter(reader, asking.filter, moment)
+    at = None if asking.at is None else moment.seq
+    try:
+        found, position = reader.similar(ref, where=where, limit=asking.limit, at=at)
+    except (NotFoundError, Rejected) as error:
+        raise as_of(error, moment) from error
+    beside = {"scores": {fact.ref: score for fact, score in found}}
+    docs = (fact.doc for fact, _ in found)
+    hold = hold_of(None) if asking.at is None else OF_A_NAME
+    return answer_page(docs, beside, position, hold), position, moment

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final, TypeVar
 
-from gitreg.errors import GitregError, NotFoundError
+from gitreg.errors import GitregError, NotFoundError, Rejected
 from gitreg_indexer import Index, Position, Reader
 
 MEMORY: Final = 0.005
@@ -37,6 +37,14 @@ class Absent(NotFoundError):  # noqa: N818 - it is what it is
 
     def __init__(self, error: NotFoundError, position: Position) -> None:
         super().__init__(error.says, mend=error.mend, where=error.where, got=error.got, expected=error.expected)
+        self.position = position
+
+
+class Unreadable(Rejected):
+    """What is asked for stands in the registry and cannot be read, as of a position."""
+
+    def __init__(self, error: Rejected, position: Position) -> None:
+        super().__init__(error.says, error.findings, mend=error.mend)
         self.position = position
 
 
@@ -75,9 +83,9 @@ class Source:
             before = self._meant(at)  # remembered or not: what it was, and still is afterwards, it was all the time
             try:
                 found = ask(self.reader, None if at is None else before.seq)
-            except NotFoundError as error:
+            except (NotFoundError, Rejected) as error:
                 if self._is_still(before, at):
-                    raise Absent(error, before) from error
+                    raise as_of(error, before) from error
                 continue
             if self._is_still(before, at):
                 return found, before
@@ -124,3 +132,8 @@ class Source:
         if position.seq == 0:
             raise NotReady("nothing has been indexed yet", mend="try again in a moment, or run `gitreg index`")
         return position
+
+
+def as_of(error: NotFoundError | Rejected, position: Position) -> Absent | Unreadable:
+    """Say what is not there, or cannot be read, with the position that this is said of."""
+    return Unreadable(error, position) if isinstance(error, Rejected) else Absent(error, position)

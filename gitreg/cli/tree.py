@@ -45,6 +45,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "get": "Print a record.",
         "list": "List the records.",
         "search": "Find records by text and filters.",
+        "similar": "Find the records most like one.",
         "versions": "List the versions of a name.",
         "aliases": "Tell the aliases of a name, and what each means.",
         "history": "Tell which commits touched a record, and what each changed.",

@@ -27,14 +27,16 @@ from gitreg.cli.options import (
 )
 from gitreg.cli.output import is_terminal, shown
 from gitreg.errors import Finding, Severity
-from gitreg.refs import kind_named
+from gitreg.refs import Ref, kind_named
 from gitreg.registry import Registry
 from gitreg_indexer import through_git
 from gitreg_indexer.engine import SORTS
 from gitreg_indexer.index import Index
-from gitreg_indexer.options import AtOption, IndexOption
-from gitreg_indexer.reading import open_current, reader_or_none
-from gitreg_indexer.searching import Asked, Result, run
+from gitreg_indexer.options import AtOption, IndexOption, RefArgument
+from gitreg_indexer.reader import LEXICAL
+from gitreg_indexer.reading import fill_vectors, open_current, reader_or_none
+from gitreg_indexer.searching import Asked, Result, parsed_filter, run
+from gitreg_indexer.semantic import MODES, check_mode
 
 MAX_LIMIT = 1_000_000
 
@@ -53,6 +55,12 @@ FacetsOption = Annotated[
 SortOption = Annotated[
     str | None,
     typer.Option("--sort", metavar="F", help=f"{', '.join(SORTS)} or a field; '-' in front for the reverse."),
+]
+ModeOption = Annotated[
+    str,
+    typer.Option(
+        "--mode", metavar="MODE", help=f"{', '.join(MODES)}: by words, by nearness (typos, parts of words), or both."
+    ),
 ]
 CursorOption = Annotated[
     str | None,
@@ -76,6 +84,7 @@ def index(
     made = Index.emptied(registry, folder) if rebuild else Index.open(registry, folder)
     with progress("indexing", total=made.pending(), silent=as_json) as step:
         report = made.catch_up(progress=step)
+    fill_vectors(made, quiet=as_json)
     bad = made.reader().quarantine()
     made.close()
     if as_json:
@@ -153,6 +162,7 @@ def search(
     facets: FacetsOption = None,
     sort: SortOption = None,
     at: AtOption = None,
+    mode: ModeOption = LEXICAL,
     highlight: Annotated[bool, typer.Option("--highlight", help="Show where the words stand.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=0, max=1000, help="Results at most.")] = 20,
     offset: Annotated[int, typer.Option("--offset", min=0, help="Results to skip.")] = 0,
@@ -170,6 +180,7 @@ def search(
       gitreg search summarizer --type completion --sort -updatedAt
       gitreg search --filter 'provider = "anthropic" AND contextLength >= 100000' --facets type,tags
       gitreg search 'gpt*' --at 2026-06-30 --highlight
+      gitreg search "gpt4o mni" --mode hybrid
     """
     asked = Asked(
         text=" ".join(text) if text else None,
@@ -183,15 +194,50 @@ def search(
         facets=_names(facets),
         sort=sort,
         at=at,
+        mode=check_mode(mode),
         limit=limit,
         offset=offset,
         cursor=cursor,
         highlight=highlight,
     )
     current = open_current(open_registry(repo), folder, quiet=as_json)
+    if asked.mode != LEXICAL:
+        fill_vectors(current, quiet=as_json)
     result = run(current.reader(), asked)
     current.close()
     _print_result(result, as_json=as_json)
+
+
+def similar(
+    ref: RefArgument,
+    filter_: FilterOption = None,
+    at: AtOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Records at most.")] = 10,
+    repo: RepoOption = None,
+    folder: IndexOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the records most like one: of its kind, one version of each other name, the most like first.
+
+    \b
+    Example:
+      gitreg similar acme/nlp/summarizer --filter 'status = "active"'
+    """
+    asked = Ref.parse(ref)
+    current = open_current(open_registry(repo), folder, quiet=as_json)
+    fill_vectors(current, quiet=as_json)
+    reader = current.reader()
+    moment = reader.position() if at is None else reader.moment(at)
+    where = parsed_filter(reader, filter_, moment)
+    found, position = reader.similar(asked, where=where, limit=limit, at=None if at is None else moment.seq)
+    current.close()
+    items = [fact.data() for fact, _ in found]
+    if as_json:
+        scores = {fact.ref: score for fact, score in found}
+        print_json({"items": items, "scores": scores, "commit": position.commit, "seq": position.seq})
+        return
+    rows = [(*line_of(data, fact.status), f"{score:.2f}") for data, (fact, score) in zip(items, found, strict=True)]
+    print_table(("ref", "status", "description", "likeness"), rows)
 
 
 def _names(given: list[str] | None) -> tuple[str, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -34,15 +36,19 @@ from gitreg_indexer.catalog import (
     position_in,
     quarantine,
 )
+from gitreg_indexer.conditions import All, Condition, Is, Not
 from gitreg_indexer.custom_fields import custom_fields
-from gitreg_indexer.engine import Facet, Query
+from gitreg_indexer.engine import Facet, Found, Query
 from gitreg_indexer.fields import NO_CUSTOM_FIELDS, CustomFields, without_positions
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.moments import NoHistoryError, moment_in
 
 if TYPE_CHECKING:
     from gitreg_indexer.index import Generation, Index
+    from gitreg_indexer.nearness import Nearness
 
+LEXICAL: Final = "lexical"
+"""The mode of search that looks for words; the others look for what is near (`semantic.MODES`)."""
 _REMEMBERED: Final = 64
 """Commits of which the custom fields are remembered."""
 
@@ -66,6 +72,12 @@ class Reader:
     def __init__(self, index: Index) -> None:
         self._index = index
         self._custom_fields: dict[str, CustomFields] = {}
+
+    @cached_property
+    def _nearness(self) -> Nearness:
+        from gitreg_indexer.nearness import Nearness  # few ask for it
+
+        return Nearness(self._index)
 
     def _generation(self) -> Generation:
         return self._index.generation()
@@ -133,31 +145,37 @@ class Reader:
         return stages if field is None else of_field(field, stages)
 
     def search(
-        self, query: Query, *, offset: int = 0, limit: int = 20, at: int | None = None, facets: Sequence[str] = ()
+        self,
+        query: Query,
+        *,
+        mode: str = LEXICAL,
+        offset: int = 0,
+        limit: int = 20,
+        at: int | None = None,
+        facets: Sequence[str] = (),
     ) -> Page:
-        """Find records; items come in the query's order, all as of one commit.
+        """Find records; items come in the query's order, or by nearness to its text, all as of one commit.
 
         What is not in the search engine yet is not in the answer, nor is its commit: the page says how far it comes.
         """
-        page = self._search(query, offset, limit, at, facets)
+
+        def find(generation: Generation) -> Found:
+            if mode == LEXICAL:
+                return generation.engine.search(query, offset=offset, limit=limit, at=at, facets=facets)
+            return self._nearness.search(generation, query, mode, offset=offset, limit=limit, at=at, facets=facets)
+
+        page = self._search(find, offset, limit, at)
         if page is None:
             self.refresh()
-            page = self._search(query, offset, limit, at, facets, is_last=True)
+            page = self._search(find, offset, limit, at, is_last=True)
         return page or Page((), 0, offset, limit, Position(0, ""))
 
     def _search(
-        self,
-        query: Query,
-        offset: int,
-        limit: int,
-        at: int | None,
-        facets: Sequence[str],
-        *,
-        is_last: bool = False,
+        self, find: Callable[[Generation], Found], offset: int, limit: int, at: int | None, *, is_last: bool = False
     ) -> Page | None:
         """Search once; None where the engine shows another catalog's documents, or may have newer ones to show."""
         generation = self._generation()
-        found = generation.engine.search(query, offset=offset, limit=limit, at=at, facets=facets)
+        found = find(generation)
         with generation.catalog.reading() as db:
             position = position_in(db)
             if found.instance != instance_in(db) or (found.seq < position.seq and not is_last):
@@ -166,6 +184,26 @@ class Reader:
             seq = found.seq if at is None else min(at, found.seq)
             oid = position.commit if seq == position.seq else _oid_of(db, seq)
             return Page(items, found.total, offset, limit, Position(seq, oid), found.facets, found.meant)
+
+    def similar(
+        self, ref: Ref, *, where: Condition | None = None, limit: int = 10, at: int | None = None
+    ) -> tuple[tuple[tuple[Fact, float], ...], Position]:
+        """Find the records of the same kind that are most like one, each with how much, one version of each name.
+
+        Other versions of its own name are left out. `where` is a filter.
+        """
+        generation = self._generation()
+        reached = self._nearness.seq(generation)
+        seq = reached if at is None else min(at, reached)
+        with generation.catalog.reading() as db:
+            one = _resolve(db, ref, seq)
+            query = Query(kind=one.kind, where=_of_other_names(one, where))
+            found: dict[str, tuple[Fact, float]] = {}
+            like = self._nearness.like(generation, one.id, query, seq)
+            while len(found) < limit and (part := list(islice(like, limit))):
+                for fact, near in zip(_facts_of(db, [near.id for near in part]), part, strict=True):
+                    found.setdefault(fact.ref.rpartition("@")[0] or fact.ref, (fact, near.score))
+            return tuple(found.values())[:limit], Position(seq, _oid_of(db, seq))
 
     def quarantine(self, *, at: int | None = None) -> list[dict[str, Any]]:
         """List the files that stand in the registry and cannot be read, with what is wrong with each."""
@@ -324,6 +362,14 @@ def _retired(db: sa.Connection, ref: Ref, at: int | None) -> dict[Version, bool]
 def _aliases(db: sa.Connection, ref: Ref, at: int | None) -> dict[str, str]:
     found = _fact(db, Ref("Aliases", ref.namespace, ref.name, of=ref.kind), None, at)
     return dict(found.data()["spec"]["aliases"]) if found else {}
+
+
+def _of_other_names(one: Fact, where: Condition | None) -> Condition:
+    metadata = one.data()["metadata"]
+    name = [Is("metadata.name", metadata["name"])]
+    name += [Is("metadata.namespace", metadata["namespace"])] if "namespace" in metadata else []
+    other = Not(All(tuple(name)))
+    return other if where is None else All((other, where))
 
 
 def _facts_of(db: sa.Connection, ids: Sequence[int]) -> tuple[Fact, ...]:

@@ -26,6 +26,19 @@ def open_current(registry: Registry, folder: Path | None, *, quiet: bool) -> Ind
     return index
 
 
+def fill_vectors(index: Index, *, quiet: bool) -> None:
+    """Bring the vectors of semantic search up to the index, as far as that can be done now."""
+    from gitreg_indexer.nearness import catch_up  # few need it
+
+    try:
+        with progress("embedding", silent=quiet) as step:
+            catch_up(index, progress=step)
+    except ConflictError:
+        pass
+    except GitregError as error:
+        remark(f"semantic search is not up to date: {error.says}; {error.mend}")
+
+
 def reader_or_none(registry: Registry, folder: Path | None, *, quiet: bool) -> Reader | None:
     """Give a reader of the current index; None, with a note, where no index can be kept and none was named."""
     try:

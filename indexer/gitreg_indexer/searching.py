@@ -22,11 +22,13 @@ from gitreg.errors import NotFoundError, UsageError
 from gitreg.refs import KINDS
 from gitreg.repository.moments import read_moment
 from gitreg_indexer.catalog import Position
+from gitreg_indexer.conditions import Condition
 from gitreg_indexer.engine import SORTS, Facet, Query
 from gitreg_indexer.fields import NO_CUSTOM_FIELDS, CustomFields, columns, find, resolve
 from gitreg_indexer.filters import parse_filter
 from gitreg_indexer.highlights import highlights
-from gitreg_indexer.reader import Page, Reader
+from gitreg_indexer.reader import LEXICAL, Page, Reader
+from gitreg_indexer.semantic import check_mode
 from gitreg_indexer.texts import parse_text
 
 MOST_FACETS: Final = 20
@@ -53,6 +55,7 @@ class Asked:
     facets: tuple[str, ...] = ()
     sort: str | None = None
     at: str | None = None
+    mode: str = LEXICAL
     limit: int = 20
     offset: int = 0
     cursor: str | None = None
@@ -77,6 +80,7 @@ class Asked:
 
     def query(self, custom: CustomFields) -> Query:
         """Give what the index is asked; `UsageError` for a field, a value or a filter that cannot be."""
+        self._check_mode()
         made = Query(
             text=self.text,
             kind=self.kind,
@@ -85,15 +89,31 @@ class Asked:
             type=self.type,
             status=self.status,
             tag=self.tag,
-            where=parse_filter(self.filter, custom) if self.filter and self.filter.strip() else None,
+            where=parse_filter(self.filter, custom) if self.filter else None,
             sort=_sort_path(self.sort, custom),
         )
         return made.check()
 
+    def _check_mode(self) -> None:
+        if check_mode(self.mode) == LEXICAL:
+            return
+        if not self.text or not self.text.strip():
+            raise UsageError(
+                f"mode {self.mode!r} looks for what is near to a text, and there is none",
+                got=self.mode,
+                mend=f"give a text, or search by words: mode {LEXICAL!r}",
+            )
+        if self.sort:
+            raise UsageError(
+                f"mode {self.mode!r} is an order itself, and cannot be sorted by {self.sort!r}",
+                got=self.sort,
+                mend=f"leave the sort out, or search by words: mode {LEXICAL!r}",
+            )
+
     def digest(self, position: Position, offset: int) -> str:
         """Name what a cursor stands for: the order and the set of what is found, the commit, and the place in it."""
         told = [
-            *(self.text, self.kind, self.namespace, self.filter, self.sort),
+            *(self.text, self.kind, self.namespace, self.filter, self.sort, self.mode),
             *(sorted(words) for words in (self.provider, self.type, self.status, self.tag)),
             *(position.seq, position.commit, offset),
         ]
@@ -150,6 +170,11 @@ def run(reader: Reader, asked: Asked) -> Result:
     )
 
 
+def parsed_filter(reader: Reader, text: str | None, position: Position) -> Condition | None:
+    """Read a filter with the custom fields of a commit."""
+    return parse_filter(text, reader.custom_fields(position)) if text else None
+
+
 def field_of(reader: Reader, kind: str, name: str, *, at: int | None = None) -> str:
     """Give the canonical path of the field of a kind that goes by a name; `UsageError` where it has none such."""
     position = reader.position() if at is None else reader.moment(str(at))
@@ -173,6 +198,7 @@ def _search(
         paths = dict(_facet_paths(asked.facets, custom))
         page = reader.search(
             asked.query(custom),
+            mode=asked.mode,
             offset=offset,
             limit=asked.limit,
             at=None if asked.is_of_now else position.seq,

@@ -18,7 +18,8 @@ from typing import Any, Final
 from gitreg.errors import ConflictError
 from gitreg.repository.fetching import Remote
 from gitreg_indexer.index import Index, Progress
-from gitreg_indexer.news import CaughtUp, Fault, Faults, News, Tell, Waiting, fault_of
+from gitreg_indexer.nearness import Filler
+from gitreg_indexer.news import CaughtUp, Fault, Faults, News, Remark, Tell, Waiting, fault_of
 from gitreg_indexer.polling import EVERY, Poller
 from gitreg_indexer.triggers import Bell, FileEvents
 
@@ -66,6 +67,7 @@ class Watcher:
         self._ended = threading.Event()
         self._faults = Faults(tell)
         self._remote = remote
+        self._filler = Filler(index, self._ended, lambda says: tell(Remark(says)))
         self._every = every
         self._poller: Poller | None = None
         self._events: FileEvents | None = None
@@ -102,7 +104,7 @@ class Watcher:
                 ring=self._bell.ring,
                 ended=self._ended,
             )
-        runs = [self._run, self._events.run, *([self._poller.run] if self._poller else [])]
+        runs = [self._run, self._events.run, self._filler.run, *([self._poller.run] if self._poller else [])]
         self._threads = [threading.Thread(target=run, name="gitreg-watcher", daemon=True) for run in runs]
         for thread in self._threads:
             thread.start()
@@ -111,6 +113,7 @@ class Watcher:
         """End, when the commit at hand is done."""
         self._ended.set()
         self._bell.ring()
+        self._filler.ring()
         if self._poller is not None:
             self._poller.wake()
         until = time.monotonic() + JOIN_TIMEOUT
@@ -130,6 +133,7 @@ class Watcher:
         try:
             if self._index.is_behind():
                 self._tell(CaughtUp(self._catch_up(self._step)))
+                self._filler.ring()
             self._note(None)
         except Ended:
             pass
