@@ -221,11 +221,13 @@ def ranged(path: str, low: float | None, high: float | None) -> Callable[[View],
     return lambda view: Raw.range_query(view.schema, view.columns[path], FieldType.Float, low, high)
 
 
-def best(*parts: Callable[[View], Any]) -> Callable[[View], object]:
+def best(*parts: Callable[[View], Any], but: Callable[[View], Any] | None = None) -> Callable[[View], object]:
     """Have raw find the best 20 live ones by score, and count them."""
 
     def work(view: View) -> object:
         asked = [(Occur.Must, part(view)) for part in (term(TERM, LIVE), *parts)]
+        if but is not None:
+            asked.append((Occur.MustNot, but(view)))
         return view.searcher.search(Raw.boolean_query(asked), 20, True)
 
     return work
@@ -288,7 +290,7 @@ def questions(last: Document) -> list[Asked]:
         ),
         Asked("filters only", Query(kind="Model", namespace="acme", provider=("openai",)), best(acme, openai)),
         Asked("a filter with AND, OR, >", Query(where=both), best(openai, ranged(CONTEXT, 8000, None))),
-        Asked("NOT", Query("summarizer", where=Not(Is("spec.provider", "openai"))), best(word)),
+        Asked("NOT", Query("summarizer", where=Not(Is("spec.provider", "openai"))), best(word, but=openai)),
         Asked("a range of numbers, 3 of 4", Query(where=long), best(ranged(CONTEXT, 8000, None))),
         Asked(
             "a range of numbers, 1 of 1,000",
