@@ -373,10 +373,11 @@ def filled(count: int, states: int, folder: Path) -> tuple[TantivyEngine, Docume
     """Open a filled engine, filling it where the folder does not hold it already; and give its last entry."""
     engine = open_engine("tantivy", folder)
     assert isinstance(engine, TantivyEngine)
-    if engine.position() != ("benchmark", count):
+    newest = 1 + (count - 1) // 10
+    if engine.position() != ("benchmark", newest):
         engine.clear()
         started, cpu = time.perf_counter(), time.process_time()
-        engine.apply(entries(count, states=states), instance="benchmark", seq=count)
+        engine.apply(entries(count, states=states), instance="benchmark", seq=newest)
         took, used = time.perf_counter() - started, time.process_time() - cpu
         made = time.process_time()
         sample = sum(1 for _ in entries(min(count, 2000), states=states))

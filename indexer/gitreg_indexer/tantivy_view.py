@@ -32,6 +32,7 @@ from gitreg_indexer.terms import (
     Either,
     InOrder,
     Neither,
+    OneOfFew,
     T,
     WordPrefixed,
     having_in_column,
@@ -159,7 +160,7 @@ class View:
     def _newest(self, query: Any, wanted: int) -> Any:
         """Narrow a query down to the newest commits that have as many documents as are wanted.
 
-        Documents come in the order of commits: to sort all by commit, the newest first, is to change one's mind at each.
+        Documents come in the order of commits: to look for the newest among all is to find a newer one each time.
         """
         span = _RECENT
         while span < self.seq:
@@ -321,7 +322,7 @@ class View:
 
     def _leaf(self, asked: Asked) -> Any:
         match asked:
-            case AnyTerm(terms):
+            case AnyTerm(terms) | OneOfFew(terms):
                 return self._terms(terms)
             case AnyPrefixed(prefixes):
                 return _either([self._prefixed(TERM, prefix) for prefix in prefixes])
@@ -342,7 +343,8 @@ class View:
             case _:
                 raise TypeError(f"{asked!r} cannot be asked")
 
-    def _both(self, asked: Sequence[Asked]) -> Any:
+    def _both(self, conditions: Sequence[Asked]) -> Any:
+        asked = self._quicker(conditions)
         wanted: list[tuple[Occur, Any]] = []
         spread = self._worth_spreading(asked)
         for place, each in enumerate(asked):
@@ -361,11 +363,29 @@ class View:
             wanted.append((Occur.Must, tantivy.Query.all_query()))
         return wanted[0][1] if len(wanted) == 1 else tantivy.Query.boolean_query(wanted)
 
+    def _quicker(self, asked: Sequence[Asked]) -> Sequence[Asked]:
+        """Ask for one of a few values by naming the others, where something else leaves few documents anyway."""
+        if not any(isinstance(each, OneOfFew) for each in asked):
+            return asked
+        others = (self._size(each) for each in asked if not isinstance(each, OneOfFew))
+        fewest = min(others, default=self.searcher.num_docs)
+        made: list[Asked] = []
+        for each in asked:
+            if not isinstance(each, OneOfFew):
+                made.append(each)
+            elif 2 * fewest < self._size(AnyTerm(each.terms)):
+                made += each.instead
+            else:
+                made.append(AnyTerm(each.terms))
+        return made
+
     def _worth_spreading(self, asked: Sequence[Asked]) -> int | None:
         """Tell which of several questions should be asked part by part, each with all the others.
 
         tantivy goes through a whole union, however little the others leave of it; a term it looks up as needed.
         """
+        if not any(_is_union(each) for each in asked):
+            return None
         sizes = [self._size(each) for each in asked]
         best, most = None, 1.0
         for place, each in enumerate(asked):
@@ -382,6 +402,8 @@ class View:
         match asked:
             case AnyTerm() | AnyWord():
                 return self.remembered(("size", asked), lambda: self._frequency(asked))
+            case OneOfFew(terms):
+                return self._size(AnyTerm(terms))
             case Both(each):
                 return min(map(self._size, each), default=self.searcher.num_docs)
             case Either(each):
@@ -410,6 +432,16 @@ class View:
 
     def _prefixed(self, field: str, prefix: str) -> Any:
         return tantivy.Query.regex_query(self.schema, field, f"{re.escape(prefix)}.*")
+
+
+def _is_union(asked: Asked) -> bool:
+    match asked:
+        case AnyTerm(terms):
+            return len(terms) > 1
+        case AnyWord(words):
+            return len(words) > 1
+        case _:
+            return isinstance(asked, Either)
 
 
 def _parts(asked: Asked) -> tuple[Asked, ...]:

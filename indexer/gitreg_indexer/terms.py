@@ -85,6 +85,14 @@ class AnyTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class OneOfFew:
+    """The document has one of `terms`; which is to say that all of `instead` hold. An engine asks what is quicker."""
+
+    terms: tuple[str, ...]
+    instead: tuple[Asked, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AnyPrefixed:
     """The document has a term that begins with one of these, and is longer than it or the same."""
 
@@ -148,7 +156,7 @@ class Neither:
 
 
 Asked: TypeAlias = (
-    AnyTerm | AnyPrefixed | AnyBetween | AnyId | AnyWord | WordPrefixed | InOrder | Both | Either | Neither
+    AnyTerm | OneOfFew | AnyPrefixed | AnyBetween | AnyId | AnyWord | WordPrefixed | InOrder | Both | Either | Neither
 )
 NOTHING: Final = Either(())
 EVERYTHING: Final = Both(())
@@ -334,14 +342,13 @@ def _few_numbers(path: str, vocabulary: Vocabulary) -> tuple[str, ...] | None:
 
 
 def _one_of_few(path: str, few: tuple[str, ...], first: str, last: str) -> Asked:
-    """Ask for those of a few numbers that lie between two: by name, or by the others, where these are fewer."""
+    """Ask for those of a few numbers that lie between two: by name, or by naming the others."""
     inside = tuple(term for term in few if first <= term[-16:] <= last)
     outside = tuple(term for term in few if not first <= term[-16:] <= last)
     if len(outside) >= len(inside) or columns().get(path) != "number":
         return AnyTerm(inside) if inside else NOTHING
-    truths = Neither(AnyTerm((_equal(path, True), _equal(path, False))))
-    stated = AnyTerm((column(path),))
-    return _both([stated, truths, Neither(AnyTerm(outside))] if outside else [stated, truths])
+    truths = (_equal(path, True), _equal(path, False))
+    return OneOfFew(inside, (AnyTerm((column(path),)), Neither(AnyTerm((*truths, *outside)))))
 
 
 # ------------------------------------------------------------------------------------------------ time

@@ -38,6 +38,7 @@ from gitreg_indexer.terms import (
     Either,
     InOrder,
     Neither,
+    OneOfFew,
     T,
     TermMaker,
     WordPrefixed,
@@ -400,7 +401,7 @@ class _View:
                 return _NONE.union(*map(self._matching, each))
             case Neither(inner):
                 return frozenset(self.kept) - self._matching(inner)
-            case AnyTerm(terms):
+            case AnyTerm(terms) | OneOfFew(terms):
                 return _NONE.union(*(self._docs(_TERM, term) for term in terms))
             case AnyWord(words):
                 return _NONE.union(*(self._docs(_TEXT, word) for word in words))
