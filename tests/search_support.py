@@ -49,7 +49,8 @@ def document(number: int, name: str = "", **more: Any) -> Document:
     for field, path in PATHS.items():
         value = stated.pop(field, None)
         items = value if isinstance(value, tuple) else (value,)
-        values += [(path, float(item) if isinstance(item, int) else item) for item in items if item is not None]
+        stated_here = [item for item in items if item is not None]
+        values += [(path, float(item) if type(item) is int else item) for item in stated_here]
     heading = f"{name} {' '.join(more.get('tags', ()))}"
     fields: dict[str, Any] = {
         "kind": "Model",

@@ -457,6 +457,26 @@ def test_a_condition_that_is_nested_beyond_reason_is_refused(stated: SearchEngin
         ids(stated, Query(where=deep))
 
 
+def test_ranges_of_many_numbers(engine: SearchEngine) -> None:
+    sizes = [(-1.5) ** n if n % 3 else float(n) for n in range(1, 90)]
+    filled(engine, *(document(n, values=(("size", size),)) for n, size in enumerate(sizes, start=1)))
+    for low, high in ((-10.0, 100.0), (None, 0.0), (27.0, None), (3.0, 3.0), (0.1, 0.2), (-1e9, 1e9)):
+        least, most = float("-inf") if low is None else low, float("inf") if high is None else high
+        wanted = [number for number, size in enumerate(sizes, start=1) if least <= size <= most]
+        assert ids(engine, Query(where=Between("size", low, high))) == wanted
+        wanted = [number for number in range(1, 90) if least <= number <= most]
+        assert ids(engine, Query(where=Between("registry.createdAt", low, high))) == wanted
+
+
+def test_a_few_numbers_beside_what_is_rare(engine: SearchEngine) -> None:
+    filled(engine, *(document(n, context_length=float(n % 3), tags=("x",) if n == 4 else ()) for n in range(1, 30)))
+    filled(engine, document(40, context_length=None, tags=("x",)))
+    filled(engine, document(41, context_length=True, tags=("x",)))
+    where = Between("spec.capabilities.contextLength", 0.5, 9.0)
+    assert ids(engine, Query(tag=("x",), where=where)) == [4]
+    assert ids(engine, Query(tag=("x",), where=Not(where))) == [40, 41]
+
+
 def test_ids_restrict_what_is_found(engine: SearchEngine) -> None:
     filled(engine, *(document(n, tags=("chat",)) for n in range(1, 6)))
     assert ids(engine, Query(ids=(4, 2, 99))) == [2, 4]

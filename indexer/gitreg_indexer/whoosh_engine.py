@@ -26,7 +26,7 @@ from whoosh.reading import TermNotFound
 from gitreg.errors import GitregError
 from gitreg_indexer.engine import MOST_COUNTED, Document, Facet, Found, Query, unusable
 from gitreg_indexer.fields import columns
-from gitreg_indexer.plans import Plan, plan
+from gitreg_indexer.plans import Plan, corrected, plan
 from gitreg_indexer.terms import (
     AnyBetween,
     AnyId,
@@ -38,6 +38,7 @@ from gitreg_indexer.terms import (
     Either,
     InOrder,
     Neither,
+    OneOfFew,
     T,
     TermMaker,
     WordPrefixed,
@@ -299,9 +300,9 @@ class _View:
         """Tell whether there is such a term."""
         return bool(self._docs(_TERM, term))
 
-    def starting(self, prefix: str, limit: int | None = None) -> list[str]:
-        """List the terms that begin with a text, or the first few of them."""
-        return self._prefixed(_TERM, prefix, limit)
+    def starting(self, prefix: str) -> list[str]:
+        """List the terms that begin with a text."""
+        return self._prefixed(_TERM, prefix)
 
     def words_starting(self, prefix: str) -> list[str]:
         """List the words of passages that begin with a text."""
@@ -320,15 +321,10 @@ class _View:
         known: T = self._remembered[key]
         return known
 
-    def _prefixed(self, field: str, prefix: str, limit: int | None = None) -> list[str]:
+    def _prefixed(self, field: str, prefix: str) -> list[str]:
         if not self._has_terms():
             return []
-        found: list[str] = []
-        for term in self._reader.expand_prefix(field, prefix.encode()):
-            found.append(term.decode())
-            if len(found) == limit:
-                break
-        return found
+        return [term.decode() for term in self._reader.expand_prefix(field, prefix.encode())]
 
     def _has_terms(self) -> bool:
         return bool(self._reader.doc_count_all())
@@ -354,6 +350,8 @@ class _View:
                 return Found(0, (), "", 0, tuple(Facet(path, ()) for path in facets))
             made = plan(query, at, self)
             allowed = self._matching(Both(made.filters))
+            if not allowed & self._matching(made.anything):
+                made = corrected(made, self) or made
             found = self._ordered(query, made, allowed)
             ids = [self.kept[number].id for number in found[max(offset, 0) :][: max(limit, 0)]]
             counted = tuple(self._facet(path, frozenset(found)) for path in facets)
@@ -403,7 +401,7 @@ class _View:
                 return _NONE.union(*map(self._matching, each))
             case Neither(inner):
                 return frozenset(self.kept) - self._matching(inner)
-            case AnyTerm(terms):
+            case AnyTerm(terms) | OneOfFew(terms):
                 return _NONE.union(*(self._docs(_TERM, term) for term in terms))
             case AnyWord(words):
                 return _NONE.union(*(self._docs(_TEXT, word) for word in words))
