@@ -50,7 +50,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "resolve": "Tell which version a ref means.",
     },
     "Serve": {
-        "index": "Bring the search index up to date.",
+        "index": "Bring the search index up to date, or keep it so.",
         "serve": "Answer over HTTP: the read API and the web pages.",
         "demo": "Make a sample registry, index it and serve it.",
     },
