@@ -1,4 +1,4 @@
-"""The commands that read many things: `index`, `search`, `list`, `history`.
+"""The commands that read many things: `search`, `list`, `history`.
 
 - They answer from the index, and bring it up to main's tip first where they may write it.
 - Where no index can be kept (a read-only disk), records are read through Git; search then says that it cannot.
@@ -18,49 +18,16 @@ from gitreg.cli.options import (
     print_json,
     print_table,
     print_text,
-    progress,
     remark,
 )
-from gitreg.errors import Finding, Severity
 from gitreg.refs import Ref, kind_named
 from gitreg.registry import Registry
 from gitreg_indexer.engine import SORTS, Query
-from gitreg_indexer.index import Fact, Index, Page
+from gitreg_indexer.index import Fact, Page
 from gitreg_indexer.options import IndexOption, RefArgument
 from gitreg_indexer.reading import open_current, reader_or_none
 
 MAX_LIMIT = 1_000_000
-
-
-def index(
-    repo: RepoOption = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Delete the index and make it again from Git.")] = False,
-    folder: IndexOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Bring the index up to main's tip.
-
-    \b
-    Example:
-      gitreg index --repo my-registry
-    """
-    registry = open_registry(repo)
-    made = Index.emptied(registry, folder) if rebuild else Index.open(registry, folder)
-    with progress("indexing", total=made.pending(), silent=as_json) as step:
-        report = made.catch_up(progress=step)
-    bad = made.reader().quarantine()
-    made.close()
-    if as_json:
-        print_json(report.as_data())
-        return
-    print_text(
-        f"{report.records} records at commit {report.commit[:12] or '-'} (seq {report.seq}), "
-        f"{report.quarantined} quarantined, in {report.seconds:.2f} s"
-    )
-    for entry in bad:
-        for found in entry["findings"]:
-            finding = Finding(**{**found, "severity": Severity(found["severity"])})
-            print_text(f"quarantined: {finding.explain()}")
 
 
 def list_(
