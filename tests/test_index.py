@@ -45,6 +45,7 @@ from gitreg_indexer import BrokenIndexError, ForeignIndexError, Index, IndexForm
 from gitreg_indexer.catalog import Catalog, Making, Writing, position_in
 from gitreg_indexer.lock import MAKING_LOCK, writing
 from gitreg_indexer.tantivy_engine import TantivyEngine
+from gitreg_indexer.tantivy_view import View
 
 BAD: Final = b"apiVersion: gitreg/v1\nkind: Model\nmetadata:\n  name: [\n"
 CATCH_UP: Final = """
@@ -531,8 +532,7 @@ def test_what_the_search_engine_says_is_told_with_the_mend(
         raise ValueError(says)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TantivyEngine, "_settle", fail)
-        patch.setattr(TantivyEngine, "_position", fail)
+        patch.setattr(View, "search", fail)
         with pytest.raises(GitregError) as caught:
             index.reader().search(Query())
     assert mend in caught.value.mend
