@@ -100,6 +100,12 @@ class ReferenceEngine:
     def faults(self) -> list[str]:
         return []
 
+    def count(self) -> int:
+        return len(self._kept)
+
+    def digests(self, ids: Sequence[int]) -> dict[int, int]:
+        return {id_: self._kept[id_].digest for id_ in ids if id_ in self._kept}
+
     def search(
         self, query: Query, *, offset: int, limit: int, at: int | None = None, facets: Sequence[str] = ()
     ) -> Found:

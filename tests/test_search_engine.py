@@ -559,6 +559,21 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*") if file.is_file() and file.stat().st_size > 200)
 
 
+def test_the_digests_of_what_is_kept_are_given_back(opening: Opening, engine: SearchEngine) -> None:
+    assert (engine.count(), engine.digests([1]), engine.digests([])) == (0, {}, {})
+    largest = 2**62 - 1
+    filled(engine, *(document(number, digest=largest - number) for number in (1, 2, 3)))
+    assert engine.count() == 3
+    assert engine.digests([3, 1, 9]) == {1: largest - 1, 3: largest - 3}
+    filled(engine, ended(document(2, digest=5), 4), seq=4)
+    filled(engine, document(10, digest=0))
+    for reader in (engine, opening()):
+        assert reader.count() == 4
+        assert reader.digests([1, 2, 3, 10]) == {1: largest - 1, 2: 5, 3: largest - 3, 10: 0}
+    engine.clear()
+    assert (engine.count(), engine.digests([1, 2])) == (0, {})
+
+
 def test_a_whole_index_has_no_faults(engine: SearchEngine) -> None:
     assert engine.faults() == []
     filled(engine, *(document(n) for n in range(1, 30)))

@@ -47,6 +47,7 @@ TEXT: Final = "text"
 ID: Final = "id"
 RANK: Final = "rank"
 SEQ: Final = "seq_from"
+DIGEST: Final = "digest"
 VERSION: Final = "version_key"
 MARK: Final = "mark"
 _SET_FROM: Final = 200
@@ -116,6 +117,25 @@ class View:
             self._remembered = {}
         made = self._remembered[key] = make()
         return made
+
+    # -------------------------------------------------------------------------------------------- documents
+
+    @property
+    def documents(self) -> int:
+        """How many documents there are, beside the mark."""
+        return int(self.searcher.num_docs) - int(self.has(MARK))
+
+    def digests(self, ids: Sequence[int]) -> dict[int, int]:
+        """Give the digests of documents by id."""
+        if not ids:
+            return {}
+        asked = tantivy.Query.term_set_query(self.schema, ID, list(ids))
+        hits = self.searcher.search(tantivy.Query.const_score_query(asked, 1.0), len(ids), count=False).hits
+        addresses = [address for _, address in hits]
+        if not addresses:
+            return {}
+        pairs = zip(self._ids(hits), self.searcher.fast_field_values(DIGEST, addresses), strict=True)
+        return {id_: int(digest or 0) for id_, digest in pairs}
 
     # -------------------------------------------------------------------------------------------- searching
 

@@ -48,7 +48,7 @@ from gitreg_indexer.terms import (
     value_prefixes,
 )
 
-_FORMAT: Final = "2"
+_FORMAT: Final = "3"
 _TERM: Final = "term"
 _TEXT: Final = "text"
 _STORED: Final = "stored"
@@ -184,7 +184,7 @@ class WhooshEngine:
                 value = next((each for each in found if each is not None), None)
                 if value is not None:
                     kept[path] = value
-        stored = (document.id, document.rank, document.seq_from, document.version_key, kept)
+        stored = (document.id, document.rank, document.seq_from, document.version_key, kept, document.digest)
         return {_TERM: terms, _TEXT: words, _STORED: stored}
 
     def clear(self) -> None:
@@ -207,6 +207,18 @@ class WhooshEngine:
         query.order()
         with self._explained():
             return self._shown().search(query, offset=offset, limit=limit, at=at, facets=facets)
+
+    def count(self) -> int:
+        """Count the documents that it keeps."""
+        with self._explained():
+            return len(self._shown().kept)
+
+    def digests(self, ids: Sequence[int]) -> dict[int, int]:
+        """Give the digests of documents by id."""
+        with self._explained():
+            view = self._shown()
+            numbers = {id_: view.numbers[id_] for id_ in ids if id_ in view.numbers}
+            return {id_: view.kept[number].digest for id_, number in numbers.items()}
 
     def faults(self) -> list[str]:
         """Read all its files and name those whose checksum is another than when they were written."""
@@ -255,6 +267,7 @@ class _Kept:
     seq_from: int
     version_key: str
     columns: dict[str, str | float]
+    digest: int
 
     def sorted_by(self, name: str) -> Any:
         """Give what it is sorted by; None where it has none."""
