@@ -2,6 +2,7 @@
 
 - Where the index stands at main's tip, a look at it answers; the rest of the index is loaded only where that is not
   enough.
+- What is published elsewhere (`--from`) is read without Git and without an index; neither is loaded then.
 """
 
 from __future__ import annotations
@@ -12,26 +13,27 @@ from typing import Any
 import orjson
 import yaml
 
-from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json, print_text
+from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json, print_text, remark
+from gitreg.errors import UsageError
 from gitreg.refs import Ref
-from gitreg.repository.git import GitRepository
-from gitreg_indexer.glance import glance
-from gitreg_indexer.options import IndexOption, RefArgument
+from gitreg_indexer.options import FromOption, IndexOption, RefArgument
 
 
 def get(
     ref: RefArgument,
     repo: RepoOption = None,
     folder: IndexOption = None,
+    source: FromOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one record: the newest version, or the one that the selector means.
 
     \b
-    Example:
+    Examples:
       gitreg get acme/nlp/summarizer@^1.2
+      gitreg get acme/nlp/summarizer@production --from https://registry.example.com
     """
-    data, _, _ = _ask(ref, repo, folder, quiet=as_json)
+    data, _, _ = _ask(ref, repo, folder, source, quiet=as_json)
     if as_json:
         print_json(data)
     else:
@@ -42,6 +44,7 @@ def resolve(
     ref: RefArgument,
     repo: RepoOption = None,
     folder: IndexOption = None,
+    source: FromOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell which version a selector means now.
@@ -50,16 +53,23 @@ def resolve(
     Example:
       gitreg resolve acme/nlp/summarizer@production
     """
-    data, commit, seq = _ask(ref, repo, folder, quiet=as_json)
+    data, commit, seq = _ask(ref, repo, folder, source, quiet=as_json)
     if as_json:
         print_json({**resolution(data), "commit": commit, "seq": seq})
     else:
         print_text(data["registry"]["ref"])
 
 
-def _ask(ref: str, repo: Path | None, folder: Path | None, *, quiet: bool) -> tuple[dict[str, Any], str, int]:
+def _ask(
+    ref: str, repo: Path | None, folder: Path | None, source: str | None, *, quiet: bool
+) -> tuple[dict[str, Any], str, int]:
     """Give the record that a ref means, and the commit and seq that the answer is of."""
     asked = Ref.parse(ref)
+    if source is not None:
+        return _ask_published(asked, source, folder)
+    from gitreg.repository.git import GitRepository
+    from gitreg_indexer.glance import glance
+
     if folder is None:
         found = glance(GitRepository.open((repo or Path()).absolute()), asked)
         if found is not None:
@@ -74,6 +84,19 @@ def _ask(ref: str, repo: Path | None, folder: Path | None, *, quiet: bool) -> tu
     data = registry.describe(registry.get(ref))
     tip = registry.repo.tip() or ""
     return data, tip, registry.repo.seq(tip)
+
+
+def _ask_published(asked: Ref, source: str, folder: Path | None) -> tuple[dict[str, Any], str, int]:
+    if folder is not None:
+        raise UsageError("--from and --index exclude each other", mend="leave one of them out")
+    from gitreg_indexer.published.reader import Published
+
+    published = Published.at(source, tell=remark)
+    try:
+        found = published.ask(asked)
+    finally:
+        published.close()
+    return orjson.loads(found.doc), found.commit, found.seq
 
 
 def resolution(data: dict[str, Any]) -> dict[str, Any]:

@@ -15,3 +15,7 @@ RefArgument = Annotated[
     str,
     typer.Argument(metavar="REF", help="[kind:]namespace/name[@version|range|alias]; a model where no kind is named."),
 ]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="URL", help="Read what `gitreg publish` wrote: a URL, or a folder. Needs no Git."),
+]

@@ -19,8 +19,8 @@ from gitreg_indexer.publishing.layout import SEGMENT_CHANGES, SEGMENT_COMMITS, S
 from gitreg_indexer.publishing.names import DIGEST
 from gitreg_indexer.publishing.states import Event, Told
 
-DigestOf = Callable[[Event], str | None]
-"""Stores the record that began and gives its digest; None where one ended."""
+Store = Callable[[Event], Stated | None]
+"""Stores the record that began and gives what it is; None where one ended."""
 
 
 class Stream(Protocol):
@@ -69,20 +69,20 @@ class Feed:
         self._open.stream.write(raw)
         self._last = lines[-1]["seq"]
 
-    def follow(self, told: Iterable[Told], events: Iterable[Event], digest_of: DigestOf) -> None:
-        """Write commits and what they did; `digest_of` gives the digest of each record that began, and stores it."""
+    def follow(self, told: Iterable[Told], events: Iterable[Event], store: Store) -> None:
+        """Write commits and what they did; `store` is asked for each record that began or ended."""
         both: Iterator[Told | Event] = heapq.merge(told, events, key=_moment)
         for _, found in groupby(both, key=lambda each: each.seq):
-            self._follow(found, digest_of)
+            self._follow(found, store)
 
-    def _follow(self, found: Iterator[Told | Event], digest_of: DigestOf) -> None:
+    def _follow(self, found: Iterator[Told | Event], store: Store) -> None:
         first = next(found)
         if isinstance(first, Told):
-            self._tell(first, _changes(_events(found), digest_of))
+            self._tell(first, _changes(_events(found), store))
             return
-        digest_of(first)  # the index knows nothing of that commit but what began with it
+        store(first)  # the index knows nothing of that commit but what began with it
         for event in _events(found):
-            digest_of(event)
+            store(event)
 
     def close(self) -> None:
         """Put the open segment in place."""
@@ -119,7 +119,7 @@ def _events(found: Iterable[Told | Event]) -> Iterator[Event]:
     return (each for each in found if isinstance(each, Event))
 
 
-def _changes(events: Iterator[Event], digest_of: DigestOf) -> Iterator[bytes]:
+def _changes(events: Iterator[Event], store: Store) -> Iterator[bytes]:
     """Tell what became of each record: what ended and began at one path under one ref has changed."""
     for _, found in groupby(events, key=lambda event: event.path):
         told: dict[str, list[Event]] = {}
@@ -128,6 +128,6 @@ def _changes(events: Iterator[Event], digest_of: DigestOf) -> Iterator[bytes]:
         for ref, stages in told.items():
             now = stages[-1]
             word = "removed" if now.doc is None else "changed" if len(stages) > 1 else "added"
-            digest = digest_of(now)
-            stated = DIGEST + digest if digest else None
-            yield orjson.dumps({"change": word, "ref": ref, "path": now.path, "digest": stated})
+            stated = store(now)
+            digest, size = (DIGEST + stated.sha256, stated.size) if stated else (None, None)
+            yield orjson.dumps({"change": word, "ref": ref, "path": now.path, "digest": digest, "size": size})

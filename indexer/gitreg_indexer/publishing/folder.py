@@ -1,6 +1,7 @@
 """The folder of a published registry: files are put in place so that a reader finds a whole state at any moment.
 
-- A file is written beside its place and moved there; `index.json` comes last, and makes all others count.
+- A file is written beside its place and moved there; `index.json` comes last, and makes all others count. Only where
+  nothing was published before are files written in their places: nobody can know of them.
 - What a change writes and drops is written down first, in `.gitreg/journal`. Where a run was killed, the next one takes
   back what it wrote, or, if `index.json` had been moved, ends what it had begun.
 - Files that nothing lists any more go after `index.json` has been replaced, at once or after a time.
@@ -22,6 +23,7 @@ from typing import Final
 import orjson
 
 from gitreg.errors import ConflictError, GitregError, UsageError
+from gitreg_indexer.publishing.errors import DamagedError
 from gitreg_indexer.publishing.front import Front
 from gitreg_indexer.publishing.layout import ENTRY, FOLDERS, FORMAT, Stated
 
@@ -34,12 +36,6 @@ _DRAFTS: Final = f"{OWN}/drafts"
 _WHOLE: Final = b"whole\n"
 _FEW: Final = 64
 """Up to so many files are flushed one by one; of more, the system flushes all at once."""
-
-
-class DamagedError(GitregError):
-    """A published file is not what its parent says."""
-
-    code = "damaged-publication"
 
 
 class Folder:
@@ -56,6 +52,7 @@ class Folder:
         self._keep = keep
         self._is_new = False
         self._is_whole = False
+        self._count = 0
         self._relisted: set[str] = set()
         self._streams: set[_Stream] = set()
         self._kept: set[bytes] | None = None
@@ -155,7 +152,7 @@ class Folder:
 
     def grown(self) -> int:
         """Tell by how many files, records aside, the published ones became more in this run."""
-        return len(self.put_paths - self.dropped) - len(self.dropped - self.put_paths)
+        return self._count + len(self.put_paths - self.dropped) - len(self.dropped - self.put_paths)
 
     def begin(self, *, whole: bool) -> None:
         """Begin to change the folder; `whole` means that all files will be put, and what was not put goes."""
@@ -198,7 +195,7 @@ class Folder:
         os.write(journal, f"={sha256(entry).hexdigest()}\n".encode())
         os.fsync(journal)
         if self._there(ENTRY, len(entry)) != entry:
-            self._write(ENTRY, entry, is_last=True, after=self._mtime(ENTRY))
+            self._write(ENTRY, entry, after=self._mtime(ENTRY))
         self._retire(self._orphans() if self._kept is not None else gone, keep=self._keep)
         (self.root / _JOURNAL).unlink()
         os.close(journal)
@@ -232,7 +229,11 @@ class Folder:
     def _note(self, path: str) -> None:
         if self._kept is not None:
             self._kept.add(_short(path))
-        if not path.startswith("records/"):
+        if path.startswith("records/"):
+            return
+        if self._is_whole:
+            self._count += 1
+        else:
             self.put_paths.add(path)
 
     def _announce(self, path: str) -> None:
@@ -249,15 +250,17 @@ class Folder:
         except FileNotFoundError:
             return None
 
-    def _write(self, path: str, data: bytes, *, is_last: bool = False, after: float = 0) -> None:
-        draft = self.new_draft()
+    def _write(self, path: str, data: bytes, *, after: float | None = None) -> None:
+        """Write a file, beside its place first unless nobody can read it there yet; `after` is for `index.json`."""
+        is_entry = after is not None
+        draft = self._made(path) if self._is_new and not is_entry else self.new_draft()
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
             _write_all(descriptor, data)
             if after:
                 moment = max(time.time(), after + 1)
                 os.utime(descriptor, (moment, moment))
-            if is_last or self.flushes_each:
+            if is_entry or self.flushes_each:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -288,15 +291,21 @@ class Folder:
         self.move(draft, path, size)
 
     def move(self, draft: str, path: str, size: int) -> None:
-        """Move a draft to its place."""
+        """Move a draft to its place, if it is not there."""
+        target = self._made(path)
+        if draft != target:
+            os.replace(draft, target)  # noqa: PTH105
+        self.written += 1
+        self.bytes += size
+
+    def _made(self, path: str) -> str:
+        """Give the place of a path, with the folders above it made."""
         target = f"{self.root}/{path}"
         holder = target.rpartition("/")[0]
         if holder not in self._folders:
             os.makedirs(holder, exist_ok=True)  # noqa: PTH103
             self._folders.add(holder)
-        os.replace(draft, target)  # noqa: PTH105
-        self.written += 1
-        self.bytes += size
+        return target
 
     def _flush(self) -> None:
         """Have what was written on the disk before `index.json` tells of it."""

@@ -18,8 +18,9 @@ import sqlalchemy as sa
 
 from gitreg.errors import GitregError
 from gitreg_indexer.catalog import Catalog, Position, position_in
+from gitreg_indexer.publishing.errors import DamagedError
 from gitreg_indexer.publishing.feed import Feed
-from gitreg_indexer.publishing.folder import DamagedError, Folder
+from gitreg_indexer.publishing.folder import Folder
 from gitreg_indexer.publishing.front import Front
 from gitreg_indexer.publishing.layout import (
     Key,
@@ -226,15 +227,15 @@ class _Publishing:
             self.folder.drop(page_path(tree, stated.sha256))
         return done
 
-    def _store(self, event: Event) -> str | None:
-        """Put the record that began in place; gives its digest."""
+    def _store(self, event: Event) -> Stated | None:
+        """Put the record that began in place; gives what it is."""
         if event.doc is None:
             return None
-        digest = Stated.of(event.doc).sha256
-        self.folder.put(record_path(digest), event.doc)
+        stated = Stated.of(event.doc)
+        self.folder.put(record_path(stated.sha256), event.doc)
         self._records += 1
         self._progress(1)
-        return digest
+        return stated
 
     def _put_name(self, name: Name) -> Stated:
         raw = name_file(name)
