@@ -67,19 +67,26 @@ class Folder:
         with _explained(root):
             _refuse_another(root, uid)
             (root / OWN).mkdir(parents=True, exist_ok=True)
+            folder = cls(root, keep=keep)
             lock = os.open(root / OWN / "lock", os.O_RDWR | os.O_CREAT, 0o644)
             try:
                 _lock(lock, root)
-                folder = cls(root, keep=keep)
                 folder._mark(uid)
-                yield folder
-                folder._end()
-            except BaseException:
-                with suppress(OSError):
-                    folder._give_up()
-                raise
+                with folder._left_as_it_was():
+                    yield folder
             finally:
                 os.close(lock)
+
+    @contextmanager
+    def _left_as_it_was(self) -> Iterator[None]:
+        """Take back what was begun if that fails."""
+        try:
+            yield
+            self._end()
+        except BaseException:
+            with suppress(OSError):
+                self._give_up()
+            raise
 
     def _mark(self, uid: str) -> None:
         _refuse_another(self.root, uid)  # again: somebody else may have come first
@@ -144,10 +151,8 @@ class Folder:
 
     def take_back(self) -> None:
         """Undo what this run has done so far, for it to begin anew."""
-        os.close(self._begun_journal())
-        self._journal = None
-        self.recover()
-        self.put_paths, self.dropped = set(), set()
+        self._give_up()
+        self.put_paths, self.dropped, self._relisted, self._streams = set(), set(), set(), set()
         self.written = self.removed = self.bytes = 0
 
     def grown(self) -> int:

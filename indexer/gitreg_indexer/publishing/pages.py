@@ -203,8 +203,9 @@ class _Editing:
             changes = self._edit_level(level, changes)
         self.done.root = self._settle([entry for _, entry in sorted(changes.items()) if entry is not None])
         self._collapse()
-        for raw in self._written.values():
-            self._put(raw)
+        for stated, raw in self._written.items():
+            if stated not in self.done.dropped:
+                self._put(raw)
         self.done.dropped -= self._written.keys()
         return self.done
 

@@ -150,6 +150,7 @@ class _Publishing:
     def everything(self) -> Front:
         """Publish everything."""
         self.folder.begin(whole=True)
+        self._records = 0
         segments = Builder(self._put_page("changes"))
         feed = Feed(self.folder.stream, lambda key, stated: segments.add(Entry.of(key, stated)))
         feed.follow(told_after(self._db, -1), events_after(self._db, -1), self._store)
