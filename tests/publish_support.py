@@ -134,6 +134,7 @@ class Web:
     url: str
     asked: list[Asked]
     spoil: dict[str, Callable[[BaseHTTPRequestHandler], bool]]
+    connections: int = 0
 
     def paths(self, status: int | None = None) -> list[str]:
         """List the paths that were asked for, with one status or any."""
@@ -155,9 +156,11 @@ def served(where: Path, *, etags: bool = True, port: int = 0) -> Iterator[Web]:
         def do_GET(self) -> None:
             path = self.path.lstrip("/")
             wrong = web.spoil.get(path)
-            if wrong is not None and wrong(self):
+            if wrong is not None:
                 web.asked.append(Asked(path, 0, dict(self.headers)))
-                return
+                if wrong(self):
+                    return
+                web.asked.pop()
             file = where / path
             if not file.is_file():
                 self.answer(404, b"", path=path)
@@ -176,6 +179,10 @@ def served(where: Path, *, etags: bool = True, port: int = 0) -> Iterator[Web]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+
+        def setup(self) -> None:
+            web.connections += 1
+            super().setup()
 
         def log_message(self, *words: object) -> None:
             """Say nothing."""

@@ -65,13 +65,15 @@ def chosen_line(ref: Ref, lines: Sequence[Line]) -> Line:
     if not KINDS[ref.kind].is_versioned:
         found = next((line for line in lines if line.ref == ref.place), None)
         if found is None:
-            raise NotFoundError(f"there is no {ref.place}", got=str(ref), mend="check the name")
+            raise no_such(ref)
         return found
     versions = {
         Version.parse(line.version): line
         for line in lines
         if line.version is not None and line.ref == ref.address(line.version).ref
     }
+    if not versions:
+        raise no_such(ref)
     ordered = tuple(sorted(versions, reverse=True))
     aliases = next((line.aliases for line in lines if line.aliases is not None), {})
     chosen = choose(ref.selector, ordered, aliases, lambda version: versions[version].status in ENDED)
@@ -79,6 +81,11 @@ def chosen_line(ref: Ref, lines: Sequence[Line]) -> Line:
         raise NotFoundError(
             f"{ref} means nothing: {why_nothing(ref.selector, ordered, aliases)}",
             got=str(ref),
-            mend="ask for one of those" if ordered else "check the name",
+            mend="ask for one of those",
         )
     return versions[chosen]
+
+
+def no_such(ref: Ref, *, where: str | None = None, hint: str = "check the name") -> NotFoundError:
+    """Say that nothing stands under a name."""
+    return NotFoundError(f"there is no {ref.place}", where=where, got=str(ref), mend=hint)

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from gitreg.errors import ConflictError, NotFoundError
+from gitreg.errors import ConflictError
 from gitreg.refs import Ref
 from gitreg.versions import Version
 from gitreg_indexer.published.lines import Line, chosen_line, stated_in
@@ -67,8 +67,6 @@ class Node:
     def get(self, ref: Ref) -> Found:
         """Find the record that a ref means; `NotFoundError` says what there is instead."""
         under = self._names.get(Key.of(ref), {})
-        if not under:
-            raise NotFoundError(f"there is no {ref.place}", got=str(ref), mend="check the name")
         line = chosen_line(ref, [line for line, _ in under.values()])
         return Found(under[line.ref][1], self.commit, self.seq)
 

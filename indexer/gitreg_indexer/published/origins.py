@@ -203,7 +203,7 @@ class HttpOrigin:
                 if target is None:
                     return _answer(response, url, limit, asked_if="If-None-Match" in headers)
             finally:
-                response.release_conn()
+                response.close()  # what was read to its end has given its connection back already
             _refuse_other_scheme(url, target)
             url = target
         raise GitregError(
@@ -218,7 +218,7 @@ class HttpOrigin:
         options: dict[str, Any] = {"preload_content": False, "redirect": False, "retries": False, "timeout": timeout}
         response = self._pool.request("GET", url, headers=dict(headers), **options)
         if response.status in _BUSY:
-            response.release_conn()
+            response.close()
             raise self._urllib3.exceptions.HTTPError(f"status {response.status}")
         return response
 
@@ -275,10 +275,8 @@ def _body_of(response: Any, limit: int) -> bytes:
     while piece := response.read1(_PIECE, decode_content=False):
         body += piece
         if len(body) > limit:
-            response.close()
             break
         if time.monotonic() > until:
-            response.close()
             raise TimeoutError("the server sends too slowly")
     return bytes(body[: limit + 1])
 

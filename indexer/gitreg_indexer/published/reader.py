@@ -19,7 +19,7 @@ import orjson
 from gitreg.errors import NotFoundError
 from gitreg.refs import Ref
 from gitreg_indexer.published.cache import Cache, Kept
-from gitreg_indexer.published.lines import Line, chosen_line, read_line
+from gitreg_indexer.published.lines import Line, chosen_line, no_such, read_line
 from gitreg_indexer.published.origins import AbsentError, Origin, UnreachableError, origin_at
 from gitreg_indexer.publishing.errors import DamagedError
 from gitreg_indexer.publishing.front import Front
@@ -161,12 +161,8 @@ class Published:
             known.append(entry.key.removeprefix(prefix))
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {f'{namespace}/' if namespace else ''}{near[0]}? " if near and near[0] != name else ""
-        return NotFoundError(
-            f"there is no {ref.place}",
-            where=self._origin.where,
-            got=str(ref),
-            mend=f"{hint}check the name; what is published there is of commit {front.commit[:12]} (seq {front.seq})",
-        )
+        hint += f"check the name; what is published there is of commit {front.commit[:12]} (seq {front.seq})"
+        return no_such(ref, where=self._origin.where, hint=hint)
 
     def read(self, path: str, stated: Stated, *, limit: int, keep: bool = True) -> bytes:
         """Read a file that must be as stated: from the cache, or from where it is served."""

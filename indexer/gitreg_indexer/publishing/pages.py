@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from gitreg_indexer.publishing.errors import DamagedError
 from gitreg_indexer.publishing.layout import Stated, ends_page
 
 Load = Callable[[Stated], "Page"]
@@ -142,10 +143,16 @@ def _walk(page: Page, load: Load, start: str) -> Iterator[Entry]:
 
 
 def below(page: Page, entry: Entry, load: Load) -> Page:
-    """Load a page that another one lists; ValueError where it is not of the level below."""
+    """Load a page that another one lists; `DamagedError` where it is not of the level below."""
     child = load(entry.stated)
     if child.level != page.level - 1 or not child.entries or child.keys[-1] != entry.key:
-        raise ValueError("it does not belong where it is listed")
+        raise DamagedError(
+            "a page does not belong where it is listed",
+            where=f"the page with sha256:{entry.sha256}",
+            got=f"level {child.level}, up to {child.keys[-1:]}",
+            expected=f"level {page.level - 1}, up to {entry.key!r}",
+            mend="run `gitreg publish --whole` where it is published",
+        )
     return child
 
 
