@@ -35,7 +35,7 @@ from publish_support import files_in, holds_nothing_else, listed, published
 from gitreg.errors import ConflictError, GitregError, UsageError
 from gitreg.repository.writing import advance
 from gitreg_indexer import Index
-from gitreg_indexer.catalog import Catalog
+from gitreg_indexer.catalog import Catalog, Making
 from gitreg_indexer.publishing import feed, layout
 from gitreg_indexer.publishing.folder import Folder
 
@@ -313,10 +313,10 @@ def test_a_rewritten_history_is_published_whole(tmp_path: Path) -> None:
 def test_a_later_state_of_the_same_history_gives_way_to_the_index(tmp_path: Path) -> None:
     registry, index = indexed(tmp_path, model("a"))
     stale = tmp_path / "stale"
-    shutil.copytree(index.folder, stale)
+    shutil.copytree(index.generation().folder, stale)
     moved_on(index, model("b"))
     published(index, tmp_path / "out")
-    behind = Catalog.open(stale / "catalog.sqlite3", uid=registry.uid)
+    behind = Catalog.open(stale / "catalog.sqlite3", Making(registry.uid))
     from gitreg_indexer.publishing.writing import publish
 
     publish(behind, tmp_path / "out")
@@ -540,7 +540,7 @@ def test_what_a_killed_run_wrote_goes_even_if_another_commit_follows(tmp_path: P
 PUBLISH: Final = """
 import sys
 from pathlib import Path
-from gitreg_indexer.catalog import Catalog
+from gitreg_indexer.catalog import Catalog, Making
 from gitreg_indexer.publishing.writing import publish
 catalog = Catalog.open(Path(sys.argv[1]) / "catalog.sqlite3", uid=sys.argv[2])
 print("ready", flush=True)
