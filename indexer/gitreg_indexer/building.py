@@ -33,6 +33,7 @@ from gitreg_indexer.facts import (
 )
 from gitreg_indexer.parsing import Crew, Outcome, read_file
 from gitreg_indexer.reuse import Earlier
+from gitreg_indexer.store import Store
 
 Progress = Callable[[int], None]
 PART: Final = 500
@@ -52,9 +53,9 @@ class _Part:
 
 
 class Builder:
-    """Brings a catalog up to main's tip. `earlier` is the file of a catalog that may have read the same files."""
+    """Brings a catalog up to main's tip. `earlier` is the place of one that may have read the same files."""
 
-    def __init__(self, registry: Registry, catalog: Catalog, earlier: Path | None = None) -> None:
+    def __init__(self, registry: Registry, catalog: Catalog, earlier: Path | Store | None = None) -> None:
         self._repo = registry.repo
         self._uid = registry.uid
         self._catalog = catalog

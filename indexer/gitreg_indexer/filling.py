@@ -16,7 +16,7 @@ from gitreg_indexer.catalog import (
     FACT_COLUMNS,
     LISTED,
     Catalog,
-    Position,
+    about_in,
     fact_of,
     facts,
     in_parts,
@@ -29,40 +29,60 @@ from gitreg_indexer.ranks import paths_moved_since, rank_new, ranks_of
 _PART: Final = 1_000
 
 
+def rank(catalog: Catalog) -> None:
+    """Give ranks to the records that have none yet; for whoever writes the catalog."""
+    about = catalog.about()
+    ranked, seq = int(about.get("ranked", 0)), int(about.get("seq", 0))
+    if ranked < seq:
+        with catalog.writing() as written:
+            rank_new(written.db, since=ranked, seq=seq)
+            written.note(ranked=str(seq))
+
+
 def fill(catalog: Catalog, engine: SearchEngine) -> None:
-    """Bring an engine up to its catalog."""
+    """Bring an engine up to its catalog, as far as that is ranked; whoever writes the catalog is not waited for."""
     try:
         engine.refresh()
         instance, seq = engine.position()
     except GitregError:  # what cannot be read is made again
         instance, seq = "", 0
-    about = catalog.about()
-    position, ranked = Position(int(about.get("seq", 0)), about.get("commit", "")), int(about.get("ranked", 0))
-    if ranked < position.seq:
-        with catalog.writing() as written:
-            rank_new(written.db, since=ranked, seq=position.seq)
-            written.note(ranked=str(position.seq))
-    if instance != about["instance"] or seq > position.seq:
-        engine.clear()
-        seq = 0
-    elif seq == position.seq:
-        return
-    engine.apply(_documents_since(catalog, seq), instance=about["instance"], seq=position.seq)
-
-
-def _documents_since(catalog: Catalog, seq: int) -> Iterator[Document]:
     with catalog.reading() as db:
-        seen: set[int] = set()
-        if seq > 0:
-            moved = in_parts(db, _SELECTED.where(facts.c.path.in_(LISTED)), paths_moved_since(db, seq))
-            rows = list(moved)
-            seen = {row.id for row in rows}
-            yield from _documents(db, rows)
-        began = facts.c.seq_from > seq
-        ended = sa.and_(facts.c.seq_to > seq, facts.c.seq_to < FOREVER)
-        found = db.execution_options(yield_per=_PART).execute(_SELECTED.where(sa.or_(began, ended)))
-        for part in found.partitions(_PART):
-            yield from _documents(db, [row for row in part if row.id not in seen])
+        about = about_in(db)
+        stands = int(about.get("seq", 0))
+        if int(about.get("ranked", 0)) < stands:
+            return
+        if instance != about["instance"] or seq > stands:
+            engine.clear()
+            seq = 0
+        elif seq == stands:
+            return
+        engine.apply(_documents_since(db, seq), instance=about["instance"], seq=stands)
+
+
+def is_filled(catalog: Catalog, engine: SearchEngine) -> bool:
+    """Tell whether an engine stands where its catalog does."""
+    about = catalog.about()
+    wanted = about.get("instance", ""), int(about.get("seq", 0))
+    try:
+        if engine.position() != wanted:
+            engine.refresh()
+        return engine.position() == wanted
+    except GitregError:
+        return False
+
+
+def _documents_since(db: sa.Connection, seq: int) -> Iterator[Document]:
+    seen: set[int] = set()
+    if seq > 0:
+        moved = in_parts(db, _SELECTED.where(facts.c.path.in_(LISTED)), paths_moved_since(db, seq))
+        rows = list(moved)
+        seen = {row.id for row in rows}
+        yield from _documents(db, rows)
+    began = facts.c.seq_from > seq
+    ended = sa.and_(facts.c.seq_to > seq, facts.c.seq_to < FOREVER)
+    found = db.execution_options(yield_per=_PART).execute(_SELECTED.where(sa.or_(began, ended)))
+    for part in found.partitions(_PART):
+        yield from _documents(db, [row for row in part if row.id not in seen])
 
 
 _SELECTED: Final = sa.select(*FACT_COLUMNS, facts.c.namespace, facts.c.name, facts.c.version_key).order_by(facts.c.id)

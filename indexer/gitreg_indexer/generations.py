@@ -43,7 +43,7 @@ class Generations:
 
     def current(self) -> Path:
         """Give the folder of the generation that is answered from, naming a first one where there is none."""
-        with _explained(self.folder):
+        with telling_of(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             name = named_in(self.folder / CURRENT_FILE)
             if name is None or not (self.folder / name).is_dir():
@@ -67,12 +67,18 @@ class Generations:
 
     def begin(self) -> Path:
         """Begin another generation beside the current one; the caller holds the index for writing."""
-        with _explained(self.folder):
+        with telling_of(self.folder):
             self.forget_building()
-            name = self._next()
-            (self.folder / name).mkdir()
-            self._write(BUILDING_FILE, name)
-        return self.folder / name
+            made = self.another()
+            self._write(BUILDING_FILE, made.name)
+        return made
+
+    def another(self) -> Path:
+        """Make the folder of another generation."""
+        with telling_of(self.folder):
+            made = self.folder / self._next()
+            made.mkdir()
+        return made
 
     def forget_building(self) -> None:
         """Remove the generation that is being made."""
@@ -83,7 +89,7 @@ class Generations:
 
     def put_in_place(self, made: Path) -> None:
         """Have a generation answered from, and remove those before it that nobody has open."""
-        with _explained(self.folder):
+        with telling_of(self.folder):
             self._write(CURRENT_FILE, made.name)
             if self.building() == made:
                 (self.folder / BUILDING_FILE).unlink(missing_ok=True)
@@ -151,7 +157,8 @@ def _is_generation(name: str) -> bool:
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
+def telling_of(folder: Path) -> Iterator[None]:
+    """Say of a folder that it cannot be written."""
     try:
         yield
     except OSError as error:

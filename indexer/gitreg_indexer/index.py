@@ -9,15 +9,16 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gitreg.errors import GitregError
+from gitreg.errors import ConflictError, GitregError
 from gitreg.registry import Registry
 from gitreg.repository.git import HistoryRewritten
 from gitreg_indexer.building import Builder, parser_name
@@ -31,12 +32,14 @@ from gitreg_indexer.catalog import (
     Making,
     Position,
 )
+from gitreg_indexer.catalogs import catalogs_of
 from gitreg_indexer.engine import Query, SearchEngine, open_engine
-from gitreg_indexer.filling import fill
+from gitreg_indexer.filling import fill, is_filled, rank
 from gitreg_indexer.generations import Generations, Stamp, Use
-from gitreg_indexer.layout import CATALOG_FILE, INDEX_FOLDER
+from gitreg_indexer.layout import INDEX_FOLDER
 from gitreg_indexer.lock import writing
 from gitreg_indexer.reader import Page, Reader
+from gitreg_indexer.store import Store
 
 Progress = Callable[[int], None]
 """Counts commits as they are folded."""
@@ -68,15 +71,19 @@ class Report:
 class Generation:
     """One catalog with what was made from it, opened."""
 
-    def __init__(self, folder: Path, making: Making, engine: str) -> None:
+    def __init__(self, folder: Path, place: Path | Store, making: Making, engine: str) -> None:
         self.folder = folder
         self._use = Use(folder)
-        try:
-            self.catalog = Catalog.open(folder / CATALOG_FILE, making)
+        with ExitStack() as begun:
+            begun.callback(self._use.end)
+            self.catalog = Catalog.open(place, making)
+            begun.callback(self.catalog.close)
             self.engine: SearchEngine = open_engine(engine, folder / engine)
-        except BaseException:
-            self._use.end()
-            raise
+            begun.pop_all()
+
+    def is_as_far_as(self, other: Generation) -> bool:
+        """Tell whether all that another one answers from is found in this one too."""
+        return is_filled(self.catalog, self.engine) and self.catalog.position().seq >= other.catalog.position().seq
 
     def close(self) -> None:
         """Let go of files and threads."""
@@ -86,12 +93,15 @@ class Generation:
 
 
 class Index:
-    """The index of a registry in a folder."""
+    """The index of a registry: a folder, and the database that holds the catalog where that is shared."""
 
-    def __init__(self, registry: Registry, folder: Path, *, engine: str = DEFAULT_ENGINE) -> None:
+    def __init__(
+        self, registry: Registry, folder: Path, *, engine: str = DEFAULT_ENGINE, catalog: str | None = None
+    ) -> None:
         self.registry = registry
         self.folder = folder
         self._engine_name = engine
+        self._catalogs = catalogs_of(registry.uid, catalog)
         self._generations = Generations(folder)
         self._swapping = threading.Lock()
         self._catching_up = threading.Lock()
@@ -100,9 +110,19 @@ class Index:
         self._is_in_making = False
 
     @classmethod
-    def open(cls, registry: Registry, folder: Path | None = None, *, engine: str = DEFAULT_ENGINE) -> Index:
-        """Open a registry's index, empty where there is none yet; refuses one that is not this registry's."""
-        index = cls(registry, folder or default_folder(registry), engine=engine)
+    def open(
+        cls,
+        registry: Registry,
+        folder: Path | None = None,
+        *,
+        engine: str = DEFAULT_ENGINE,
+        catalog: str | None = None,
+    ) -> Index:
+        """Open a registry's index, empty where there is none yet; refuses one that is not this registry's.
+
+        `catalog` is the address of the database that holds the catalog; without it, the folder does.
+        """
+        index = cls(registry, folder or default_folder(registry), engine=engine, catalog=catalog)
         index._generations.current()
         index.generation()
         return index
@@ -115,33 +135,43 @@ class Index:
         *,
         engine: str = DEFAULT_ENGINE,
         history: History | None = None,
+        catalog: str | None = None,
     ) -> Index:
         """Begin the index anew, beside the one that stands; or go on with what was begun and is sound.
 
         What comes of it takes the other's place when it has caught up for the first time. `history` is that of the
         one that stands unless it is told.
         """
-        index = cls(registry, folder or default_folder(registry), engine=engine)
-        with writing(index.folder, _MAKING_LOCK):
+        index = cls(registry, folder or default_folder(registry), engine=engine, catalog=catalog)
+        with writing(index.folder, _MAKING_LOCK), index._catalogs.making():
             making = Making(registry.uid, history or index._history_of_current(), parser_name())
-            index._held = index._begun(making) or Generation(index._generations.begin(), making, engine)
+            index._held = index._begun(making) or index._begin(making)
         index._is_in_making = True
         return index
 
+    def _begin(self, making: Making) -> Generation:
+        folder = self._generations.begin()
+        self._catalogs.begin(folder)
+        return self._opened(folder, making)
+
+    def _opened(self, folder: Path, making: Making) -> Generation:
+        return Generation(folder, self._catalogs.place(folder), making, self._engine_name)
+
     def _history_of_current(self) -> History:
-        if self._generations.stamp() is None:
+        place = self._catalogs.before(self.folder, self._generations.named_current())
+        if place is None:
             return "full"
-        with suppress(GitregError):
-            return "none" if self.generation().catalog.about().get("history") == "none" else "full"
+        with suppress(GitregError), closing(Catalog.open(place, Making(self.registry.uid))) as standing:
+            return "none" if standing.about().get("history") == "none" else "full"
         return "full"
 
     def _begun(self, making: Making) -> Generation | None:
         """Open the generation that another process began in the same way and did not finish."""
         folder = self._generations.building()
-        if folder is None:
+        if folder is None or not self._catalogs.is_building(folder):
             return None
         try:
-            found = Generation(folder, making, self._engine_name)
+            found = self._opened(folder, making)
         except GitregError:
             return None
         about = found.catalog.about()
@@ -158,13 +188,15 @@ class Index:
         with self._swapping:
             stamp = self._generations.stamp()
             if self._held is None or stamp != self._stamp:
-                making = Making(self.registry.uid, "full", parser_name())
-                opened = Generation(self._generations.current(), making, self._engine_name)
+                opened = self._opened(self._generations.current(), self._as_found())
                 self._held, before = opened, self._held
                 self._stamp = self._generations.stamp()
                 if before is not None:
                     before.close()
             return self._held
+
+    def _as_found(self) -> Making:
+        return Making(self.registry.uid, "full", parser_name())
 
     @property
     def catalog(self) -> Catalog:
@@ -177,8 +209,13 @@ class Index:
         return self.generation().engine
 
     def is_behind(self) -> bool:
-        """Tell whether main has moved since the last indexed commit."""
-        return (self.registry.repo.tip() or "") != self.catalog.position().commit
+        """Tell whether there is something to catch up with: a commit on main, in the catalog, or another catalog."""
+        stands = self.generation()
+        return not self._catalogs.is_current(stands.folder) or not self._is_up(stands)
+
+    def _is_up(self, generation: Generation) -> bool:
+        is_at_tip = (self.registry.repo.tip() or "") == generation.catalog.position().commit
+        return is_at_tip and is_filled(generation.catalog, generation.engine)
 
     def pending(self) -> int:
         """Count the commits on main that are not indexed yet."""
@@ -196,34 +233,58 @@ class Index:
                 self._make(progress)
             else:
                 with writing(self.folder):
+                    self._go_over(progress)
                     self._bring_up(self.generation(), progress)
         position, records, bad = self.reader().totals()
         return Report(position.seq, position.commit, records, bad, time.perf_counter() - started)
 
     def _make(self, progress: Progress | None) -> None:
         made = self.generation()
-        with writing(self.folder, _MAKING_LOCK):
+        with writing(self.folder, _MAKING_LOCK), self._catalogs.making():
             self._bring_up(made, progress)
             with writing(self.folder):
                 self._bring_up(made, None)  # what has landed meanwhile
+                self._catalogs.put_in_place(made.folder)
                 self._generations.put_in_place(made.folder)
         self._stamp = self._generations.stamp()
         self._is_in_making = False
 
+    def _go_over(self, progress: Progress | None) -> None:
+        """Go over to the catalog that was made anew on another host, once there is a generation of it here."""
+        before = self.generation()
+        if self._catalogs.is_current(before.folder):
+            return
+        folder = self._generations.another()
+        try:
+            with closing(self._opened(folder, self._as_found())) as made:
+                try:
+                    self._bring_up(made, progress)
+                except ConflictError:
+                    if not made.is_as_far_as(before):
+                        raise
+                self._generations.put_in_place(folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self.generation()
+        self._catalogs.sweep()
+
     def _bring_up(self, generation: Generation, progress: Progress | None) -> None:
         self._refuse_another_uid(generation.catalog)
-        builder = Builder(self.registry, generation.catalog, self._catalog_before(generation))
+        before = self._catalogs.before(generation.folder, self._generations.named_current())
+        refused: GitregError | None = None
         try:
-            builder.follow(progress)
-        except HistoryRewritten:
-            fill(generation.catalog, generation.engine)
-            raise
+            with generation.catalog.holding():
+                try:
+                    Builder(self.registry, generation.catalog, before).follow(progress)
+                except HistoryRewritten as error:
+                    refused = error
+                rank(generation.catalog)
+        except ConflictError as error:  # what the other process has written is searched here all the same
+            refused = error
         fill(generation.catalog, generation.engine)
-
-    def _catalog_before(self, generation: Generation) -> Path | None:
-        """Name the catalog whose manifests need not be read again."""
-        before = self._generations.named_current()
-        return before / CATALOG_FILE if before is not None and before != generation.folder else None
+        if refused is not None and not self._is_up(generation):
+            raise refused
 
     def reader(self) -> Reader:
         """Ask it; the reader may be used from any thread."""
@@ -231,6 +292,7 @@ class Index:
 
     def close(self) -> None:
         """Let go of files and threads."""
+        self._catalogs.close()
         if self._held is not None:
             self._held.close()
             self._held = None
