@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,28 @@ from typing import Any, Final
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from search_support import ReferenceEngine, document
 
 from gitreg.errors import GitregError, UsageError
-from gitreg_indexer.engine import SORTS, Document, Found, Query, SearchEngine, folded, open_engine, words_of
-from gitreg_indexer.layout import FOREVER
+from gitreg.versions import Range
+from gitreg_indexer.conditions import All, Between, Condition, Has, Is, Not, Satisfies, Says, StartsWith, Within, any_of
+from gitreg_indexer.conditions import Any as AnyOf
+from gitreg_indexer.engine import (
+    SORTS,
+    TAGS,
+    Document,
+    Facet,
+    Found,
+    Query,
+    SearchEngine,
+    folded,
+    label_of,
+    open_engine,
+    words_of,
+    words_said,
+)
+from gitreg_indexer.fields import columns
+from gitreg_indexer.values import seconds_of, values_of
 
 ENGINES: Final = ("tantivy",)
 
@@ -33,33 +52,8 @@ def engine(opening: Opening) -> Iterator[SearchEngine]:
     opened.close()
 
 
-def document(number: int, name: str = "", **more: Any) -> Document:
-    """Make a document that holds from its number on; its words and its place in the order come from its name."""
-    name = name or f"n{number:04}"
-    heading = f"{name} {' '.join(more.get('tags', ()))}"
-    stated: dict[str, Any] = {
-        "kind": "Model",
-        "namespaces": ("acme",),
-        "provider": "openai",
-        "type": "completion",
-        "status": "active",
-        "tags": (),
-        "identifiers": (f"acme/{name}", f"model:acme/{name}"),
-        "heading": heading,
-        "order": f"acme/{name}\x01{number:04}",
-        "version": "1.0.0",
-        "version_key": "111010~",
-        "seq_from": number,
-        "seq_to": FOREVER,
-        "created": number,
-        **more,
-    }
-    stated["text"] = f"{stated['heading']} {more.get('text', '')}"
-    return Document(id=number, name=name, **stated)
-
-
 def ended(found: Document, seq: int) -> Document:
-    return replace(found, seq_to=seq, is_live=False)
+    return replace(found, seq_to=seq)
 
 
 def filled(engine: SearchEngine, *documents: Document, seq: int | None = None) -> SearchEngine:
@@ -97,7 +91,7 @@ def test_putting_twice_is_as_putting_once(engine: SearchEngine) -> None:
 
 def test_a_document_takes_the_place_of_the_one_with_its_id(engine: SearchEngine) -> None:
     filled(engine, document(1, "a", text="before"), document(2, "b"))
-    filled(engine, replace(document(1, "a"), text="a after"), seq=5)
+    filled(engine, document(1, "a", text="after"), seq=5)
     assert ids(engine, Query("before")) == []
     assert ids(engine, Query("after")) == [1]
     assert ids(engine) == [1, 2]
@@ -256,25 +250,6 @@ drawn = st.lists(
     ),
     max_size=12,
 )
-KEYS: Final[dict[str, Callable[[Document], Any]]] = {
-    "version": lambda found: found.version_key or None,
-    "updatedAt": lambda found: found.seq_from,
-    "createdAt": lambda found: found.created,
-    "contextLength": lambda found: found.context_length,
-    "inputPrice": lambda found: found.input_price,
-}
-
-
-def ordered(documents: list[Document], sort: str) -> list[int]:
-    """Order documents as the law has it: by value, absent last, ties in the unique order."""
-    name = sort.removeprefix("-")
-    is_reversed = sort != name
-    if name not in KEYS:
-        return [found.id for found in sorted(documents, key=lambda found: found.order, reverse=is_reversed)]
-    values = sorted({value for found in documents if (value := KEYS[name](found)) is not None}, reverse=is_reversed)
-    places = {value: place for place, value in enumerate(values)}
-    last = len(places)
-    return [f.id for f in sorted(documents, key=lambda f: (places.get(KEYS[name](f), last), f.order))]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -283,14 +258,336 @@ def test_every_sort_is_a_total_order_that_paging_keeps(
     engine: SearchEngine, made: list[dict[str, Any]], size: int
 ) -> None:
     documents = [document(number, **fields) for number, fields in enumerate(made, start=1)]
-    engine.clear()
-    engine.apply(documents, instance="one", seq=20)
-    for name in SORTS:
+    reference = ReferenceEngine()
+    for each in (engine, reference):
+        each.clear()
+        each.apply(documents, instance="one", seq=20)
+    for name in (*SORTS, "metadata.name"):
         for sort in (name, f"-{name}"):
-            wanted = ordered(documents, sort)
+            wanted = ids(reference, Query(sort=sort))
             pages = [engine.search(Query(sort=sort), offset=n, limit=size) for n in range(0, len(documents) + 1, size)]
             assert [id_ for page in pages for id_ in page.ids] == wanted
             assert {page.total for page in pages} == {len(documents)}
+
+
+WORDED: Final[tuple[tuple[str, str, list[int]], ...]] = (
+    ("a phrase stands in order", '"large language model"', [1]),
+    ("a phrase does not go on from one passage into the next", '"model answers"', []),
+    ("the words of a phrase alone are more", "large language model", [1, 2]),
+    ("a phrase of one word is a word", '"answers"', [1]),
+    ("a prefix", "ans*", [1, 3]),
+    ("a prefix and a word", "ans* vision", [3]),
+    ("an excluded word", "model -vision", [1, 2]),
+    ("an excluded phrase", '-"large language" model', [2, 3]),
+    ("an excluded prefix", "model -langu*", [3]),
+    ("nothing but excluded", "-model", [4]),
+    ("signs only", '"" - *', []),
+)
+
+
+@pytest.mark.parametrize(("text", "wanted"), [case[1:] for case in WORDED], ids=[case[0] for case in WORDED])
+def test_free_text_has_phrases_prefixes_and_exclusions(engine: SearchEngine, text: str, wanted: list[int]) -> None:
+    filled(
+        engine,
+        document(1, text=("A large language model", "answers questions")),
+        document(2, text=("A model for a large body of language",)),
+        document(3, text=("A vision model", "that answered, once")),
+        document(4),
+    )
+    assert ids(engine, Query(text, sort="name")) == wanted
+
+
+def test_a_phrase_ranks_as_its_words_do(engine: SearchEngine) -> None:
+    filled(engine, document(1, "z", text="gpt mini"), document(2, "y-gpt-mini"), document(3, "x", text="mini gpt"))
+    assert ids(engine, Query('"gpt mini"')) == [2, 1]
+
+
+def meant(engine: SearchEngine, text: str, **more: Any) -> tuple[list[int], tuple[tuple[str, str], ...]]:
+    found = engine.search(Query(text), offset=0, limit=100, **more)
+    return list(found.ids), found.meant
+
+
+def test_a_misspelt_word_is_taken_for_near_ones_only_where_nothing_matches(engine: SearchEngine) -> None:
+    filled(
+        engine,
+        document(1, "a", text="summarizer"),
+        document(2, "b", text="summariser mistral"),
+        document(3, "c", text="mistral 2024"),
+    )
+    assert meant(engine, "mistral") == ([2, 3], ())
+    assert meant(engine, "mitsral") == ([2, 3], (("mitsral", "mistral"),))
+    assert meant(engine, "imstral") == ([2, 3], (("imstral", "mistral"),))
+    assert meant(engine, "nistral") == ([], ())
+    assert meant(engine, "sumarizer") == ([1, 2], (("sumarizer", "summarizer"), ("sumarizer", "summariser")))
+    assert meant(engine, "sumariser") == ([2, 1], (("sumariser", "summariser"), ("sumariser", "summarizer")))
+    assert meant(engine, "sumarizer mistral") == ([2], (("sumarizer", "summarizer"), ("sumarizer", "summariser")))
+    assert meant(engine, "summarizer mistral") == ([], ())
+    assert meant(engine, '"mitsral x" mitsral') == ([], ())
+    assert meant(engine, "2023") == ([], ())
+    assert meant(engine, "mistral2") == ([], ())
+
+
+def test_a_word_that_the_filters_shut_out_is_not_misspelt(engine: SearchEngine) -> None:
+    filled(engine, document(1, "a", text="mistral"), document(2, "b", text="mistrals", tags=("eu",)))
+    assert engine.search(Query("mistral", tag=("eu",)), offset=0, limit=9) == Found(0, (), "one", 2)
+    found = engine.search(Query("mistrall", tag=("eu",)), offset=0, limit=9)
+    assert (found.ids, found.meant) == ((2,), (("mistrall", "mistrals"),))
+
+
+def test_words_of_what_ended_are_not_meant(engine: SearchEngine) -> None:
+    filled(engine, ended(document(1, "a", text="mistral"), 3), document(3, "b", text="mistrals"), seq=4)
+    assert meant(engine, "mistrat") == ([], ())
+    assert meant(engine, "mistrat", at=2) == ([1], (("mistrat", "mistral"),))
+    assert meant(engine, "mistralz") == ([3], (("mistralz", "mistrals"),))
+
+
+def said(*values: tuple[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return values
+
+
+RELEASED: Final = (("release", "2026-03-01"), ("release", seconds_of("2026-03-01")))
+CONDITIONS: Final[tuple[tuple[str, Condition, list[int]], ...]] = (
+    ("equality is to the letter", Is("metadata.name", "GPT-4o"), [1]),
+    ("equality in another case", Is("metadata.name", "gpt-4o"), []),
+    ("a text is no number", Is("size", "7"), []),
+    ("a number by value", Is("size", 7), [1]),
+    ("a truth value", Is("ok", True), [1]),
+    ("a truth value is no number", Is("ok", 1.0), []),
+    ("a text is no truth value", Is("ok", "true"), [3]),
+    ("any item of a list", Is("langs", "de"), [1]),
+    ("one of several", any_of("langs", ("de", "fr")), [1, 2]),
+    ("a long text", Is("note", "x" * 300 + "y"), [2]),
+    ("a long text, another end", Is("note", "x" * 300 + "z"), []),
+    ("a prefix in any case", StartsWith("metadata.name", "gpt"), [1, 2]),
+    ("a prefix with blanks", StartsWith("title", "the LARGE"), [1]),
+    ("a prefix with signs", StartsWith("title", "a.*+?["), [2]),
+    ("the empty prefix", StartsWith("title", ""), [1, 2]),
+    ("a prefix of a long text", StartsWith("note", "X" * 200), [2]),
+    ("says the whole", Says("title", "THE large one"), [1]),
+    ("says a word", Says("title", "large"), [1]),
+    ("says all words, of one item", Says("lines", "red blue"), [2]),
+    ("says words of two items", Says("lines", "red green"), []),
+    ("an address is said whole", Says("url", "HTTPS://Example.com/a"), [1]),
+    ("an address has no words", Says("url", "example"), []),
+    ("a range", Between("size", 5, 7), [1]),
+    ("a range without its end", Between("size", 5, 7, includes_high=False), []),
+    ("at least", Between("size", low=-1.5), [1, 2]),
+    ("at most", Between("size", high=-1.5, includes_high=False), [3]),
+    ("zero is zero", Between("size", -0.0, 0.0), [2]),
+    ("an empty range", Between("size", 7, 5), []),
+    ("a day as a time", Between("release", seconds_of("2026-02-28"), seconds_of("2026-03-01T00:00:00Z")), [2]),
+    ("a range of versions", Satisfies("metadata.version", Range.parse("^1.2")), [1]),
+    ("a range with prereleases", Satisfies("metadata.version", Range.parse(">=2.0.0-rc.1 <2.0.0")), [2]),
+    ("something is stated", Has("size"), [1, 2, 3]),
+    ("something is stated below", Has("spec"), [1]),
+    ("not what only begins so", Has("spe"), []),
+    ("within a namespace", Within("acme/nlp"), [2]),
+    ("not", Not(Is("langs", "de")), [2, 3]),
+    ("not what nobody states", Not(Between("nothing", 0, 1)), [1, 2, 3]),
+    ("not not", Not(Not(Is("langs", "de"))), [1]),
+    ("all of nothing", All(()), [1, 2, 3]),
+    ("any of nothing", AnyOf(()), []),
+    ("not any of nothing", Not(AnyOf(())), [1, 2, 3]),
+    ("any with a not", AnyOf((Is("langs", "de"), Not(Has("title")))), [1, 3]),
+    ("all with a not", All((Has("title"), Not(Is("langs", "de")))), [2]),
+    ("half characters", Is("title", "\udcff"), []),
+)
+
+
+@pytest.fixture
+def stated(engine: SearchEngine) -> SearchEngine:
+    """Three documents that state all sorts of things."""
+    first = said(
+        ("size", 7.0),
+        ("ok", True),
+        ("langs", "de"),
+        ("langs", "en"),
+        ("title", "The Large one"),
+        ("url", "https://example.com/A"),
+        ("metadata.version", "1.4.0"),
+        ("spec.provider", "x"),
+        ("lines", "red"),
+    )
+    second = said(
+        ("size", 0.0),
+        ("ok", False),
+        ("langs", "fr"),
+        ("title", "a.*+?[]() b"),
+        ("note", "x" * 300 + "y"),
+        ("lines", "red blue"),
+        ("lines", "green one"),
+        ("metadata.version", "2.0.0-rc.2"),
+        *((path, value) for path, value in RELEASED if value is not None),
+    )
+    third = said(("size", -2.0), ("ok", "true"), ("metadata.version", "not one"))
+    bare = {"provider": None, "type": None, "status": None, "created": None}
+    return filled(
+        engine,
+        document(1, "GPT-4o", values=first, **bare),
+        document(2, "gpt-5", values=second, namespaces=("acme", "acme/nlp"), **bare),
+        document(3, "other", values=third, **bare),
+    )
+
+
+@pytest.mark.parametrize(("where", "wanted"), [case[1:] for case in CONDITIONS], ids=[case[0] for case in CONDITIONS])
+def test_conditions_hold_for_what_is_stated(stated: SearchEngine, where: Condition, wanted: list[int]) -> None:
+    assert ids(stated, Query(where=where)) == wanted
+
+
+def test_a_condition_may_be_wide_and_deep(stated: SearchEngine) -> None:
+    wide = AnyOf(tuple(Is("size", float(number)) for number in range(200)))
+    assert ids(stated, Query(where=wide)) == [1, 2]
+    deep: Condition = Is("size", 7.0)
+    for number in range(100):
+        deep = All((deep, Not(AnyOf((Is("size", 1000.0 + number), Is("title", str(number)))))))
+    assert ids(stated, Query(where=deep)) == [1]
+
+
+def test_a_condition_that_is_nested_beyond_reason_is_refused(stated: SearchEngine) -> None:
+    deep: Condition = Is("size", 7.0)
+    for _ in range(5000):
+        deep = Not(deep)
+    with pytest.raises(UsageError, match="nested too deeply"):
+        ids(stated, Query(where=deep))
+
+
+def test_ids_restrict_what_is_found(engine: SearchEngine) -> None:
+    filled(engine, *(document(n, tags=("chat",)) for n in range(1, 6)))
+    assert ids(engine, Query(ids=(4, 2, 99))) == [2, 4]
+    assert ids(engine, Query("chat", ids=(5,))) == [5]
+    assert ids(engine, Query(ids=())) == []
+
+
+def counts(engine: SearchEngine, path: str, query: Query | None = None, **more: Any) -> dict[str, int]:
+    (facet,) = engine.search(query or Query(), offset=0, limit=0, facets=(path,), **more).facets
+    assert facet.path == path
+    assert list(facet.counts) == sorted(facet.counts, key=lambda item: (-item[1], item[0]))
+    return dict(facet.counts)
+
+
+def test_facets_count_the_values_of_what_is_found(stated: SearchEngine) -> None:
+    assert counts(stated, "langs") == {"de": 1, "en": 1, "fr": 1}
+    assert counts(stated, "size") == {"7": 1, "0": 1, "-2": 1}
+    assert counts(stated, "ok") == {"true": 2, "false": 1}
+    assert counts(stated, "kind") == {"Model": 3}
+    assert counts(stated, "metadata.name") == {"GPT-4o": 1, "gpt-5": 1, "other": 1}
+    assert counts(stated, "release") == {"2026-03-01": 1}
+    assert counts(stated, "note") == {}
+    assert counts(stated, "lines", Query(where=Is("size", 0))) == {"red blue": 1, "green one": 1}
+    assert counts(stated, "kind", Query("nothing")) == {}
+
+
+def test_facets_are_of_the_time_that_is_asked_about(engine: SearchEngine) -> None:
+    filled(engine, ended(document(1, "a", tags=("eu",)), 3), document(2, "b", tags=("eu", "us")), document(3, "a"))
+    assert counts(engine, TAGS) == {"eu": 1, "us": 1}
+    assert counts(engine, TAGS, at=2) == {"eu": 2, "us": 1}
+    assert counts(engine, TAGS, at=0) == {}
+    filled(engine, document(4, "c", tags=("us",)))
+    assert counts(engine, TAGS) == {"us": 2, "eu": 1}
+
+
+def test_facets_show_the_most_frequent_hundred(engine: SearchEngine) -> None:
+    filled(engine, *(document(n, tags=(f"t{n % 150:03}", f"t{n % 7:03}")) for n in range(1, 301)))
+    shown = counts(engine, TAGS)
+    assert len(shown) == 100
+    assert list(shown)[:8] == ["t000", "t001", "t002", "t003", "t004", "t005", "t006", "t007"]
+    assert min(shown.values()) == 2
+
+
+def test_an_answer_is_of_one_state_while_documents_come(engine: SearchEngine) -> None:
+    filled(engine, document(1))
+    torn: list[Found] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            found = engine.search(Query(), offset=0, limit=100, facets=("kind",))
+            if not found.total == found.seq == len(found.ids) == dict(found.facets[0].counts)["Model"]:
+                torn.append(found)
+
+    asking = [threading.Thread(target=ask) for _ in range(3)]
+    for each in asking:
+        each.start()
+    for number in range(2, 12):
+        filled(engine, document(number))
+    stop.set()
+    for each in asking:
+        each.join()
+    assert torn == []
+
+
+def test_a_folder_that_sorts_by_other_paths_counts_as_empty(opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(opening(), document(1))
+    for module in ("tantivy_engine", "whoosh_engine", "terms"):
+        monkeypatch.setattr(f"gitreg_indexer.{module}.columns", lambda: {**columns(), "spec.new": "number"})
+    engine = opening()
+    assert engine.position() == ("", 0)
+    assert engine.search(Query(), offset=0, limit=10, facets=("kind",)) == Found(0, (), "", 0, (Facet("kind", ()),))
+    engine.refresh()
+    engine.clear()
+    filled(engine, document(2, values=(("spec.new", 1.0),)))
+    assert ids(engine) == [2]
+
+
+def files_of(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file() and file.stat().st_size > 200)
+
+
+def test_a_whole_index_has_no_faults(engine: SearchEngine) -> None:
+    assert engine.faults() == []
+    filled(engine, *(document(n) for n in range(1, 30)))
+    filled(engine, document(30))
+    assert engine.faults() == []
+
+
+def test_a_flipped_byte_is_found_and_its_file_named(opening: Opening, tmp_path: Path) -> None:
+    engine = opening()
+    filled(engine, *(document(n, tags=("chat",)) for n in range(1, 100)))
+    engine.close()
+    damaged = 0
+    for file in files_of(tmp_path / "engine"):
+        raw = file.read_bytes()
+        if file.suffix == ".json":
+            continue
+        file.write_bytes(raw[:100] + bytes([raw[100] ^ 1]) + raw[101:])
+        faults = engine.faults()
+        assert len(faults) == 1
+        assert file.name in faults[0]
+        file.write_bytes(raw)
+        damaged += 1
+    assert damaged
+    assert opening().faults() == []
+
+
+def test_a_file_that_is_cut_or_gone_is_named(opening: Opening, tmp_path: Path) -> None:
+    engine = opening()
+    filled(engine, *(document(n) for n in range(1, 100)))
+    file = next(file for file in files_of(tmp_path / "engine") if file.suffix != ".json")
+    raw = file.read_bytes()
+    file.write_bytes(raw[:-5])
+    assert any(file.name in fault for fault in engine.faults())
+    file.unlink()
+    assert any(file.name in fault for fault in engine.faults())
+
+
+def test_an_address_has_no_words_to_be_said() -> None:
+    assert words_said("gpt-4o mini") == ["gpt", "4o", "mini"]
+    assert words_said("vertex-ai") == ["vertex", "ai"]
+    assert words_said("see https://example.com") == ["see", "https", "example", "com"]
+    for address in ("https://example.com/a-b", "acme/nlp", "a@example.com", "sha256:00ff", "2026-01-01T00:00:00Z"):
+        assert words_said(address) == []
+
+
+def test_numbers_are_shown_as_json_writes_them() -> None:
+    shown = [label_of(value) for value in (8192.0, 0.5, -3.0, 1e300, True, False, "8192.0", 0.1 + 0.2, -0.0)]
+    assert shown == ["8192", "0.5", "-3", "1e+300", "true", "false", "8192.0", "0.30000000000000004", "0"]
+
+
+def test_what_stands_in_a_document_is_what_engines_take(engine: SearchEngine) -> None:
+    data = {"spec": {"size": 7, "when": "2026-01-01", "ok": True, "list": [{"a": "x"}, {"a": "y"}]}}
+    filled(engine, document(1, values=tuple(values_of(data))))
+    for where in (Is("spec.size", 7), Has("spec.list"), Is("spec.list.a", "y"), Between("spec.when", 1.7e9)):
+        assert ids(engine, Query(where=where)) == [1]
 
 
 def test_words_are_runs_of_letters_digits_and_marks() -> None:

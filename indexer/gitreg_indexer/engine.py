@@ -45,6 +45,12 @@ TYPE: Final = "spec.type"
 STATUS: Final = "spec.lifecycle.status"
 TAGS: Final = "metadata.tags"
 KIND: Final = "kind"
+LONGEST_VALUE: Final = 256
+"""The longest text, in characters, that facets count and version ranges look at."""
+LONGEST_PREFIX: Final = 200
+"""How much of a prefix counts, in characters."""
+MOST_COUNTED: Final = 100
+"""How many values a facet shows."""
 
 Scalar = str | float | bool
 
@@ -223,12 +229,31 @@ def all_words_of(text: str) -> list[str]:
     return [word[:_LONGEST_WORD] for word in found]
 
 
+def words_said(text: str) -> list[str]:
+    """Give the different words that a value can be asked for by (`conditions.Says`).
+
+    An address has none: a text without blanks that holds a `/`, a `:` or an `@`. It is asked for whole or by its start.
+    """
+    return [] if _ADDRESS.fullmatch(text) else words_of(text)
+
+
+def label_of(value: Scalar) -> str:
+    """Give a value as facets show it: a text as it is, all else as JSON writes it, whole numbers without a point."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(float(value))
+
+
 def _is_in_word(char: str) -> bool:
     return char.isalnum() or unicodedata.category(char).startswith("M")
 
 
 _ASCII_WORD: Final = re.compile(r"[0-9a-z]+")
+_ADDRESS: Final = re.compile(r"[^\s/:@]*[/:@]\S*")
 _LONGEST_WORD: Final = 64
+_EXACT: Final = 2.0**53
 
 
 def open_engine(name: str, folder: Path) -> SearchEngine:

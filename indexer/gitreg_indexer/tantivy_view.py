@@ -1,0 +1,350 @@
+"""One state of a tantivy index, and all that is asked of it.
+
+- A view never changes: what it finds, what it counts and its position are of one commit.
+- What is worth remembering of a state (versions in a range, facets of all that is live) is remembered by the view.
+- What matches equally is ordered by `rank`, a number. A column orders by its values, what has none coming last in both
+  directions; runs of equal values are put in order of rank.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
+
+import tantivy
+from tantivy import Occur, Order
+
+from gitreg_indexer.engine import LONGEST_PREFIX, MOST_COUNTED, Facet, Found, Query
+from gitreg_indexer.plans import Plan, plan
+from gitreg_indexer.terms import (
+    WITHOUT_VERSION,
+    AnyBetween,
+    AnyId,
+    AnyPrefixed,
+    AnyTerm,
+    AnyWord,
+    Asked,
+    Both,
+    Either,
+    InOrder,
+    Neither,
+    T,
+    WordPrefixed,
+    having_in_column,
+    other_than_text,
+    value_at,
+    value_prefixes,
+)
+
+TERM: Final = "term"
+TEXT: Final = "text"
+ID: Final = "id"
+RANK: Final = "rank"
+SEQ: Final = "seq_from"
+VERSION: Final = "version_key"
+MARK: Final = "mark"
+_SET_FROM: Final = 8
+"""From how many terms on a set of them is quicker than a union."""
+_REMEMBERED: Final = 512
+_PROBED: Final = 1_000
+_BUCKETS: Final = 20_000
+"""The most values that are counted by a fast field; where there are more, terms are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A fast field to order by; `having` asks for the documents with a value, or with none."""
+
+    field: str
+    having: Callable[[Any], Any]
+
+
+class View:
+    """A state of the index. `columns` gives the fast field of each path that has one, `counted` those for facets."""
+
+    def __init__(self, index: tantivy.Index, columns: Mapping[str, str], counted: Mapping[str, str]) -> None:
+        self._index = index
+        self._schema = index.schema
+        self._columns = columns
+        self._counted = counted
+        self._searcher = index.searcher()
+        self._remembered: dict[Hashable, Any] = {}
+        self.instance, self.seq = self._position()
+
+    def _position(self) -> tuple[str, int]:
+        hits = self._searcher.search(self._term(MARK), 1, count=False).hits
+        if not hits:
+            return "", 0
+        stored = self._searcher.doc(hits[0][1])
+        return str(stored.get_first("instance")), int(stored.get_first("seq") or 0)
+
+    # -------------------------------------------------------------------------------------------- vocabulary
+
+    def has(self, term: str) -> bool:
+        """Tell whether there is such a term."""
+        return self._searcher.doc_freq(TERM, term) > 0
+
+    def starting(self, prefix: str, limit: int | None = None) -> list[str]:
+        """List the terms that begin with a text, or the first few of them."""
+        return [term for term, _ in self._searcher.terms_with_prefix(TERM, prefix, limit=limit)]
+
+    def words_starting(self, prefix: str) -> list[str]:
+        """List the words of passages that begin with a text."""
+        return [word for word, _ in self._searcher.terms_with_prefix(TEXT, prefix)]
+
+    def is_any(self, asked: Asked) -> bool:
+        """Tell whether any document matches."""
+        query = self._query(asked)
+        return query is not None and self._count(query) > 0
+
+    def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Give what was made under a key before, or make it."""
+        if key in self._remembered:
+            known: T = self._remembered[key]
+            return known
+        if len(self._remembered) >= _REMEMBERED:
+            self._remembered = {}
+        made = self._remembered[key] = make()
+        return made
+
+    # -------------------------------------------------------------------------------------------- searching
+
+    def search(self, query: Query, *, offset: int, limit: int, at: int | None, facets: Sequence[str]) -> Found:
+        """Find documents; offset and limit may be of any size."""
+        made = plan(query, at, self)
+        everything = self._query(Both((*made.filters, made.anything)))
+        if everything is None:
+            return Found(0, (), self.instance, self.seq, tuple(Facet(path, ()) for path in facets), made.meant)
+        total, ids = self._ordered(query, made, everything, max(offset, 0), max(limit, 0))
+        counted = tuple(self._facet(path, everything, is_all=made.is_all) for path in facets)
+        return Found(total, tuple(ids), self.instance, self.seq, counted, made.meant)
+
+    def _ordered(self, query: Query, made: Plan, everything: Any, offset: int, limit: int) -> tuple[int, list[int]]:
+        """Give the count of all that is found, and one page of it.
+
+        The collector sets aside memory for offset + limit, and ends the process where there is none: it is never asked
+        for more than there is.
+        """
+        room = max(self._searcher.num_docs, 1)
+        offset, limit = min(offset, room), min(limit, room)
+        if not limit:
+            return self._count(everything), []
+        name, is_reversed = query.order()
+        if name == "relevance" and made.is_tiered:
+            return self._by_tier(made, everything, is_reversed, offset, limit)
+        if name in ("relevance", "name"):
+            return self._by_rank(everything, offset, limit, is_reversed=is_reversed)
+        return self._by_value(everything, self._column(name), is_reversed, offset, limit)
+
+    def _by_tier(
+        self, made: Plan, everything: Any, is_reversed: bool, offset: int, limit: int
+    ) -> tuple[int, list[int]]:
+        """Take one page from tiers that follow each other; those beyond the page are not looked at."""
+        total = self._count(everything)
+        start, stop = min(offset, total), min(offset + limit, total)
+        passed = 0
+        page: list[int] = []
+        for number in reversed(range(len(made.tiers))) if is_reversed else range(len(made.tiers)):
+            if start + len(page) >= stop:
+                break
+            apart = map(Neither, made.tiers[:number])
+            tier = self._query(Both((made.tiers[number], *made.filters, *apart)))
+            if tier is not None:
+                count, ids = self._by_rank(tier, max(0, start - passed), stop - start - len(page))
+                passed += count
+                page.extend(ids)
+        return total, page
+
+    def _by_rank(self, query: Any, skip: int, take: int, *, is_reversed: bool = False) -> tuple[int, list[int]]:
+        result: Any = self._searcher.search(query, take, True, RANK, skip, _direction(is_reversed))
+        return result.count, self._ids(result.hits)
+
+    def _column(self, name: str) -> _Column:
+        if name == "updatedAt":
+            return _Column(SEQ, lambda value: self._field_query(SEQ, value))
+        if name == "version":
+            return _Column(VERSION, self._having_version)
+        return _Column(self._columns[name], lambda value: self._query(having_in_column(name, value)))
+
+    def _having_version(self, value: str | None) -> Any:
+        return self._query(WITHOUT_VERSION) if value is None else self._field_query(VERSION, value)
+
+    def _by_value(self, query: Any, column: _Column, is_reversed: bool, skip: int, take: int) -> tuple[int, list[int]]:
+        """Page through values that may be equal, none at all being one of them.
+
+        One value more than the page is asked for on either side, to see whether its runs go on there.
+        """
+        before = min(skip, 1)
+        result = self._in_column(query, column, is_reversed, skip - before, take + before + 1, count=True)
+        values = [value for value, _ in result.hits]
+        shown = slice(before, before + take)
+        beyond = {*values[: shown.start], *values[shown.stop :]}
+        page: list[int] = []
+        for value, run in groupby(result.hits[shown], key=itemgetter(0)):
+            hits = list(run)
+            if value not in beyond:
+                page += self._in_rank(hits)
+                continue
+            at = skip + len(page)
+            began = self._where_begins(query, column, is_reversed, value, skip) if value in values[:before] else at
+            page += self._by_rank(_all([query, column.having(value)]), at - began, len(hits))[1]
+        return result.count, page
+
+    def _in_column(
+        self, query: Any, column: _Column, is_reversed: bool, skip: int, take: int, *, count: bool = False
+    ) -> Any:
+        return self._searcher.search(query, take, count, column.field, skip, _direction(is_reversed))
+
+    def _where_begins(self, query: Any, column: _Column, is_reversed: bool, value: Any, known: int) -> int:
+        """Tell where the run of a value begins that goes on to a place that is known."""
+        if known <= _PROBED:
+            hits = self._in_column(query, column, is_reversed, 0, known).hits
+            return [found for found, _ in hits].index(value)
+        low, high = 0, known
+        while low < high:
+            middle = (low + high) // 2
+            found = self._in_column(query, column, is_reversed, middle, 1).hits[0][0]
+            low, high = (low, middle) if found == value else (middle + 1, high)
+        return low
+
+    def _in_rank(self, hits: Sequence[Any]) -> list[int]:
+        ids = self._ids(hits)
+        if len(ids) < 2:
+            return ids
+        ranks = self._searcher.fast_field_values(RANK, [address for _, address in hits])
+        return [id_ for _, id_ in sorted(zip(ranks, ids, strict=True))]
+
+    def _ids(self, hits: Sequence[Any]) -> list[int]:
+        addresses = [address for _, address in hits]
+        return [int(value or 0) for value in self._searcher.fast_field_values(ID, addresses)] if addresses else []
+
+    def _count(self, query: Any) -> int:
+        result: Any = self._searcher.search(tantivy.Query.const_score_query(query, 1.0), 1)
+        return int(result.count)
+
+    # -------------------------------------------------------------------------------------------- facets
+
+    def _facet(self, path: str, everything: Any, *, is_all: bool) -> Facet:
+        """Count the values of a path in what is found; all that is live is counted once."""
+        if is_all:
+            return self.remembered(("facet", path), lambda: self._counted_facet(path, everything))
+        return self._counted_facet(path, everything)
+
+    def _counted_facet(self, path: str, everything: Any) -> Facet:
+        counts = self._from_column(path, everything)
+        if counts is None:
+            counts = self._from_terms(path, everything)
+        listed = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return Facet(path, tuple(listed[:MOST_COUNTED]))
+
+    def _from_column(self, path: str, everything: Any) -> dict[str, int] | None:
+        """Count by a fast field of texts; None where the path has none, or other values, or more than can be told."""
+        field = self._counted.get(path)
+        if field is None or any(self.starting(prefix, 1) for prefix in other_than_text(path)):
+            return None
+        asked = {"values": {"terms": {"field": field, "size": _BUCKETS, "segment_size": _BUCKETS}}}
+        found = self._searcher.aggregate(everything, asked)["values"]
+        if found["sum_other_doc_count"] or any(len(each["key"]) >= LONGEST_PREFIX for each in found["buckets"]):
+            return None
+        return {each["key"]: each["doc_count"] for each in found["buckets"]}
+
+    def _from_terms(self, path: str, everything: Any) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        twice: dict[str, list[str]] = {}
+        for prefix in value_prefixes(path):
+            for term, count in self._searcher.terms_with_prefix(TERM, prefix, everything):
+                value = value_at(prefix, term)
+                if value is not None and count:
+                    twice.setdefault(value, []).append(term)
+                    counts[value] = count
+        for value, terms in twice.items():
+            if len(terms) > 1:  # a number, a truth value and a text may look alike
+                counts[value] = self._count(_all([everything, self._terms(terms)]))
+        return counts
+
+    # -------------------------------------------------------------------------------------------- queries
+
+    def _query(self, asked: Asked) -> Any:
+        """Give what is asked as tantivy's query; None where nothing can match."""
+        match asked:
+            case Both(each):
+                return self._both(each)
+            case Either(each):
+                return _either([made for made in map(self._query, each) if made is not None])
+            case Neither():
+                return self._both((asked,))
+            case AnyTerm(terms):
+                return self._terms(terms)
+            case _:
+                return self._leaf(asked)
+
+    def _leaf(self, asked: Asked) -> Any:
+        match asked:
+            case AnyPrefixed(prefixes):
+                return _either([self._prefixed(TERM, prefix) for prefix in prefixes if self.starting(prefix, 1)])
+            case AnyBetween(intervals):
+                text = " OR ".join(f"{TERM}:[{low} TO {high}]" for low, high in intervals)
+                return self._index.parse_query(text)
+            case AnyId(ids):
+                return tantivy.Query.term_set_query(self._schema, ID, list(ids)) if ids else None
+            case AnyWord(words):
+                known = [word for word in words if self._searcher.doc_freq(TEXT, word)]
+                return _either([self._field_query(TEXT, word) for word in known])
+            case WordPrefixed(prefix):
+                return self._prefixed(TEXT, prefix)
+            case InOrder(words):
+                if all(self._searcher.doc_freq(TEXT, word) for word in words):
+                    return tantivy.Query.phrase_query(self._schema, TEXT, list(words))
+                return None
+            case _:
+                raise TypeError(f"{asked!r} cannot be asked")
+
+    def _both(self, asked: Sequence[Asked]) -> Any:
+        wanted: list[tuple[Occur, Any]] = []
+        has_positive = False
+        for each in asked:
+            query = self._query(each.asked if isinstance(each, Neither) else each)
+            if isinstance(each, Neither):
+                if query is not None:
+                    wanted.append((Occur.MustNot, query))
+            elif query is None:
+                return None
+            else:
+                wanted.append((Occur.Must, query))
+                has_positive = True
+        if not has_positive:
+            wanted.append((Occur.Must, tantivy.Query.all_query()))
+        return wanted[0][1] if len(wanted) == 1 else tantivy.Query.boolean_query(wanted)
+
+    def _terms(self, terms: Sequence[str]) -> Any:
+        known = [term for term in terms if self.has(term)]
+        if len(known) >= _SET_FROM:
+            return tantivy.Query.term_set_query(self._schema, TERM, known)
+        return _either([self._term(term) for term in known])
+
+    def _term(self, term: str) -> Any:
+        return self._field_query(TERM, term)
+
+    def _field_query(self, field: str, value: Any) -> Any:
+        return tantivy.Query.term_query(self._schema, field, value, "basic")
+
+    def _prefixed(self, field: str, prefix: str) -> Any:
+        return tantivy.Query.regex_query(self._schema, field, f"{re.escape(prefix)}.*")
+
+
+def _direction(is_reversed: bool) -> Order:
+    return Order.Desc if is_reversed else Order.Asc
+
+
+def _all(queries: Sequence[Any]) -> Any:
+    return tantivy.Query.boolean_query([(Occur.Must, query) for query in queries])
+
+
+def _either(queries: Sequence[Any]) -> Any:
+    if len(queries) < 2:
+        return queries[0] if queries else None
+    return tantivy.Query.boolean_query([(Occur.Should, query) for query in queries])

@@ -1,0 +1,110 @@
+"""Free text as people type it, read into what must and must not be found.
+
+- `word` must be found, `"a phrase"` must be found as it stands, `begin*` is the beginning of a word, and a `-` in front
+  of any of them excludes it. Every text can be read: what makes no sense as a sign is a plain character.
+- A sign counts only where a word begins: `gpt-4o` excludes nothing, and a quote within a word opens no phrase.
+- `plain` is what is looked for as it was written: an identifier is compared with it, not with its words.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from gitreg_indexer.engine import all_words_of
+
+Phrase = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextQuery:
+    """What a text asks for: all of `words`, `prefixes` and `phrases`, and nothing that is excluded.
+
+    Words are folded, as `words_of` gives them, each once; a phrase is two words or more, which follow one another.
+    """
+
+    words: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    phrases: tuple[Phrase, ...] = ()
+    excluded_words: tuple[str, ...] = ()
+    excluded_prefixes: tuple[str, ...] = ()
+    excluded_phrases: tuple[Phrase, ...] = ()
+    plain: str = ""
+
+    @property
+    def asks(self) -> bool:
+        """Whether something must be found."""
+        return bool(self.words or self.prefixes or self.phrases)
+
+    @property
+    def excludes(self) -> bool:
+        """Whether something must not be found."""
+        return bool(self.excluded_words or self.excluded_prefixes or self.excluded_phrases)
+
+
+_PIECE: Final = re.compile(r'(?<!\S)(?P<not>-?)"(?P<phrase>[^"]*)"|\S+')
+
+
+def parse_text(text: str) -> TextQuery:
+    """Read a text; never fails."""
+    wanted, excluded = _Gathered(), _Gathered()
+    plain: list[str] = []
+    is_as_written = True
+    for match in _PIECE.finditer(text):
+        piece, phrase = match[0], match["phrase"]
+        is_excluded = match["not"] == "-" if phrase is not None else bool(piece[0] == "-" and all_words_of(piece))
+        into = excluded if is_excluded else wanted
+        if phrase is not None:
+            into.add_phrase(phrase)
+        else:
+            into.add_piece(piece, is_excluded=is_excluded)
+        is_as_written = is_as_written and not is_excluded and phrase is None
+        if not is_excluded:
+            plain.append(piece if phrase is None else phrase)
+    return TextQuery(
+        words=tuple(wanted.words),
+        prefixes=tuple(wanted.prefixes),
+        phrases=tuple(wanted.phrases),
+        excluded_words=tuple(excluded.words),
+        excluded_prefixes=tuple(excluded.prefixes),
+        excluded_phrases=tuple(excluded.phrases),
+        plain=text.strip() if is_as_written else " ".join(plain).strip(),
+    )
+
+
+class _Gathered:
+    """Words, prefixes and phrases as they come, each once."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, None] = {}
+        self.prefixes: dict[str, None] = {}
+        self.phrases: dict[Phrase, None] = {}
+
+    def add_phrase(self, text: str) -> None:
+        self._add_in_order(all_words_of(text))
+
+    def add_piece(self, piece: str, *, is_excluded: bool) -> None:
+        """Add what stands between blanks; excluded, its words count only together: `-gpt-4o` spares `gpt-4`."""
+        words = all_words_of(piece)
+        if words and _is_prefix(piece):
+            if is_excluded and len(words) > 1:
+                self._add_in_order(words)
+                return
+            self.prefixes[words.pop()] = None
+        if is_excluded:
+            self._add_in_order(words)
+        else:
+            self.words.update(dict.fromkeys(words))
+
+    def _add_in_order(self, words: list[str]) -> None:
+        if len(words) > 1:
+            self.phrases[tuple(words)] = None
+        elif words:
+            self.words[words[0]] = None
+
+
+def _is_prefix(piece: str) -> bool:
+    """Tell whether a word's end is left open: a star, right behind a letter or a digit."""
+    body = piece.rstrip("*")
+    return body != piece and bool(all_words_of(body[-1:]))
