@@ -37,6 +37,7 @@ def create_app(
     registry: Path | str | Index,
     *,
     index_folder: Path | None = None,
+    catalog: str | None = None,
     follow: bool = True,
     cors: Collection[str] = (),
     patience: float = PATIENCE,
@@ -46,7 +47,9 @@ def create_app(
     `follow` keeps the index up to date while the application runs; `cors` names the origins whose pages may read;
     `patience` is how many seconds `min_seq` waits.
     """
-    index = registry if isinstance(registry, Index) else Index.open(Registry.open(registry), index_folder)
+    index = (
+        registry if isinstance(registry, Index) else Index.open(Registry.open(registry), index_folder, catalog=catalog)
+    )
     source = Source(index, patience=patience)
     follower = Follower(index) if follow else None
     app: ASGIApp = FastLane(slow_lane(source, follower), source)

@@ -16,13 +16,14 @@ from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json
 from gitreg.refs import Ref
 from gitreg.repository.git import GitRepository
 from gitreg_indexer.glance import glance
-from gitreg_indexer.options import IndexOption, RefArgument
+from gitreg_indexer.options import CatalogOption, IndexOption, RefArgument
 
 
 def get(
     ref: RefArgument,
     repo: RepoOption = None,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one record: the newest version, or the one that the selector means.
@@ -31,7 +32,7 @@ def get(
     Example:
       gitreg get acme/nlp/summarizer@^1.2
     """
-    data, _, _ = _ask(ref, repo, folder, quiet=as_json)
+    data, _, _ = _ask(ref, repo, folder, catalog, quiet=as_json)
     if as_json:
         print_json(data)
     else:
@@ -42,6 +43,7 @@ def resolve(
     ref: RefArgument,
     repo: RepoOption = None,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell which version a selector means now.
@@ -50,24 +52,26 @@ def resolve(
     Example:
       gitreg resolve acme/nlp/summarizer@production
     """
-    data, commit, seq = _ask(ref, repo, folder, quiet=as_json)
+    data, commit, seq = _ask(ref, repo, folder, catalog, quiet=as_json)
     if as_json:
         print_json({**resolution(data), "commit": commit, "seq": seq})
     else:
         print_text(data["registry"]["ref"])
 
 
-def _ask(ref: str, repo: Path | None, folder: Path | None, *, quiet: bool) -> tuple[dict[str, Any], str, int]:
+def _ask(
+    ref: str, repo: Path | None, folder: Path | None, catalog: str | None, *, quiet: bool
+) -> tuple[dict[str, Any], str, int]:
     """Give the record that a ref means, and the commit and seq that the answer is of."""
     asked = Ref.parse(ref)
-    if folder is None:
+    if folder is None and catalog is None:
         found = glance(GitRepository.open((repo or Path()).absolute()), asked)
         if found is not None:
             return orjson.loads(found.doc), found.commit, found.seq
     from gitreg_indexer.reading import reader_or_none
 
     registry = open_registry(repo)
-    reader = reader_or_none(registry, folder, quiet=quiet)
+    reader = reader_or_none(registry, folder, quiet=quiet, catalog=catalog)
     if reader is not None:
         position = reader.position()
         return reader.resolve(asked).data(), position.commit, position.seq

@@ -2,8 +2,8 @@
 
 - Who writes holds an advisory lock, on the very connection that it writes through: when the connection ends, so do the
   lock and the transaction, and another process can go on.
-- Readers see one state per transaction (REPEATABLE READ, READ ONLY). Each of their connections says by a shared advisory
-  lock that the schema is in use; a schema that nobody uses can be dropped.
+- Readers see one state per transaction (REPEATABLE READ, READ ONLY). Each connection of theirs says, by a shared
+  advisory lock, that the schema is in use; a schema that nobody uses can be dropped.
 - No message holds a password.
 """
 

@@ -26,7 +26,7 @@ from gitreg.refs import Ref, kind_named
 from gitreg.registry import Registry
 from gitreg_indexer.engine import SORTS, Query
 from gitreg_indexer.index import Fact, Index, Page
-from gitreg_indexer.options import IndexOption, RefArgument
+from gitreg_indexer.options import CatalogOption, IndexOption, RefArgument
 from gitreg_indexer.reading import open_current, reader_or_none
 
 MAX_LIMIT = 1_000_000
@@ -36,6 +36,7 @@ def index(
     repo: RepoOption = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Delete the index and make it again from Git.")] = False,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Bring the index up to main's tip.
@@ -45,7 +46,8 @@ def index(
       gitreg index --repo my-registry
     """
     registry = open_registry(repo)
-    made = Index.emptied(registry, folder) if rebuild else Index.open(registry, folder)
+    make = Index.emptied if rebuild else Index.open
+    made = make(registry, folder, catalog=catalog)
     with progress("indexing", total=made.pending(), silent=as_json) as step:
         report = made.catch_up(progress=step)
     bad = made.reader().quarantine()
@@ -70,6 +72,7 @@ def list_(
     limit: Annotated[int, typer.Option("--limit", min=0, max=MAX_LIMIT, help="Records at most.")] = MAX_LIMIT,
     offset: Annotated[int, typer.Option("--offset", min=0, help="Records to skip.")] = 0,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List records by namespace, name and newest version.
@@ -80,7 +83,7 @@ def list_(
     """
     registry = open_registry(repo)
     wanted = kind_named(kind).kind if kind else None
-    reader = reader_or_none(registry, folder, quiet=as_json)
+    reader = reader_or_none(registry, folder, quiet=as_json, catalog=catalog)
     if reader is None:
         _list_from_git(registry, wanted, namespace, offset=offset, limit=limit, as_json=as_json)
         return
@@ -104,6 +107,7 @@ def search(
     limit: Annotated[int, typer.Option("--limit", min=0, max=1000, help="Results at most.")] = 20,
     offset: Annotated[int, typer.Option("--offset", min=0, help="Results to skip.")] = 0,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find records by words, identifiers and filters.
@@ -126,7 +130,7 @@ def search(
         sort=sort,
     )
     query.check()
-    current = open_current(open_registry(repo), folder, quiet=as_json)
+    current = open_current(open_registry(repo), folder, quiet=as_json, catalog=catalog)
     page = current.reader().search(query, offset=offset, limit=limit)
     current.close()
     _print_page(page, as_json=as_json)
@@ -136,6 +140,7 @@ def history(
     ref: RefArgument,
     repo: RepoOption = None,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell which commits touched a record, newest first, and what each changed.
@@ -146,7 +151,7 @@ def history(
     """
     registry = open_registry(repo)
     parsed = Ref.parse(ref)
-    reader = reader_or_none(registry, folder, quiet=as_json)
+    reader = reader_or_none(registry, folder, quiet=as_json, catalog=catalog)
     stages = reader.history(parsed) if reader else [entry.as_data() for entry in registry.history(ref)]
     if as_json:
         print_json(stages)
