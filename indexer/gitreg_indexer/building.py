@@ -215,8 +215,8 @@ def commit_facts(seq: int, commit: Commit) -> CommitFacts:
 
 
 def _unicode(text: str) -> str:
-    """Give a text that can be stored: an odd encoding may leave half characters in a commit's words."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """Give a text that every database can store: an odd encoding may leave half characters and NULs in a commit."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
 
 
 def storable(change: EntryChange) -> EntryChange:

@@ -123,8 +123,11 @@ class Index:
         `catalog` is the address of the database that holds the catalog; without it, the folder does.
         """
         index = cls(registry, folder or default_folder(registry), engine=engine, catalog=catalog)
-        index._generations.current()
-        index.generation()
+        with ExitStack() as begun:
+            begun.callback(index.close)
+            index._generations.current()
+            index.generation()
+            begun.pop_all()
         return index
 
     @classmethod
@@ -143,9 +146,12 @@ class Index:
         one that stands unless it is told.
         """
         index = cls(registry, folder or default_folder(registry), engine=engine, catalog=catalog)
-        with writing(index.folder, _MAKING_LOCK), index._catalogs.making():
-            making = Making(registry.uid, history or index._history_of_current(), parser_name())
-            index._held = index._begun(making) or index._begin(making)
+        with ExitStack() as begun:
+            begun.callback(index.close)
+            with writing(index.folder, _MAKING_LOCK), index._catalogs.making():
+                making = Making(registry.uid, history or index._history_of_current(), parser_name())
+                index._held = index._begun(making) or index._begin(making)
+            begun.pop_all()
         index._is_in_making = True
         return index
 
