@@ -69,13 +69,16 @@ class Server:
             self._as = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
             os.chown(where, account.pw_uid, account.pw_gid)
 
+    def _program(self, name: str) -> str:
+        return str(self._bin / name)
+
     def make(self) -> None:
         """Make its data directory."""
         told = self._data.parent / "password"
         told.write_text(self.password)
         os.chmod(told, 0o644)  # noqa: PTH101 - readable for the account that the server runs as
         words = ["--username", USER, "--pwfile", str(told), "--no-sync"]
-        command = [self._bin / "initdb", "--pgdata", self._data, *words, "--encoding", "UTF8", "--locale", "C"]
+        command = [self._program("initdb"), "--pgdata", str(self._data), *words, "--encoding", "UTF8", "--locale", "C"]
         done = subprocess.run(command, capture_output=True, text=True, cwd="/", **self._as)
         told.unlink()
         if done.returncode:
@@ -85,7 +88,7 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
-        command = [self._bin / "postgres", "-D", self._data, "-p", str(self.port), *settings]
+        command = [self._program("postgres"), "-D", str(self._data), "-p", str(self.port), *settings]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **self._as)
         until = time.monotonic() + _PATIENCE
@@ -95,7 +98,7 @@ class Server:
             time.sleep(0.05)
 
     def _answers(self) -> bool:
-        command = [self._bin / "pg_isready", "--quiet", "--host", "127.0.0.1", "--port", str(self.port)]
+        command = [self._program("pg_isready"), "--quiet", "--host", "127.0.0.1", "--port", str(self.port)]
         return subprocess.run(command).returncode == 0
 
     def stop(self) -> None:
@@ -116,8 +119,9 @@ class Server:
 
     def tell(self, database: str, statement: str) -> str:
         """Have a statement carried out, and give what it answers."""
-        command = [self._bin / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, self.address(database)]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        command = [self._program("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, self.address(database)]
+        answer: str = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return answer.strip()
 
     def address(self, database: str = DATABASE, *, user: str = USER, password: str | None = None) -> str:
         """Give the address of a database, with the password."""

@@ -66,13 +66,13 @@ def drop_all() -> None:
 
 
 @contextmanager
-def on_postgres() -> Iterator[None]:
-    """Have every index that is opened keep its catalog in PostgreSQL."""
+def on_postgres(one_place: str | None = None) -> Iterator[None]:
+    """Have every index that is opened keep its catalog in PostgreSQL: each folder's apart, or all at one place."""
     make = {"open": Index.open.__func__, "emptied": Index.emptied.__func__}  # type: ignore[attr-defined]  # of methods
 
     def made(name: str) -> Any:
-        def opened(cls: type[Index], registry: Registry, folder: Path | None = None, **more: Any) -> Index:
-            place = more.pop("catalog", None) or place_for(folder or default_folder(registry))
+        def opened(cls: type[Index], /, registry: Registry, folder: Path | None = None, **more: Any) -> Index:
+            place = more.pop("catalog", None) or one_place or place_for(folder or default_folder(registry))
             index: Index = make[name](cls, registry, folder, catalog=place, **more)
             return kept(index)
 
@@ -83,4 +83,5 @@ def on_postgres() -> Iterator[None]:
             yield
         finally:
             close_all()
-            drop_all()
+            if one_place is None:
+                drop_all()

@@ -147,6 +147,6 @@ def _ssl_mode(name: str) -> str:
 def driver_is_missing(error: ModuleNotFoundError) -> GitregError:
     """Say that the driver has to be installed."""
     return GitregError(
-        f"a catalog on PostgreSQL needs {error.name!r}, which is not installed",
+        f"a catalog on PostgreSQL needs {(error.name or '').partition('.')[0]!r}, which is not installed",
         mend="install it: `pip install 'llm-gitreg[postgres]'`",
     )
