@@ -19,6 +19,7 @@ from gitreg.repository.writing import advance, write_commit
 
 AUTHOR = Signature("Example Author", "author@example.com", datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC))
 
+pytest_plugins = ["postgres_fixtures"]
 Committing = Callable[..., str]
 _OURS = ("GITREG_CATALOG", "PGUSER", "PGPASSWORD")
 

@@ -26,8 +26,7 @@ from gitreg_indexer.layout import FORMAT
 from gitreg_indexer.postgres_address import Address
 
 _SCHEMA_FILE: Final = "schema"
-_THERE: Final = sa.text("SELECT count(*) FROM pg_namespace WHERE nspname = :name")
-_SCHEMAS: Final = sa.text("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, :start) ORDER BY nspname")
+_SCHEMAS: Final = sa.table("pg_namespace", sa.column("nspname", sa.Text))
 
 
 class SharedCatalogs:
@@ -68,7 +67,7 @@ class SharedCatalogs:
         """Tell whether the folder is of the schema that is answered from."""
         with self._reading() as db:
             row = self._row(db)
-        return row is not None and row.current == _named_in(folder)
+        return row is not None and row.is_there and row.current == _named_in(folder)
 
     def is_building(self, folder: Path) -> bool:
         """Tell whether the folder is of the schema that is being made."""
@@ -102,8 +101,10 @@ class SharedCatalogs:
         with self._changing() as db:
             row = self._row(db)
             keep = (row.current, row.building) if row else ()
-            found = [name for (name,) in db.execute(_SCHEMAS, {"start": self._start})]
-        for name in found:
+            found = db.execute(
+                sa.select(_SCHEMAS.c.nspname).where(_SCHEMAS.c.nspname.startswith(self._start, autoescape=True))
+            ).all()
+        for (name,) in found:
             if name not in keep:
                 self._drop(name)
 
@@ -119,7 +120,7 @@ class SharedCatalogs:
     def _current(self, db: sa.Connection) -> str:
         """Give the name of the schema that is answered from, making an empty one where there is none."""
         row = self._row(db)
-        if row is not None and _is_there(db, row.current):
+        if row is not None and row.is_there:
             return str(row.current)
         if row is None:
             db.execute(self._table.insert().values(uid=self._uid, format=FORMAT, current="", last=0))
@@ -135,7 +136,8 @@ class SharedCatalogs:
         return schema
 
     def _row(self, db: sa.Connection) -> Any:
-        return db.execute(sa.select(self._table.c.current, self._table.c.building).where(self._mine)).first()
+        is_there = sa.exists().where(_SCHEMAS.c.nspname == self._table.c.current).label("is_there")
+        return db.execute(sa.select(self._table.c.current, self._table.c.building, is_there).where(self._mine)).first()
 
     @contextmanager
     def _changing(self) -> Iterator[sa.Connection]:
@@ -188,7 +190,8 @@ def _table(schema: str) -> sa.Table:
 
 
 def _is_there(db: sa.Connection, schema: str | None) -> bool:
-    return bool(schema) and bool(db.execute(_THERE, {"name": schema}).scalar())
+    named = sa.select(sa.func.count()).select_from(_SCHEMAS).where(_SCHEMAS.c.nspname == schema)
+    return schema is not None and bool(db.execute(named).scalar())
 
 
 def _named_in(folder: Path) -> str | None:

@@ -17,6 +17,7 @@ from gitreg_indexer.catalog_postgres import connecting
 from gitreg_indexer.postgres_address import Address
 from gitreg_indexer.postgres_connection import Connection
 
+pytestmark = pytest.mark.usefixtures("database")
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 rows = st.lists(
     st.tuples(st.integers(-(2**63), 2**63 - 1), st.none() | texts, st.none() | st.binary(max_size=20)), max_size=30

@@ -15,6 +15,7 @@ from gitreg_indexer import BrokenIndexError, Index
 from gitreg_indexer.catalog_postgres import PostgresStore, explained
 from gitreg_indexer.postgres_address import Address
 
+pytestmark = pytest.mark.usefixtures("database")
 SECRET: Final = "geheim-7f3a"  # noqa: S105 - a password that must not be shown
 
 
@@ -49,15 +50,15 @@ REFUSED: Final = (
 
 
 @pytest.mark.parametrize(
-    ("user", "password", "database", "says", "mend"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+    ("user", "password", "name", "says", "mend"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
 )
 def test_what_the_server_refuses_is_told_with_the_mend(
-    tmp_path: Path, prepared: Server, user: str, password: str | None, database: str, says: str, mend: str
+    tmp_path: Path, prepared: Server, user: str, password: str | None, name: str, says: str, mend: str
 ) -> None:
-    error = refused(tmp_path, prepared.address(database, user=user, password=password))
+    error = refused(tmp_path, prepared.address(name, user=user, password=password))
     assert says in error.says
     assert any(part in error.mend for part in mend.split("|"))
-    assert f"postgresql://{user}@127.0.0.1:{prepared.port}/{database}" in (error.where or "")
+    assert f"postgresql://{user}@127.0.0.1:{prepared.port}/{name}" in (error.where or "")
 
 
 def test_a_missing_password_is_told(tmp_path: Path, prepared: Server) -> None:
