@@ -28,11 +28,11 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gitreg.cli.listening import listen
 from gitreg.refs import Ref
 from gitreg.registry import Draft, Registry
 from gitreg.repository.git import Signature
 from gitreg_api.app import create_app
-from gitreg_api.serve import listen
 from gitreg_indexer import Index
 
 CONNECTIONS = 64

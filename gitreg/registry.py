@@ -399,11 +399,11 @@ class Registry:
         """List the records by path: of one kind, of a namespace with all below it."""
         return self.snapshot().addresses(kind, namespace)
 
-    def history(self, ref: str) -> tuple[HistoryEntry, ...]:
-        """Tell which commits touched a record, newest first, and which fields each changed."""
-        address = self._address_ever(ref)
-        tip = self.repo.tip()
-        return tuple(self.history_of(address, tip)) if tip else ()
+    def history(self, ref: str, *, at: str | None = None) -> tuple[HistoryEntry, ...]:
+        """Tell which commits touched a record, newest first, and which fields each changed; those up to a commit."""
+        until = self.snapshot(at).commit
+        address = self._address_ever(ref, until)
+        return tuple(self.history_of(address, until)) if until else ()
 
     def history_of(self, address: Address, until: str) -> Iterator[HistoryEntry]:
         """Tell which commits up to one touched a record, newest first."""
@@ -426,10 +426,10 @@ class Registry:
             mend="look at `gitreg get` for the fields that it has",
         )
 
-    def describe(self, record: Record) -> dict[str, Any]:
+    def describe(self, record: Record, *, at: str | None = None) -> dict[str, Any]:
         """Give a record as answers carry it: the manifest, and what Git knows of it under `registry`."""
-        tip = self.repo.tip()
-        touched = [commit for commit, _ in self.repo.path_history(record.address.path, tip)] if tip else []
+        until = self.snapshot(at).commit
+        touched = [commit for commit, _ in self.repo.path_history(record.address.path, until)] if until else []
         return answer(record.address, record.manifest, record.blob, self.uid, self._provenance(touched))
 
     def _provenance(self, touched: Sequence[Commit]) -> Provenance:
@@ -448,17 +448,16 @@ class Registry:
         manifest = self._memory.read(blob, self.repo.read_blob(blob)).manifest
         return to_data(manifest) if manifest else {}
 
-    def _address_ever(self, ref: str) -> Address:
-        """Find what a ref means now, or what an exact one meant before it was removed."""
+    def _address_ever(self, ref: str, until: str | None) -> Address:
+        """Find what a ref means at a commit, or what an exact one meant before it was removed."""
         parsed = Ref.parse(ref)
         try:
-            return self.snapshot().resolve(parsed)
+            return self.snapshot(until).resolve(parsed)
         except NotFoundError:
             version = parsed.selector
             address = parsed.address(str(version) if version is not None else None)
             exact = version is None or not KINDS[parsed.kind].is_versioned or not isinstance(version, str)
-            tip = self.repo.tip()
-            if exact and tip and next(self.repo.path_history(address.path, tip), None):
+            if exact and until and next(self.repo.path_history(address.path, until), None):
                 return address
             raise
 

@@ -1,6 +1,7 @@
 """Search documents for tests, and an engine in plain Python that says what every engine must answer.
 
-The reference keeps a list and looks at every document; it has no terms, no tiers of queries and no columns.
+The reference keeps a list and looks at every document; it has no terms, no tiers of queries and no columns. What a
+condition means is said by `filters.evaluation`.
 """
 
 from __future__ import annotations
@@ -9,25 +10,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from gitreg.versions import InvalidVersion, Version
-from gitreg_indexer.conditions import All, Between, Condition, Has, Is, Not, Satisfies, Says, StartsWith, Within
-from gitreg_indexer.conditions import Any as AnyOf
 from gitreg_indexer.engine import (
     LONGEST_PREFIX,
-    LONGEST_VALUE,
     MOST_COUNTED,
     Document,
     Facet,
     Found,
     Query,
-    Scalar,
     all_words_of,
     folded,
+    is_shown,
     label_of,
     words_of,
-    words_said,
 )
 from gitreg_indexer.fields import columns
+from gitreg_indexer.filters.evaluation import holds
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.texts import TextQuery, parse_text
 from gitreg_indexer.values import seconds_of
@@ -120,63 +117,7 @@ def holds_at(one: Document, at: int | None) -> bool:
 
 
 def passes(one: Document, query: Query) -> bool:
-    return holds(query.condition(), one) and (query.ids is None or one.id in query.ids)
-
-
-def holds(condition: Condition, one: Document) -> bool:
-    match condition:
-        case All(inner):
-            return all(holds(each, one) for each in inner)
-        case AnyOf(inner):
-            return any(holds(each, one) for each in inner)
-        case Not(inner):
-            return not holds(inner, one)
-        case Within(namespace):
-            return namespace in one.namespaces
-        case Has(path):
-            return any(known == path or known.startswith(f"{path}.") for known, _ in one.values)
-        case _:
-            return any(compares(condition, value) for path, value in one.values if path == condition.path)
-
-
-def compares(condition: Condition, value: Scalar) -> bool:
-    is_number = not isinstance(value, (bool, str))
-    match condition:
-        case Is(_, wanted):
-            return same(value, wanted)
-        case Between():
-            return is_number and lies_between(condition, float(value))
-        case StartsWith(_, prefix):
-            return isinstance(value, str) and folded(value).startswith(folded(prefix)[:LONGEST_PREFIX])
-        case Says(_, text):
-            return isinstance(value, str) and says(value, text)
-        case Satisfies(_, range_):
-            return isinstance(value, str) and len(value) <= LONGEST_VALUE and satisfies(range_, value)
-        case _:
-            raise TypeError(condition)
-
-
-def same(value: Scalar, wanted: Scalar) -> bool:
-    kinds = [str if isinstance(each, str) else bool if isinstance(each, bool) else float for each in (value, wanted)]
-    return kinds[0] is kinds[1] and value == wanted
-
-
-def lies_between(asked: Between, value: float) -> bool:
-    above = asked.low is None or value > asked.low or (asked.includes_low and value == asked.low)
-    below = asked.high is None or value < asked.high or (asked.includes_high and value == asked.high)
-    return above and below
-
-
-def says(value: str, text: str) -> bool:
-    words = set(words_of(text))
-    return folded(value) == folded(text) or (bool(words) and words <= set(words_said(value)))
-
-
-def satisfies(range_: Any, value: str) -> bool:
-    try:
-        return bool(range_.allows(Version.parse(value)))
-    except InvalidVersion:
-        return False
+    return holds(query.condition(), one.values, one.namespaces) and (query.ids is None or one.id in query.ids)
 
 
 def is_excluded(one: Document, text: TextQuery) -> bool:
@@ -237,7 +178,7 @@ def surely(plain: str) -> list[Step]:
         lambda one: plain in one.identifiers,
         lambda one: case in map(folded, one.identifiers),
         lambda one: case == folded(one.name) or bool(one.version and case == folded(f"{one.name}@{one.version}")),
-        lambda one: bool(words) and words == words_of(one.name),
+        lambda one: bool(words) and set(words) == set(words_of(one.name)),
     ]
 
 
@@ -326,4 +267,4 @@ def labels_of(path: str, one: Document) -> set[str]:
     values = [value for known, value in one.values if known == path]
     moments = {seconds_of(value) for value in values if isinstance(value, str)}
     shown = [value for value in values if isinstance(value, (str, bool)) or value not in moments]
-    return {label_of(value) for value in shown if not isinstance(value, str) or len(value) <= LONGEST_VALUE}
+    return {label_of(value) for value in shown if is_shown(value)}

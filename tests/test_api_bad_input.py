@@ -140,7 +140,7 @@ def test_a_broken_index_keeps_its_places_to_the_log(
 ) -> None:
     api = api_on(small_registry(tmp_path / "registry"))
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise BrokenIndexError(
             "the index cannot be used", where="/secret/place", got="disk I/O error", mend="rebuild it"
         )

@@ -47,7 +47,7 @@ def test_pages_add_up_to_the_whole(api: Api) -> None:
     assert paged == whole
     page = api.get("/api/v1/search?limit=3&offset=3").json()
     assert (page["total"], page["limit"], page["offset"]) == (len(whole), 3, 3)
-    assert list(page) == ["items", "total", "limit", "offset", "commit", "seq"]
+    assert list(page) == ["items", "total", "limit", "offset", "cursor", "commit", "seq"]
 
 
 def test_a_page_past_the_end_is_empty(api: Api) -> None:

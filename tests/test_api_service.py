@@ -144,7 +144,7 @@ class Misbehaving:
     def is_behind(self) -> bool:
         return True
 
-    def catch_up(self) -> None:
+    def catch_up(self, *, progress: object) -> None:  # noqa: ARG002
         if self.error is not None:
             raise self.error
         self.caught_up += 1

@@ -3,67 +3,24 @@
 from __future__ import annotations
 
 import re
-import signal
 import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 from api_support import CHAT, api_on, ask_all, commit, digest, model, small_registry
+from serving_support import served
 
 from gitreg.cli import main
+from gitreg.cli.listening import listen, url_of
 from gitreg.errors import GitregError
 from gitreg.registry import Registry
 from gitreg_api.app import create_app
 from gitreg_api.demonstrate import UID as DEMO_UID
 from gitreg_api.demonstrate import demo_registry
-from gitreg_api.serve import Settings, listen, url_of
+from gitreg_api.serve import Settings
 from gitreg_indexer import Index
-
-
-@dataclass
-class Served:
-    """A server that runs, and how it ended."""
-
-    url: str
-    process: subprocess.Popen[str]
-    said: list[str]
-    code: int | None = None
-
-
-@contextmanager
-def served(*words: str | Path) -> Iterator[Served]:
-    """Run gitreg in a process of its own until it has said its URL; end it by its own pid."""
-    command = [sys.executable, "-m", "gitreg", *map(str, words)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout is not None
-    said: list[str] = []
-    try:
-        running = Served(_url(process, said), process, said)
-        yield running
-        process.send_signal(signal.SIGTERM)
-        said.append(process.stdout.read())
-        running.code = process.wait(20)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(20)
-        process.stdout.close()
-
-
-def _url(process: subprocess.Popen[str], said: list[str]) -> str:
-    assert process.stdout is not None
-    for line in process.stdout:
-        said.append(line)
-        if found := re.search(r"at (http://\S+)", line):
-            return found.group(1)
-    raise AssertionError(f"it never said its URL: {said}")
 
 
 def _try_out(url: str, registry: Registry) -> None:

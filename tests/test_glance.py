@@ -19,7 +19,7 @@ from gitreg.registry import Draft, Registry
 from gitreg.repository.git import Signature
 from gitreg_indexer import Index
 from gitreg_indexer.glance import glance
-from gitreg_indexer.layout import CATALOG_FILE, INDEX_FOLDER
+from gitreg_indexer.layout import CATALOG_FILE
 
 AUTHOR = Signature("Example Author", "author@example.com", datetime(2026, 1, 2, tzinfo=UTC))
 MODEL = """\
@@ -112,11 +112,18 @@ def test_an_index_that_is_behind_says_nothing(registry: Registry) -> None:
 
 
 def test_an_index_that_is_absent_broken_or_of_another_format_says_nothing(registry: Registry) -> None:
-    file = registry.repo.state_dir / INDEX_FOLDER / CATALOG_FILE
-    with sqlite3.connect(file) as db:
-        db.execute("UPDATE meta SET value = 'other' WHERE key = 'format'")
-    db.close()
-    assert glance(registry.repo, Ref.parse("acme/chat")) is None
+    file = Index.open(registry).generation().folder / CATALOG_FILE
+    for harm in (
+        "UPDATE facts SET doc = CAST(doc || x'22' AS TEXT)",
+        "UPDATE facts SET doc = doc || x'22'",
+        "UPDATE facts SET version = version || '.'",
+        "UPDATE meta SET value = 'x' WHERE key = 'seq'",
+        "UPDATE meta SET value = 'other' WHERE key = 'format'",
+    ):
+        with sqlite3.connect(file) as db:
+            db.execute(harm)
+        db.close()
+        assert glance(registry.repo, Ref.parse("acme/chat")) is None
     for beside in file.parent.glob(f"{CATALOG_FILE}*"):
         beside.unlink()
     assert glance(registry.repo, Ref.parse("acme/chat")) is None

@@ -42,9 +42,10 @@ from gitreg.registry import Registry
 from gitreg.repository.git import GitRepository, HistoryRewritten
 from gitreg.repository.writing import advance
 from gitreg_indexer import BrokenIndexError, ForeignIndexError, Index, IndexFormatError, Query, catalog, default_folder
-from gitreg_indexer.catalog import Catalog, position_in
-from gitreg_indexer.lock import writing
+from gitreg_indexer.catalog import Catalog, Making, Writing, position_in
+from gitreg_indexer.lock import MAKING_LOCK, writing
 from gitreg_indexer.tantivy_engine import TantivyEngine
+from gitreg_indexer.tantivy_view import View
 
 pytestmark = pytest.mark.usefixtures("each_catalog")
 BAD: Final = b"apiVersion: gitreg/v1\nkind: Model\nmetadata:\n  name: [\n"
@@ -59,8 +60,8 @@ index.catch_up()
 HOLD: Final = """
 import sys
 from pathlib import Path
-from gitreg_indexer.lock import writing
-with writing(Path(sys.argv[1])):
+from gitreg_indexer.lock import MAKING_LOCK, writing
+with writing(Path(sys.argv[1]), *sys.argv[2:]):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -340,8 +341,9 @@ def test_the_index_of_another_registry_is_refused(tmp_path: Path) -> None:
 @pytest.mark.own_catalog
 def test_an_index_of_another_format_is_refused(tmp_path: Path) -> None:
     registry, index = indexed(tmp_path, model())
+    folder = index.generation().folder
     index.close()
-    with sqlite3.connect(index.folder / "catalog.sqlite3") as db:
+    with sqlite3.connect(folder / "catalog.sqlite3") as db:
         db.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
     db.close()
     with pytest.raises(IndexFormatError) as caught:
@@ -382,8 +384,9 @@ def test_a_damaged_file_is_told_with_the_mend_or_mended(
     tmp_path: Path, harm: Callable[[Path], None], what: str
 ) -> None:
     registry, index = indexed(tmp_path, {**model(), **model("b")}, aliases(stable="1.0.0"))
+    folder = index.generation().folder
     index.close()
-    (file, *_) = [*index.folder.glob(what), *(index.folder / "tantivy").glob(what)]
+    (file, *_) = [*folder.glob(what), *(folder / "tantivy").glob(what)]
     for extra in ("-wal", "-shm"):
         Path(f"{file}{extra}").unlink(missing_ok=True)
     harm(file)
@@ -395,8 +398,9 @@ def test_a_damaged_file_is_told_with_the_mend_or_mended(
 )
 def test_missing_search_files_are_told_with_the_mend_or_made_again(tmp_path: Path, pattern: str) -> None:
     registry, index = indexed(tmp_path, model(), model("b"))
+    folder = index.generation().folder
     index.close()
-    for file in (index.folder / "tantivy").glob(pattern):
+    for file in (folder / "tantivy").glob(pattern):
         file.unlink()
     assert is_as_cold(mended(registry), tmp_path / "cold")
 
@@ -404,7 +408,7 @@ def test_missing_search_files_are_told_with_the_mend_or_made_again(tmp_path: Pat
 def test_a_deleted_search_folder_is_filled_again_from_the_catalog(tmp_path: Path) -> None:
     registry, index = indexed(tmp_path, model(), model("b"))
     before = said(index)
-    shutil.rmtree(index.folder / "tantivy")
+    shutil.rmtree(index.generation().folder / "tantivy")
     assert Index.open(registry).reader().search(Query()).position.seq == 0
     index.catch_up()
     assert said(index) == before
@@ -414,8 +418,9 @@ def test_a_deleted_search_folder_is_filled_again_from_the_catalog(tmp_path: Path
 @pytest.mark.own_catalog
 def test_a_deleted_catalog_is_made_again_with_its_search_index(tmp_path: Path) -> None:
     registry, index = indexed(tmp_path, model(), model("b"))
+    folder = index.generation().folder
     index.close()
-    for file in index.folder.glob("catalog.sqlite3*"):
+    for file in folder.glob("catalog.sqlite3*"):
         file.unlink()
     again = Index.open(registry)
     assert again.reader().search(Query()).total == 0
@@ -425,9 +430,12 @@ def test_a_deleted_catalog_is_made_again_with_its_search_index(tmp_path: Path) -
 
 def test_a_rebuild_by_another_process_is_followed(tmp_path: Path) -> None:
     registry, serving = indexed(tmp_path, model())
+    before = said(serving)
     rebuilt = Index.emptied(Registry.open(registry.repo.git_dir))
-    assert serving.reader().search(Query()).position.seq == 0
+    assert said(serving) == before
     rebuilt.catch_up()
+    assert said(serving) == before
+    assert serving.generation().folder == rebuilt.generation().folder
     commit(registry.repo, model("b"))
     rebuilt.catch_up()
     assert said(serving) == said(rebuilt)
@@ -447,7 +455,7 @@ def test_a_rewritten_main_is_an_alarm_and_the_last_good_state_stays(tmp_path: Pa
     for _ in range(2):
         with pytest.raises(HistoryRewritten) as caught:
             index.catch_up()
-        assert "gitreg index --rebuild" in caught.value.mend
+        assert "gitreg index accept-rewrite" in caught.value.mend
     assert said(index) == before
     assert said(Index.open(registry)) == before
     rebuilt = Index.emptied(registry)
@@ -461,7 +469,7 @@ def test_a_rewritten_main_does_not_keep_search_behind_the_catalog(
     registry, index = indexed(tmp_path, model("a"))
     commit(registry.repo, model("b"))
     with monkeypatch.context() as patch:
-        patch.setattr(Index, "_fill_engine", lambda _: None)
+        patch.setattr("gitreg_indexer.index.fill", lambda *_, **__: None)
         index.catch_up()
     repo = registry.repo
     advance(repo, new=repo.resolve("main~2"), old=repo.tip(), message="rewrite")
@@ -505,7 +513,7 @@ def test_what_the_database_says_is_told_with_the_mend(
         raise sqlite3.OperationalError(says)
 
     with monkeypatch.context() as patch:
-        patch.setattr("gitreg_indexer.catalog._apply", fail)
+        patch.setattr(Writing, "put", fail)
         with pytest.raises(BrokenIndexError) as caught:
             index.catch_up()
     assert mend in caught.value.mend
@@ -527,12 +535,11 @@ def test_what_the_search_engine_says_is_told_with_the_mend(
     registry, index = indexed(tmp_path, model())
     commit(registry.repo, model("b"))
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ValueError(says)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TantivyEngine, "_settle", fail)
-        patch.setattr(TantivyEngine, "_position", fail)
+        patch.setattr(View, "search", fail)
         with pytest.raises(GitregError) as caught:
             index.reader().search(Query())
     assert mend in caught.value.mend
@@ -580,11 +587,24 @@ def test_of_two_writers_one_works_and_the_other_is_told_who(tmp_path: Path) -> N
     assert holder.stdout.readline() == "held\n"
     with pytest.raises(ConflictError, match=f"process {holder.pid} is writing"):
         index.catch_up()
-    with pytest.raises(ConflictError):
-        Index.emptied(registry)
     assert searched(index, kind="Model") == ["model:acme/a@1.0.0"]
     ended(holder)
     assert index.catch_up().seq == 3
+
+
+def test_of_two_that_make_it_anew_one_works_and_the_other_is_told_who(tmp_path: Path) -> None:
+    registry, index = indexed(tmp_path, model())
+    begun = Index.emptied(registry)
+    holder = script(HOLD, index.folder, MAKING_LOCK)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    for ask in (lambda: Index.emptied(registry), begun.catch_up):
+        with pytest.raises(ConflictError, match=f"process {holder.pid} is writing"):
+            ask()
+    commit(registry.repo, model("b"))
+    assert index.catch_up().seq == 3
+    ended(holder)
+    assert begun.catch_up().seq == 3
 
 
 def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
@@ -613,7 +633,7 @@ def test_processes_that_open_a_new_index_at_once_all_open_it(tmp_path: Path) -> 
     for number in range(5):
         file = tmp_path / f"{number}.sqlite3"
         with ThreadPoolExecutor(8) as pool:
-            instances = {opened.instance for opened in pool.map(lambda _: Catalog.open(file, uid=uid), range(8))}  # noqa: B023
+            instances = {opened.instance for opened in pool.map(lambda _: Catalog.open(file, Making(uid)), range(8))}  # noqa: B023
         assert len(instances) == 1
 
 

@@ -26,15 +26,15 @@ from gitreg_indexer.engine import (
     Query,
     SearchEngine,
     folded,
+    is_shown,
     label_of,
     open_engine,
     words_of,
-    words_said,
 )
 from gitreg_indexer.fields import columns
 from gitreg_indexer.values import seconds_of, values_of
 
-ENGINES: Final = ("tantivy",)
+ENGINES: Final = ("tantivy", "whoosh")
 
 Opening = Callable[[], SearchEngine]
 
@@ -368,7 +368,7 @@ CONDITIONS: Final[tuple[tuple[str, Condition, list[int]], ...]] = (
     ("says all words, of one item", Says("lines", "red blue"), [2]),
     ("says words of two items", Says("lines", "red green"), []),
     ("an address is said whole", Says("url", "HTTPS://Example.com/a"), [1]),
-    ("an address has no words", Says("url", "example"), []),
+    ("a word of an address", Says("url", "example"), [1]),
     ("a range", Between("size", 5, 7), [1]),
     ("a range without its end", Between("size", 5, 7, includes_high=False), []),
     ("at least", Between("size", low=-1.5), [1, 2]),
@@ -441,6 +441,12 @@ def test_a_condition_may_be_wide_and_deep(stated: SearchEngine) -> None:
     for number in range(100):
         deep = All((deep, Not(AnyOf((Is("size", 1000.0 + number), Is("title", str(number)))))))
     assert ids(stated, Query(where=deep)) == [1]
+
+
+def test_a_beginning_that_is_too_long_is_refused(stated: SearchEngine) -> None:
+    assert ids(stated, Query(where=StartsWith("note", "x" * 200))) == [2]
+    with pytest.raises(UsageError, match="too long"):
+        ids(stated, Query(where=StartsWith("note", "x" * 201)))
 
 
 def test_a_condition_that_is_nested_beyond_reason_is_refused(stated: SearchEngine) -> None:
@@ -570,12 +576,27 @@ def test_a_file_that_is_cut_or_gone_is_named(opening: Opening, tmp_path: Path) -
     assert any(file.name in fault for fault in engine.faults())
 
 
-def test_an_address_has_no_words_to_be_said() -> None:
-    assert words_said("gpt-4o mini") == ["gpt", "4o", "mini"]
-    assert words_said("vertex-ai") == ["vertex", "ai"]
-    assert words_said("see https://example.com") == ["see", "https", "example", "com"]
-    for address in ("https://example.com/a-b", "acme/nlp", "a@example.com", "sha256:00ff", "2026-01-01T00:00:00Z"):
-        assert words_said(address) == []
+def test_what_is_broken_is_told_and_can_be_cleared(opening: Opening, tmp_path: Path) -> None:
+    filled(opening(), document(1))
+    for file in files_of(tmp_path / "engine"):
+        file.write_bytes(b"This is no index at all. " * 400)
+    engine = opening()
+    with pytest.raises(GitregError) as caught:
+        engine.position()
+    assert "gitreg index --rebuild" in caught.value.mend
+    assert str(tmp_path) in str(caught.value.where)
+    assert engine.faults()
+    engine.clear()
+    filled(engine, document(2))
+    assert ids(engine) == [2]
+    assert engine.faults() == []
+
+
+def test_facets_show_short_texts_and_long_words() -> None:
+    for value in ("x" * 256, "word " * 12, "", 7.0, True):
+        assert is_shown(value)
+    for value in ("x" * 257, "word " * 13):
+        assert not is_shown(value)
 
 
 def test_numbers_are_shown_as_json_writes_them() -> None:

@@ -24,7 +24,7 @@ from gitreg.manifests import SCHEMA_FOLDER
 from gitreg.refs import KINDS
 from gitreg_api.app import described_app
 from gitreg_api.openapi import document, written
-from gitreg_indexer.field_table import table
+from gitreg_indexer.field_table import reference, table
 from gitreg_indexer.fields import TABLE
 from gitreg_validators.owners_file import HEAD, PLACE
 
@@ -281,6 +281,12 @@ def field_table(_root: Path) -> Files:
     return {f"indexer/gitreg_indexer/{TABLE}": table()}
 
 
+def query_page(root: Path) -> Files:
+    """Make the table of fields on the page of the query language."""
+    path = "docs/query-language.md"
+    return {path: _with_generated((root / path).read_text(encoding="utf-8"), reference(), path).encode()}
+
+
 def command_reference(_root: Path) -> Files:
     """Make the page of all commands."""
     return {"docs/cli.md": cli_reference().rstrip("\n").encode() + b"\n"}
@@ -295,6 +301,7 @@ STEPS: Final[list[tuple[str, Step]]] = [
     ("kind-pages", kind_pages),
     ("api-description", api_description),
     ("field-table", field_table),
+    ("query-page", query_page),
     ("command-reference", command_reference),
 ]
 

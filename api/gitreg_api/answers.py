@@ -1,6 +1,7 @@
 """Answers as they go over the wire: whole bodies with their headers, made once and sent as often as asked.
 
 - Every answer says what it answers from: `X-Gitreg-Commit`, `X-Gitreg-Seq`.
+- How long an answer may be stored depends on what its moment was named by: `Hold`.
 - The `ETag` is strong and names the body's bytes; who holds them gets a 304 with the same headers and no body.
 - Stored documents are joined as bytes; they are never parsed to be sent.
 - Both lanes, the fast one and FastAPI's, send the same `Answer`, so they cannot differ.
@@ -18,11 +19,14 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gitreg.repository.moments import read_moment
 from gitreg_indexer import Fact, Position
 
 Header = tuple[bytes, bytes]
 
 CACHE_CONTROL: Final = b"public, max-age=1, stale-while-revalidate=30"
+FOR_AN_HOUR: Final = b"public, max-age=3600"
+FOR_EVER: Final = b"public, max-age=31536000, immutable"
 NEVER_STORE: Final = b"no-store"
 JSON: Final = b"application/json"
 KEEP: Final = "gitreg.keep"
@@ -32,14 +36,44 @@ _ENTITY_TAG: Final = re.compile(rb'(?:W/)?("[^"]*")')
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """How long an answer holds: for caches, and whether the fast lane may keep it while the index stands still."""
+
+    cache_control: bytes
+    is_kept: bool = False
+
+
+OF_NOW: Final = Hold(CACHE_CONTROL, is_kept=True)
+OF_ONE_COMMIT: Final = Hold(FOR_EVER)
+
+
+def hold_of(at: str | None) -> Hold:
+    """Tell how long an answer of a moment holds.
+
+    For ever where a commit's whole id names it. For an hour where a seq does: after a rewritten main was accepted, it
+    is another commit. Days, times, tags and branches may come to mean another commit at any time.
+    """
+    if at is None:
+        return OF_NOW
+    moment = read_moment(at)
+    if moment.is_commit:
+        return OF_ONE_COMMIT
+    return Hold(FOR_AN_HOUR if moment.is_seq else CACHE_CONTROL)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer. `brief` are the headers of the 304 that stands for it, None where it has no `ETag`."""
+    """A whole answer. `brief` are the headers of the 304 that stands for it, none where it has no `ETag`.
+
+    `is_kept` tells whether the fast lane may give it again while the index stands still.
+    """
 
     status: int
     headers: Sequence[Header]
     body: bytes
     etag: bytes | None = None
     brief: Sequence[Header] = ()
+    is_kept: bool = True
 
     def is_of(self, position: Position) -> bool:
         """Tell whether it answers from a position."""
@@ -65,7 +99,7 @@ class Reply(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         """Send the answer as it is, after showing it to who may want to keep it."""
         keep: Callable[[Answer], None] | None = scope.get(KEEP)
-        if keep is not None and self.answer.etag is not None:
+        if keep is not None and self.answer.etag is not None and self.answer.is_kept:
             keep(self.answer)
         await self.answer.send(scope["headers"], send)
 
@@ -75,31 +109,33 @@ def answer_of(
     position: Position,
     *,
     etag: str | None = None,
+    hold: Hold = OF_NOW,
     content_type: bytes = JSON,
     more: Sequence[Header] = (),
 ) -> Answer:
     """Make the answer that carries a body; `etag` is the body's digest where it is known already."""
     quoted = b'"%s"' % (etag or digest(body)).encode()
-    brief = [(b"etag", quoted), (b"cache-control", CACHE_CONTROL), *position_headers(position), _NOSNIFF, *more]
+    brief = [(b"etag", quoted), (b"cache-control", hold.cache_control), *position_headers(position), _NOSNIFF, *more]
     headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *brief]
-    return Answer(200, headers, body, quoted, brief)
+    return Answer(200, headers, body, quoted, brief, hold.is_kept)
 
 
-def answer_fact(fact: Fact, position: Position) -> Answer:
+def answer_fact(fact: Fact, position: Position, hold: Hold = OF_NOW) -> Answer:
     """Answer with a stored document."""
-    return answer_of(fact.doc, position, etag=fact.etag)
+    return answer_of(fact.doc, position, etag=fact.etag, hold=hold)
 
 
-def answer_data(data: dict[str, Any], position: Position) -> Answer:
+def answer_data(data: dict[str, Any], position: Position, hold: Hold = OF_NOW) -> Answer:
     """Answer with data, and the position that it is of at its end."""
-    return answer_of(orjson.dumps({**data, "commit": position.commit, "seq": position.seq}), position)
+    body = orjson.dumps({**data, "commit": position.commit, "seq": position.seq})
+    return answer_of(body, position, hold=hold)
 
 
-def answer_page(docs: Iterable[bytes], position: Position, *, total: int, limit: int, offset: int) -> Answer:
-    """Answer with one page of stored documents."""
-    tail = {"total": total, "limit": limit, "offset": offset, "commit": position.commit, "seq": position.seq}
+def answer_page(docs: Iterable[bytes], beside: dict[str, Any], position: Position, hold: Hold = OF_NOW) -> Answer:
+    """Answer with one page of stored documents, and what is said beside them, the position at its end."""
+    tail = {**beside, "commit": position.commit, "seq": position.seq}
     body = b'{"items":[' + b",".join(docs) + b"]," + orjson.dumps(tail)[1:]
-    return answer_of(body, position)
+    return answer_of(body, position, hold=hold)
 
 
 def momentary(body: bytes, *, status: int = 200, content_type: bytes = JSON, more: Sequence[Header] = ()) -> Answer:

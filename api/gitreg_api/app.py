@@ -1,7 +1,7 @@
 """Puts the application together: FastAPI with its routes, the fast lane in front, the follower behind.
 
 - Nothing is loaded from anywhere: there are no documentation pages that fetch scripts.
-- The application opens no network and writes nothing but its index.
+- The application writes nothing but its index, and opens no network but to a remote that it was told to follow.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ from typing import Any, cast
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gitreg.errors import GitregError
 from gitreg.registry import Registry
+from gitreg.repository.fetching import Remote
 from gitreg_api import openapi
 from gitreg_api.answers import Reply, answer_of
 from gitreg_api.cors import AllowOrigins
-from gitreg_api.following import Follower
+from gitreg_api.following import LOG, Follower, Triggers
 from gitreg_api.hot import FastLane
 from gitreg_api.problems import explain_errors
 from gitreg_api.routes import add_routes
 from gitreg_api.source import PATIENCE, Source
 from gitreg_api.status import Status
 from gitreg_indexer import Index, Position
+from gitreg_indexer.receiving import ROOT as WEBHOOKS
+from gitreg_indexer.receiving import Receiver
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -39,20 +42,23 @@ def create_app(
     index_folder: Path | None = None,
     catalog: str | None = None,
     follow: bool = True,
+    triggers: Triggers = Triggers(),  # noqa: B008 - a frozen value
     cors: Collection[str] = (),
     patience: float = PATIENCE,
 ) -> ASGIApp:
     """Make the application that serves a registry, by its path or its opened index.
 
-    `follow` keeps the index up to date while the application runs; `cors` names the origins whose pages may read;
-    `patience` is how many seconds `min_seq` waits.
+    `follow` keeps the index up to date while the application runs, and `triggers` says what else has it look; `cors`
+    names the origins whose pages may read; `patience` is how many seconds `min_seq` waits.
     """
     index = (
         registry if isinstance(registry, Index) else Index.open(Registry.open(registry), index_folder, catalog=catalog)
     )
     source = Source(index, patience=patience)
-    follower = Follower(index) if follow else None
+    follower = _follower(index, triggers) if follow else None
     app: ASGIApp = FastLane(slow_lane(source, follower), source)
+    if follower is not None and triggers.webhook_secret is not None:
+        app = _with_webhooks(app, follower, triggers.webhook_secret)
     return AllowOrigins(app, cors) if cors else app
 
 
@@ -72,6 +78,22 @@ def described_app() -> FastAPI:
     nowhere = cast("Source", None)
     add_routes(app, nowhere, Status(nowhere, None))
     return app
+
+
+def _follower(index: Index, triggers: Triggers) -> Follower:
+    remote = Remote.open(index.registry.repo, triggers.remote) if triggers.remote else None
+    return Follower(index, remote=remote, every=triggers.every)
+
+
+def _with_webhooks(app: ASGIApp, follower: Follower, secret: bytes) -> ASGIApp:
+    """Put the paths of the webhooks before an application; a hint pokes the follower."""
+    receiver = Receiver(secret, follower.followed, poke=follower.poke, say=LOG.warning)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        is_hook = scope["type"] == "http" and scope["path"].startswith(WEBHOOKS)
+        await (receiver if is_hook else app)(scope, receive, send)
+
+    return answer
 
 
 def _bare_app(lifespan: Lifespan | None) -> FastAPI:

@@ -16,7 +16,7 @@ import typer
 
 from gitreg.cli.options import RepoOption, print_text, remark
 from gitreg.errors import GitregError
-from gitreg_indexer.options import CatalogOption
+from gitreg_indexer.options import CatalogOption, EveryOption, RemoteOption, SecretOption
 
 HostOption = Annotated[str, typer.Option("--host", metavar="HOST", help="The address to listen on.")]
 PortOption = Annotated[
@@ -52,6 +52,9 @@ def serve(
     no_follow: Annotated[
         bool, typer.Option("--no-follow", help="Serve the index as it is; do not bring it up to date.")
     ] = False,
+    remote: RemoteOption = None,
+    every: EveryOption = None,
+    webhook_secret_file: SecretOption = None,
     cors: Annotated[
         list[str] | None,
         typer.Option("--cors", metavar="ORIGIN", help="An origin whose pages may read; '*' for all; may be repeated."),
@@ -60,8 +63,9 @@ def serve(
 ) -> None:
     """Answer over HTTP: the read API and a page to search with.
 
-    Builds the index first where it must, and follows the registry's branch while it serves. There is no login:
-    whoever reaches the port may read everything.
+    Builds the index first where it must, and follows the registry's branch while it serves; with --remote, that of a
+    remote, and with --webhook-secret-file it listens to a forge at /webhooks/github and /webhooks/gitlab. There is no
+    login: whoever reaches the port may read everything.
 
     \b
     Example:
@@ -81,6 +85,9 @@ def serve(
             follow=not no_follow,
             access_log=access_log,
             cors=tuple(cors or ()),
+            remote=remote,
+            every=every,
+            webhook_secret_file=str(webhook_secret_file.absolute()) if webhook_secret_file else None,
         )
     )
 

@@ -3,7 +3,8 @@
 - It makes the answer to GET on `/api/v1/<collection>/<ref>` without a query string itself, and hands everything else
   on, errors too. What FastAPI then answers with an `ETag` (lists, searches, pages), it keeps for who asks the same.
 - What it sends is the `Answer` that FastAPI's route would send; it is kept under the raw path and query for as long as
-  the index stands where it stood. A request with `min_seq` is never answered from what was kept.
+  the index stands where it stood. A request with `min_seq` is never answered from what was kept, nor is one with `at`:
+  a tag may move while the index stands still.
 - What is kept is bounded by number and by bytes; the oldest goes first.
 - HEAD is the GET without its body, on every path.
 """

@@ -27,10 +27,10 @@ Schema = dict[str, Any]
 
 _DESCRIPTION: Final = """\
 The read API of a gitreg registry. Every answer comes from an index of the registry's Git history and says which
-commit it speaks of: `X-Gitreg-Commit` and `X-Gitreg-Seq` (the commit's position on main, from 1). The `ETag` is strong
-and names the body's bytes: send it back as `If-None-Match` and get a 304. `HEAD` works wherever `GET` does. Errors are
-problem documents (RFC 9457) with a `mend`. Unknown query parameters are refused; one without a value counts as not
-given. Nothing is written through this API."""
+commit it speaks of: `X-Gitreg-Commit` and `X-Gitreg-Seq` (the commit's position on main, from 1). With `at` it is that
+of a moment of the past. The `ETag` is strong and names the body's bytes: send it back as `If-None-Match` and get a 304.
+`HEAD` works wherever `GET` does. Errors are problem documents (RFC 9457) with a `mend`. Unknown query parameters are
+refused; one without a value counts as not given. Nothing is written through this API."""
 
 _STRING: Final[Schema] = {"type": "string"}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
@@ -171,7 +171,7 @@ def _responses() -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Schema]:
-    schemas: dict[str, Schema] = dict(_own_schemas())
+    schemas: dict[str, Schema] = {**_own_schemas(), **_schemas_beside_items()}
     for kind in KINDS:
         schemas.update(_schemas_of(kind, schemas))
     records = [_to(f"{kind}Record") for kind in KINDS]
@@ -242,7 +242,49 @@ def _or_null(kind: str) -> Schema:
 
 
 def _page(schema: str) -> Schema:
-    return _object({"items": _list_of(_to(schema)), **_PAGING, **_POSITION})
+    beside = {name: _to(name.capitalize()) for name in _BESIDE}
+    parts = {"items": _list_of(_to(schema)), **_PAGING, **beside, "cursor": _CURSOR, **_POSITION}
+    return _object(parts, optional=(*_BESIDE, "cursor"))
+
+
+_BESIDE: Final = ("facets", "highlights", "meant")
+_CURSOR: Final[Schema] = {
+    "type": ["string", "null"],
+    "description": "What asks for the next page, as of the same commit; null on the last. Lists and searches have it.",
+}
+
+
+def _schemas_beside_items() -> dict[str, Schema]:
+    """Give the schemas of what a page says beside its items, where it is asked for."""
+    counted = _list_of(_object({"value": _STRING, "count": _COUNT}))
+    span = {"type": "array", "items": _COUNT, "minItems": 2, "maxItems": 2}
+    fragment = _object({"path": _STRING, "text": _STRING, "spans": _list_of(span)})
+    return {
+        "Facets": {
+            "type": "object",
+            "additionalProperties": counted,
+            "description": "How often each value of a field stands in what was found, the most frequent first; by the "
+            "names that `facets` asked for.",
+            "examples": [{"provider": [{"value": "openai", "count": 12}, {"value": "anthropic", "count": 7}]}],
+        },
+        "Highlights": {
+            "type": "object",
+            "additionalProperties": _list_of(fragment),
+            "description": "Where the words of `q` stand, by the ref of the item. A span is the beginning and the end "
+            "of a place in `text`, in characters.",
+            "examples": [
+                {
+                    "model:acme/nlp/summarizer@1.2.0": [
+                        {"path": "metadata.description", "text": "Sums up support tickets.", "spans": [[8, 15]]}
+                    ]
+                }
+            ],
+        },
+        "Meant": {
+            **_list_of(_object({"asked": _STRING, "taken": _STRING})),
+            "description": "Words that nothing has, and the ones that they were taken for.",
+        },
+    }
 
 
 def _own_schemas() -> dict[str, Schema]:
@@ -315,6 +357,33 @@ def _own_schemas() -> dict[str, Schema]:
                 **_POSITION,
             }
         ),
+        "Changes": _object(
+            {
+                "items": _list_of(
+                    _object(
+                        {
+                            **_POSITION,
+                            "time": {"type": "string", "format": "date-time"},
+                            "author": _STRING,
+                            "message": _STRING,
+                            "changes": _list_of(
+                                _object(
+                                    {
+                                        "change": {"enum": ["added", "changed", "removed", "quarantined"]},
+                                        "kind": _or_null("string"),
+                                        "ref": _or_null("string"),
+                                        "path": _STRING,
+                                    }
+                                )
+                            ),
+                        }
+                    )
+                ),
+                "next": {**_COUNT, "description": "What to ask for next with `since`."},
+                **_POSITION,
+            },
+            says="What each commit did to records, oldest first; `commit` and `seq` at the end are the index's own.",
+        ),
         "Health": _object({"status": {"const": "ok"}}),
         "Ready": _object(
             {
@@ -344,6 +413,9 @@ def _provenance() -> Schema:
 
 
 def _problem() -> Schema:
+    place: Schema = {"type": "integer", "minimum": 1}
+    words = dict.fromkeys(("says", "mend", "got", "expected"), _STRING)
+    fault = _object({"line": place, "column": place, **words}, optional=("got", "expected"))
     said = {
         "type": ({"type": "string", "format": "uri"}, "What sort of problem it is: `urn:gitreg:problem:<code>`."),
         "title": (_STRING, "The sort of problem, for people."),
@@ -353,6 +425,10 @@ def _problem() -> Schema:
         "mend": (_STRING, "How to mend it."),
         "got": (_STRING, "What was given."),
         "expected": (_STRING, "What would do."),
+        "line": (place, "Of a filter: the line of the first fault, from 1."),
+        "column": (place, "Of a filter: the column of the first fault, from 1, in characters."),
+        "faults": (_list_of(fault), "Of a filter: all that is wrong with it."),
+        "findings": (_list_of({"type": "object"}), "Of a record that cannot be read: what is wrong with its file."),
     }
     properties = {name: {**schema, "description": text} for name, (schema, text) in said.items()}
-    return _object(properties, optional=("got", "expected"), says="A problem document (RFC 9457).")
+    return _object(properties, optional=tuple(said)[6:], says="A problem document (RFC 9457).")

@@ -105,7 +105,7 @@ def nearest_path(path: str) -> str | None:
     """Guess what somebody meant by a path that leads nowhere: the collection with the nearest name."""
     rest = path.removeprefix(f"{ROOT}/") if path.startswith(f"{ROOT}/") else path.lstrip("/")
     first, _, tail = rest.partition("/")
-    known = {**{name: name for name in (*COLLECTIONS, "search", "resolve", "quarantine")}}
+    known = {**{name: name for name in (*COLLECTIONS, "search", "resolve", "quarantine", "changes")}}
     known.update({address.word: name for name, address in COLLECTIONS.items()})
     near = get_close_matches(first.casefold(), known, n=1, cutoff=0.7)
     if not near:

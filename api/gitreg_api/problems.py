@@ -8,8 +8,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ from gitreg_api.paths import nearest_path
 from gitreg_api.search import EXPECTED
 from gitreg_api.source import Absent, NotReady
 from gitreg_indexer import Position
+from gitreg_indexer.filters import FilterError
+from gitreg_indexer.moments import NoHistoryError
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER: Final = b"1"
@@ -33,6 +35,7 @@ _LOG = logging.getLogger("gitreg_api")
 _STATUS: Final[tuple[tuple[type[GitregError], int], ...]] = (
     (UsageError, 400),
     (NotFoundError, 404),
+    (NoHistoryError, 404),
     (Rejected, 422),
     (GitregError, 503),
 )
@@ -41,6 +44,7 @@ _TITLES: Final = {
     "not-found": "Nothing answers to that name",
     "rejected": "The record stands in the registry and cannot be read",
     "not-ready": "The index is not ready to answer",
+    "no-history": "The index does not hold that past",
     "method-not-allowed": "This API only reads",
     "internal": "Something broke in here",
 }
@@ -50,7 +54,7 @@ PositionOf = Callable[[], Position | None]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a problem document says."""
+    """What a problem document says. `more` are members of their own that some sorts have."""
 
     status: int
     code: str
@@ -58,7 +62,7 @@ class Problem:
     mend: str
     got: object = None
     expected: object = None
-    findings: tuple[dict[str, Any], ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     def as_data(self, instance: str) -> dict[str, Any]:
         """Give it as JSON data; absent parts are left out."""
@@ -74,9 +78,7 @@ class Problem:
             value = getattr(self, name)
             if value is not None:
                 data[name] = str(value)
-        if self.findings:
-            data["findings"] = list(self.findings)
-        return data
+        return {**data, **self.more}
 
 
 def problem_of(error: GitregError) -> Problem:
@@ -84,8 +86,15 @@ def problem_of(error: GitregError) -> Problem:
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady):
         return Problem(status, error.code, error.says, error.mend)
-    findings = tuple(finding.as_data() for finding in error.findings) if isinstance(error, Rejected) else ()
-    return Problem(status, error.code, error.says, error.mend, error.got, error.expected, findings)
+    return Problem(status, error.code, error.says, error.mend, error.got, error.expected, _more_of(error))
+
+
+def _more_of(error: GitregError) -> dict[str, Any]:
+    if isinstance(error, Rejected):
+        return {"findings": [finding.as_data() for finding in error.findings]}
+    if isinstance(error, FilterError):
+        return {"line": error.line, "column": error.column, "faults": error.as_data()["faults"]}
+    return {}
 
 
 def problem_of_parameters(error: RequestValidationError) -> Problem:

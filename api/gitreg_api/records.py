@@ -3,60 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
-import orjson
-
-from gitreg.errors import NotFoundError, UsageError
-from gitreg.refs import KINDS, LATEST, Ref
-from gitreg_api.answers import Answer, answer_data, answer_fact, answer_of, answer_page
+from gitreg.errors import UsageError
+from gitreg.refs import KINDS, Ref
+from gitreg_api.answers import Answer, answer_data, answer_fact, answer_page, hold_of
 from gitreg_api.paths import Asked, Part, href_of
-from gitreg_api.search import PageAsking
+from gitreg_api.search import ChangesAsking, HistoryAsking, PageAsking
 from gitreg_api.source import Source
-from gitreg_indexer import Fact, Position, Reader
+from gitreg_indexer import Position, Reader
+from gitreg_indexer.names import aliases_of, versions_of
+from gitreg_indexer.searching import field_of
 
 
-def answer_path(source: Source, asked: Asked, paging: PageAsking) -> Answer:
+def answer_path(source: Source, asked: Asked, asking: HistoryAsking) -> Answer:
     """Answer what a path below a collection asks for."""
     if asked.part is None:
-        return answer_record(source, asked.ref)
-    return _PARTS[asked.part](source, asked.ref, paging)
+        return answer_record(source, asked.ref, asking.at)
+    return _PARTS[asked.part](source, asked.ref, asking)
 
 
-def answer_record(source: Source, ref: Ref) -> Answer:
-    """Answer with the stored document of the record that a ref means."""
-    fact, position = source.answering(lambda reader: reader.resolve(ref))
-    return answer_fact(fact, position)
+def answer_record(source: Source, ref: Ref, when: str | None = None) -> Answer:
+    """Answer with the stored document of the record that a ref means, or meant at a moment."""
+    fact, position = source.answering(lambda reader, at: reader.resolve(ref, at=at), when)
+    return answer_fact(fact, position, hold_of(when))
 
 
-def answer_versions(source: Source, ref: Ref, paging: PageAsking) -> Answer:
+def answer_versions(source: Source, ref: Ref, asking: PageAsking) -> Answer:
     """Answer with the versions of a name, highest first."""
     _refuse_selector(ref, "versions")
-    found, position = source.answering(lambda reader: _versions(reader, ref))
-    page = found[paging.offset : paging.offset + paging.limit]
-    return answer_page(
-        (fact.doc for fact in page), position, total=len(found), limit=paging.limit, offset=paging.offset
-    )
+    found, position = source.answering(lambda reader, at: versions_of(reader, ref, at=at), asking.at)
+    page = found[asking.offset : asking.offset + asking.limit]
+    beside = {"total": len(found), "limit": asking.limit, "offset": asking.offset}
+    return answer_page((fact.doc for fact in page), beside, position, hold_of(asking.at))
 
 
-def answer_history(source: Source, ref: Ref, paging: PageAsking) -> Answer:
-    """Answer with the commits that touched a record, newest first."""
-    found, position = source.answering(lambda reader: reader.history(ref))
-    return answer_items(found, position, paging)
+def answer_history(source: Source, ref: Ref, asking: HistoryAsking) -> Answer:
+    """Answer with the commits that touched a record, or a field of it, newest first."""
+
+    def told(reader: Reader, at: int | None) -> list[dict[str, Any]]:
+        field = field_of(reader, ref.kind, asking.field, at=at) if asking.field else None
+        return reader.history(ref, at=at, field=field)
+
+    found, position = source.answering(told, asking.at)
+    return answer_items(found, position, asking)
 
 
-def answer_aliases(source: Source, ref: Ref, _paging: PageAsking) -> Answer:
+def answer_aliases(source: Source, ref: Ref, asking: PageAsking) -> Answer:
     """Answer with the aliases of a name, and the version that `latest` means."""
     _refuse_selector(ref, "aliases")
-    (aliases, latest), position = source.answering(lambda reader: _aliases(reader, ref))
-    return answer_data({"aliases": aliases, "latest": latest}, position)
+    (aliases, latest), position = source.answering(lambda reader, at: aliases_of(reader, ref, at=at), asking.at)
+    return answer_data({"aliases": aliases, "latest": latest}, position, hold_of(asking.at))
 
 
-def answer_resolve(source: Source, text: str) -> Answer:
+def answer_resolve(source: Source, text: str, when: str | None) -> Answer:
     """Answer with the one record that a ref means, without its document."""
     ref = Ref.parse(text)
-    fact, position = source.answering(lambda reader: reader.resolve(ref))
+    fact, position = source.answering(lambda reader, at: reader.resolve(ref, at=at), when)
     known = fact.data()["registry"]
     return answer_data(
         {
@@ -72,36 +75,29 @@ def answer_resolve(source: Source, text: str) -> Answer:
             "href": href_of(fact.kind, fact.ref),
         },
         position,
+        hold_of(when),
     )
 
 
-def answer_quarantine(source: Source, paging: PageAsking) -> Answer:
+def answer_quarantine(source: Source, asking: PageAsking) -> Answer:
     """Answer with the files that stand in the registry and cannot be read as records."""
-    found, position = source.answering(lambda reader: reader.quarantine())
-    return answer_items(found, position, paging)
+    found, position = source.answering(lambda reader, at: reader.quarantine(at=at), asking.at)
+    return answer_items(found, position, asking)
 
 
-def answer_items(items: list[dict[str, Any]], position: Position, paging: PageAsking) -> Answer:
+def answer_changes(source: Source, asking: ChangesAsking) -> Answer:
+    """Answer with what the commits after a seq did to records, oldest first, and the seq to go on from."""
+    source.ready()
+    items, position = source.reader.changes(since=asking.since, limit=asking.limit)
+    following = items[-1]["seq"] if items else asking.since
+    return answer_data({"items": items, "next": following}, position)
+
+
+def answer_items(items: list[dict[str, Any]], position: Position, asking: PageAsking) -> Answer:
     """Answer with one page of things that are not stored documents."""
-    page = items[paging.offset : paging.offset + paging.limit]
-    data = {"items": page, "total": len(items), "limit": paging.limit, "offset": paging.offset}
-    return answer_of(orjson.dumps({**data, "commit": position.commit, "seq": position.seq}), position)
-
-
-def _versions(reader: Reader, ref: Ref) -> tuple[Fact, ...]:
-    found = reader.versions(ref)
-    if not found:
-        reader.resolve(ref)
-    return found
-
-
-def _aliases(reader: Reader, ref: Ref) -> tuple[dict[str, str], str | None]:
-    _versions(reader, ref)
-    try:
-        latest = reader.resolve(replace(ref, selector=LATEST)).version
-    except NotFoundError:
-        latest = None
-    return dict(sorted(reader.aliases(ref).items())), latest
+    page = items[asking.offset : asking.offset + asking.limit]
+    data = {"items": page, "total": len(items), "limit": asking.limit, "offset": asking.offset}
+    return answer_data(data, position, hold_of(asking.at))
 
 
 def _refuse_selector(ref: Ref, part: Part) -> None:
@@ -114,7 +110,7 @@ def _refuse_selector(ref: Ref, part: Part) -> None:
         )
 
 
-_PARTS: Final[dict[Part, Callable[[Source, Ref, PageAsking], Answer]]] = {
+_PARTS: Final[dict[Part, Callable[[Source, Ref, HistoryAsking], Answer]]] = {
     "versions": answer_versions,
     "history": answer_history,
     "aliases": answer_aliases,

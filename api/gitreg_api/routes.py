@@ -1,7 +1,7 @@
 """The routes: what FastAPI documents and answers, each the shortest way from parameters to an `Answer`.
 
 - A record is answered on the event loop (it takes microseconds); lists, searches and histories in a thread.
-- Every route waits for `min_seq` first, and refuses parameters that it does not take.
+- Every route waits first until the index has come as far as is asked, and refuses parameters that it does not take.
 - Annotations are values here, not texts: FastAPI reads them, and the routes are made in loops.
 """
 
@@ -16,24 +16,25 @@ from starlette.responses import Response
 from gitreg.refs import KindAddress, Shape
 from gitreg_api import openapi
 from gitreg_api.answers import Answer, Reply
-from gitreg_api.paths import COLLECTIONS, ROOT, Part, parts_of, read_path
-from gitreg_api.records import answer_path, answer_quarantine, answer_resolve
+from gitreg_api.paths import COLLECTIONS, ROOT, Asked, Part, parts_of, read_path
+from gitreg_api.records import answer_changes, answer_path, answer_quarantine, answer_resolve
 from gitreg_api.search import (
     Asking,
+    ChangesAsking,
+    HistoryAsking,
     HomeAsking,
     ListAsking,
     PageAsking,
     ResolveAsking,
     SearchAsking,
     answer_search,
+    asked_of,
     only,
-    query_of,
 )
 from gitreg_api.source import Source
 from gitreg_api.status import Status, answer_health
 
 Endpoint = Callable[..., Any]
-_FIRST_PAGE: Final = PageAsking.model_validate({})
 _PART_TITLES: Final[dict[Part, str]] = {
     "versions": "List the versions of {a}, highest first",
     "history": "Tell which commits touched {a}, newest first",
@@ -52,7 +53,7 @@ _REF_EXAMPLES: Final = {
 
 def add_routes(app: FastAPI, source: Source, status: Status) -> None:
     """Put every route on an application."""
-    _add_own_routes(app, status)
+    _add_own_routes(app, source, status)
     _add_search(app, source)
     for name, place in COLLECTIONS.items():
         _add_collection(app, source, name, place)
@@ -70,9 +71,10 @@ def _add(app: FastAPI, path: str, endpoint: Endpoint, asking: type[BaseModel] | 
     )
 
 
-def _add_own_routes(app: FastAPI, status: Status) -> None:
-    async def root() -> Response:
-        return await _in_thread(status.answer_root)
+def _add_own_routes(app: FastAPI, source: Source, status: Status) -> None:
+    async def root(asked: Annotated[Asking, Query()]) -> Response:
+        await source.reach(asked.seq_needed())
+        return await _in_thread(lambda: status.answer_root(asked.at))
 
     async def home() -> Response:
         return await _in_thread(status.answer_home)
@@ -83,7 +85,7 @@ def _add_own_routes(app: FastAPI, status: Status) -> None:
     async def ready() -> Response:
         return await _in_thread(status.answer_ready)
 
-    _add(app, ROOT, root, None, **openapi.about("getOverview", "Say what there is", "Overview", "registry"))
+    _add(app, ROOT, root, Asking, **openapi.about("getOverview", "Say what there is", "Overview", "registry"))
     _add(app, "/healthz", health, None, **openapi.about("getHealth", "Say that the process is up", "Health", "service"))
     _add(app, "/readyz", ready, None, **openapi.about("getReady", "Say whether it can answer", "Ready", "service"))
     _add(app, "/", home, HomeAsking, include_in_schema=False)
@@ -94,18 +96,24 @@ def _add_search(app: FastAPI, source: Source) -> None:
         return await _answer_list(source, asked, None)
 
     async def resolve(asked: Annotated[ResolveAsking, Query()]) -> Response:
-        await source.reach(asked.min_seq)
-        return await _in_thread(lambda: answer_resolve(source, asked.ref))
+        await source.reach(asked.seq_needed())
+        return await _in_thread(lambda: answer_resolve(source, asked.ref, asked.at))
 
     async def quarantine(asked: Annotated[PageAsking, Query()]) -> Response:
-        await source.reach(asked.min_seq)
+        await source.reach(asked.seq_needed())
         return await _in_thread(lambda: answer_quarantine(source, asked))
 
+    async def changes(asked: Annotated[ChangesAsking, Query()]) -> Response:
+        await source.reach(asked.seq_needed())
+        return await _in_thread(lambda: answer_changes(source, asked))
+
     titled = openapi.about
+    told = "Tell what each commit after a seq did to records, oldest first"
     title = "List the files that cannot be read as records, with what is wrong"
     _add(app, f"{ROOT}/search", search, SearchAsking, **titled("search", "Search all kinds", "RecordPage", "registry"))
     _add(app, f"{ROOT}/resolve", resolve, ResolveAsking, **titled("resolve", "Resolve a ref", "Resolved", "registry"))
     _add(app, f"{ROOT}/quarantine", quarantine, PageAsking, **titled("listQuarantine", title, "Quarantine", "registry"))
+    _add(app, f"{ROOT}/changes", changes, ChangesAsking, **titled("listChanges", told, "Changes", "registry"))
 
 
 def _add_collection(app: FastAPI, source: Source, name: str, place: KindAddress) -> None:
@@ -117,8 +125,8 @@ def _add_collection(app: FastAPI, source: Source, name: str, place: KindAddress)
         return await _answer_list(source, asked, kind)
 
     async def get_record(ref: Annotated[str, described], asked: Annotated[Asking, Query()]) -> Response:
-        await source.reach(asked.min_seq)
-        return Reply(answer_path(source, read_path(place, ref), _FIRST_PAGE))
+        await source.reach(asked.seq_needed())
+        return Reply(answer_path(source, read_path(place, ref), HistoryAsking(at=asked.at)))
 
     _add(app, path, list_records, ListAsking, **openapi.about(f"list{kind}", f"List {name}", f"{kind}Page", name))
     for part in parts_of(place):
@@ -128,34 +136,41 @@ def _add_collection(app: FastAPI, source: Source, name: str, place: KindAddress)
             _PART_SCHEMAS[part].format(kind=kind),
             name,
         )
-        _add(app, f"{path}/{{ref:path}}/{part}", _get_part(source, place, part, described), PageAsking, **about)
+        _add(app, f"{path}/{{ref:path}}/{part}", *_get_part(source, place, part, described), **about)
     about = openapi.about(f"get{kind}", f"Get {_with_article(place.word)}", f"{kind}Record", name)
     _add(app, f"{path}/{{ref:path}}", get_record, Asking, **about)
 
 
-def _get_part(source: Source, place: KindAddress, part: Part, described: Any) -> Endpoint:
+def _get_part(source: Source, place: KindAddress, part: Part, described: Any) -> tuple[Endpoint, type[BaseModel]]:
     async def get_part(ref: Annotated[str, described], asked: Annotated[PageAsking, Query()]) -> Response:
-        await source.reach(asked.min_seq)
-        wanted = read_path(place, f"{ref}/{part}")
-        return await _in_thread(lambda: answer_path(source, wanted, asked))
+        return await _answer_part(source, read_path(place, f"{ref}/{part}"), HistoryAsking(**asked.model_dump()))
 
+    async def get_history(ref: Annotated[str, described], asked: Annotated[HistoryAsking, Query()]) -> Response:
+        return await _answer_part(source, read_path(place, f"{ref}/{part}"), asked)
+
+    if part == "history":
+        return get_history, HistoryAsking
     get_part.__name__ = f"get_{part}"
-    return get_part
+    return get_part, PageAsking
+
+
+async def _answer_part(source: Source, wanted: Asked, asked: HistoryAsking) -> Response:
+    await source.reach(asked.seq_needed())
+    return await _in_thread(lambda: answer_path(source, wanted, asked))
 
 
 async def _answer_list(source: Source, asked: ListAsking, kind: str | None) -> Response:
     """Answer a list; the search engine may be a moment behind the catalog, so it is asked until it has caught up."""
-    query = query_of(asked, kind)
+    wanted = asked_of(asked, kind)
     source.ready()
-    until, wanted = source.deadline(), asked.min_seq or 1
+    until = source.deadline()
+    await source.reach(asked.seq_needed(), until)
     while True:
-        await source.reach(asked.min_seq, until)
-        answer, seq = await run_in_threadpool(
-            answer_search, source.reader, query, limit=asked.limit, offset=asked.offset
-        )
-        if seq >= wanted:
+        answer, here, meant = await run_in_threadpool(answer_search, source.reader, wanted)
+        needed = (asked.min_seq or 1) if wanted.is_of_now else meant.seq
+        if here.seq >= needed:
             return Reply(answer)
-        await source.pause(seq, wanted, until)
+        await source.pause(here.seq, needed, until)
 
 
 async def _in_thread(make: Callable[[], Answer]) -> Reply:

@@ -19,13 +19,18 @@ from pydantic_core import PydanticUseDefault
 
 from gitreg.errors import UsageError
 from gitreg.refs import NAMESPACE_PATTERN, is_namespace
-from gitreg_api.answers import Answer, answer_page
+from gitreg.repository.moments import EXPECTED as MOMENTS
+from gitreg.repository.moments import read_moment
+from gitreg_api.answers import OF_ONE_COMMIT, Answer, answer_page, hold_of
 from gitreg_api.paths import read_kind
-from gitreg_indexer import Query, Reader
+from gitreg_indexer import Position, Reader
+from gitreg_indexer.searching import MOST_FACETS, Asked, run
 
 MAX_LIMIT: Final = 1000
 MAX_OFFSET: Final = 1_000_000
 MAX_TEXT: Final = 1000
+MAX_WHEN: Final = 200
+MOST_CHANGES: Final = 100
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 EXPECTED: Final = {
@@ -33,6 +38,9 @@ EXPECTED: Final = {
     "offset": f"a whole number from 0 to {MAX_OFFSET}",
     "min_seq": "a whole number, the seq of a commit",
     "q": f"at most {MAX_TEXT} characters",
+    "at": MOMENTS,
+    "since": "a whole number, the seq of a commit; 0 for the beginning",
+    "highlight": "true or false",
     "ref": "[kind:]namespace/name[@selector]",
 }
 
@@ -48,6 +56,25 @@ def _each_given(value: Any) -> Any:
     return [item for item in value if item != ""] if isinstance(value, list) else value
 
 
+def _each_listed(value: Any) -> Any:
+    """Take `a,b` for the same as `a` and `b`."""
+    if not isinstance(value, list):
+        return value
+    return [part.strip() for item in value for part in str(item).split(",") if part.strip()]
+
+
+def _flag(value: Any) -> Any:
+    given = _given(value)
+    if isinstance(given, str):
+        if given not in _FLAGS:
+            raise ValueError("neither true nor false")
+        return _FLAGS[given]
+    return given
+
+
+_FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
+
+
 def _whole(value: Any) -> Any:
     given = _given(value)
     if isinstance(given, str) and not _WHOLE_NUMBER.fullmatch(given):
@@ -57,10 +84,12 @@ def _whole(value: Any) -> Any:
 
 _Text = Annotated[str | None, BeforeValidator(_given)]
 _Words = Annotated[list[str], BeforeValidator(_each_given)]
+_Names = Annotated[list[str], BeforeValidator(_each_listed)]
+_Flag = Annotated[bool, BeforeValidator(_flag)]
 
 
-class Asking(BaseModel):
-    """What every read takes."""
+class Waiting(BaseModel):
+    """What everything takes that is answered from the index."""
 
     min_seq: Annotated[int | None, BeforeValidator(_whole)] = Field(
         None,
@@ -69,6 +98,28 @@ class Asking(BaseModel):
         "seen; 503 with Retry-After when it takes longer than five seconds.",
         examples=[42],
     )
+
+    def seq_needed(self) -> int | None:
+        """Tell how far the index must have come to answer."""
+        return self.min_seq
+
+
+class Asking(Waiting):
+    """What every read of records takes."""
+
+    at: _Text = Field(
+        None,
+        max_length=MAX_WHEN,
+        description="Answer as of this moment: a seq, a commit (its whole id or the beginning), a tag or branch, a day "
+        "(at its end, UTC) or an RFC 3339 time. The answer is byte for byte what an index of that commit gives. A seq "
+        "that is not indexed yet is waited for like `min_seq`.",
+        examples=["2026-06-30", "42", "v1.0", "2026-06-30T12:00:00Z"],
+    )
+
+    def seq_needed(self) -> int | None:
+        """Tell how far the index must have come to answer."""
+        moment = read_moment(self.at) if self.at is not None else None
+        return max(self.min_seq or 0, (moment.seq or 0) if moment and moment.is_seq else 0) or None
 
 
 class PageAsking(Asking):
@@ -82,15 +133,57 @@ class PageAsking(Asking):
     )
 
 
+class HistoryAsking(PageAsking):
+    """What the history of a record takes."""
+
+    field: _Text = Field(
+        None,
+        max_length=MAX_WHEN,
+        description="Only the commits that changed this field or what is below it, by its path or its short name.",
+        examples=["spec.pricing", "status", "inputPrice"],
+    )
+
+
+class ChangesAsking(Waiting):
+    """What the feed of changes takes."""
+
+    since: Annotated[int, BeforeValidator(_whole)] = Field(
+        0,
+        ge=0,
+        description="Tell what came after this seq: `next` of the answer before, 0 for the beginning. One that is not "
+        "indexed yet is waited for like `min_seq`.",
+        examples=[42],
+    )
+    limit: Annotated[int, BeforeValidator(_whole)] = Field(
+        MOST_CHANGES, ge=1, le=MAX_LIMIT, description="How many commits to tell at most."
+    )
+
+    def seq_needed(self) -> int | None:
+        """Tell how far the index must have come to answer."""
+        return max(self.min_seq or 0, self.since) or None
+
+
 class ListAsking(PageAsking):
     """What listing a collection takes; all filters must hold."""
 
     q: _Text = Field(
         None,
         max_length=MAX_TEXT,
-        description="Full text over names, descriptions, tags and all other texts; an exact name, ref, id or "
-        "external id comes first.",
-        examples=["summarizer"],
+        description="Full text over names, descriptions, tags and all other texts: words that must all be found, "
+        '`"phrases"`, `-words` that must not, `prefix*`. An exact name, ref, id or external id comes first. Where '
+        "nothing is found, near words are taken for misspelt ones, and `meant` says so.",
+        examples=["summarizer", '"support chat" -legacy', "gpt*"],
+    )
+    filter: _Text = Field(
+        None,
+        description="What records must state, over any field of any kind: `=`, `!=`, `<`, `<=`, `>`, `>=`, `:` (has "
+        "the word or the item, is in the range), `has(field)`, lists, `AND`, `OR`, `NOT`, parentheses. A fault is told "
+        "with its line and column.",
+        examples=[
+            'provider = "anthropic" AND capabilities.contextLength > 8000',
+            'version : "^2.1" AND NOT status = "retired"',
+            'type IN ("completion", "embedding") AND name : "qwen*"',
+        ],
     )
     namespace: _Text = Field(None, description="A namespace, with all below it.", examples=["acme/nlp"])
     provider: _Words = Field([], description="A provider; repeated, any of them.", examples=[["anthropic", "openai"]])
@@ -99,10 +192,31 @@ class ListAsking(PageAsking):
     status: _Words = Field([], description="A lifecycle status; repeated, any of them.", examples=[["active"]])
     sort: _Text = Field(
         None,
-        description="What to sort by: relevance, name, version, updatedAt, createdAt, contextLength or "
-        "inputPrice, with '-' in front for the reverse. Without it: relevance where there is `q`, else name.",
-        examples=["-updatedAt"],
+        description="What to sort by: relevance, name, version, updatedAt, createdAt, contextLength, inputPrice or any "
+        "field with one value, with '-' in front for the reverse; what does not state it comes last. Without it: "
+        "relevance where there is `q`, else name.",
+        examples=["-updatedAt", "spec.capabilities.maxOutputTokens"],
     )
+    facets: _Names = Field(
+        [],
+        description=f"Fields whose values are counted over all that is found, separated by commas or repeated; at most "
+        f"{MOST_FACETS}.",
+        examples=[["provider", "type", "tags"]],
+    )
+    highlight: _Flag = Field(
+        False, description="Tell of each item where the words of `q` stand in it.", examples=[True]
+    )
+    cursor: _Text = Field(
+        None,
+        max_length=MAX_TEXT,
+        description="The `cursor` of the page before: go on where it ended, as of the commit that the first page was "
+        "of, whatever has landed since. The rest is asked as it was for that page; `limit`, `facets` and `highlight` "
+        "may differ.",
+    )
+
+    def seq_needed(self) -> int | None:
+        """Tell how far the index must have come to answer."""
+        return max(super().seq_needed() or 0, Asked(cursor=self.cursor).seq_needed() or 0) or None
 
 
 class SearchAsking(ListAsking):
@@ -116,6 +230,8 @@ class HomeAsking(BaseModel):
 
     q: _Text = None
     kind: _Text = None
+    filter: _Text = None
+    at: _Text = None
 
 
 class ResolveAsking(Asking):
@@ -168,8 +284,8 @@ def check_names(names: list[str], known: Collection[str], repeatable: Collection
             )
 
 
-def query_of(asking: ListAsking, kind: str | None) -> Query:
-    """Turn the parameters into what the index is asked; `UsageError` for a namespace or sort that cannot be."""
+def asked_of(asking: ListAsking, kind: str | None) -> Asked:
+    """Turn the parameters into what is asked; `UsageError` for a namespace or a kind that cannot be."""
     if asking.namespace is not None and not is_namespace(asking.namespace):
         raise UsageError(
             f"{asking.namespace!r} is not a namespace",
@@ -179,7 +295,7 @@ def query_of(asking: ListAsking, kind: str | None) -> Query:
         )
     if kind is None and isinstance(asking, SearchAsking) and asking.kind is not None:
         kind = read_kind(asking.kind)
-    query = Query(
+    return Asked(
         text=asking.q,
         kind=kind,
         namespace=asking.namespace,
@@ -187,14 +303,21 @@ def query_of(asking: ListAsking, kind: str | None) -> Query:
         type=tuple(asking.type),
         status=tuple(asking.status),
         tag=tuple(asking.tag),
+        filter=asking.filter,
+        facets=tuple(asking.facets),
         sort=asking.sort,
+        at=asking.at,
+        limit=asking.limit,
+        offset=asking.offset,
+        cursor=asking.cursor,
+        highlight=asking.highlight,
     )
-    return query.check()
 
 
-def answer_search(reader: Reader, query: Query, *, limit: int, offset: int) -> tuple[Answer, int]:
-    """Answer a list or a search, and tell the seq that the answer is of."""
-    page = reader.search(query, offset=offset, limit=limit)
-    docs = (fact.doc for fact in page.items)
-    answer = answer_page(docs, page.position, total=page.total, limit=limit, offset=offset)
-    return answer, page.position.seq
+def answer_search(reader: Reader, asked: Asked) -> tuple[Answer, Position, Position]:
+    """Answer a list or a search; tell what the answer is of, and what it should be of."""
+    result = run(reader, asked)
+    hold = OF_ONE_COMMIT if asked.is_of_one_commit else hold_of(asked.at)
+    docs = (fact.doc for fact in result.page.items)
+    answer = answer_page(docs, result.beside_items(), result.page.position, hold)
+    return answer, result.page.position, result.position

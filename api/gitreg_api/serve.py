@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import signal
@@ -22,21 +21,21 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
+from gitreg.cli.listening import BACKLOG, listen, url_of
 from gitreg.cli.output import progress, remark, remark_block
-from gitreg.errors import ConflictError, GitregError
+from gitreg.errors import ConflictError, GitregError, UsageError
 from gitreg.registry import Registry
+from gitreg.repository.fetching import Remote
 from gitreg_api.app import create_app
+from gitreg_api.following import Triggers
 from gitreg_indexer import Index
+from gitreg_indexer.options import check_remote_options
+from gitreg_indexer.polling import EVERY
+from gitreg_indexer.receiving import read_secret
 
 SETTINGS_VARIABLE: Final = "GITREG_SERVE"
-_BACKLOG: Final = 2048
 _GRACE: Final = 10
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-_MENDS: Final = {
-    errno.EADDRINUSE: "end what listens there, or choose another port (--port 0 picks a free one)",
-    errno.EACCES: "choose a port above 1023, or run it as a user that may listen there",
-    errno.EADDRNOTAVAIL: "name an address of this machine with --host; 0.0.0.0 means all of them",
-}
 
 Announce = Callable[[str], None]
 
@@ -54,6 +53,9 @@ class Settings:
     follow: bool = True
     access_log: bool = False
     cors: tuple[str, ...] = ()
+    remote: str | None = None
+    every: float | None = None
+    webhook_secret_file: str | None = None
 
     def as_text(self) -> str:
         """Write them for a worker's environment."""
@@ -64,6 +66,11 @@ class Settings:
         """Read what `as_text` wrote."""
         data = json.loads(text)
         return cls(**{**data, "cors": tuple(data["cors"])})
+
+    def triggers(self) -> Triggers:
+        """Give what has the index follow; `UsageError` where the secret cannot be read."""
+        secret = read_secret(Path(self.webhook_secret_file)) if self.webhook_secret_file else None
+        return Triggers(self.remote, self.every or EVERY, secret)
 
 
 def run(settings: Settings, *, announce: Announce | None = None) -> None:
@@ -87,6 +94,7 @@ def worker_app() -> ASGIApp:
         index_folder=Path(settings.index) if settings.index else None,
         catalog=settings.catalog,
         follow=settings.follow,
+        triggers=settings.triggers(),
         cors=settings.cors,
     )
 
@@ -94,6 +102,7 @@ def worker_app() -> ASGIApp:
 def prepare_index(settings: Settings) -> None:
     """Bring the index up to date before anything is served; where there is a state to serve already, only try to."""
     registry = Registry.open(settings.repo)
+    check_triggers(registry, settings)
     index = Index.open(registry, Path(settings.index) if settings.index else None, catalog=settings.catalog)
     has_state = index.reader().position().seq > 0
     try:
@@ -109,43 +118,18 @@ def prepare_index(settings: Settings) -> None:
         index.close()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Bind a socket and listen; a port that is taken is an error with a mend."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise _cannot_listen(host, port, error) from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise _cannot_listen(host, port, error) from error
-    listener.set_inheritable(True)
-    return listener
-
-
-def url_of(listener: socket.socket) -> str:
-    """Give the URL of a listening socket."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _cannot_listen(host: str, port: int, error: OSError) -> GitregError:
-    if isinstance(error, socket.gaierror):
-        return GitregError(
-            f"the host {host!r} is not known", got=error.strerror, mend="name an address of this machine with --host"
+def check_triggers(registry: Registry, settings: Settings) -> None:
+    """Refuse triggers that cannot work before anything is served."""
+    if not settings.follow and (settings.remote or settings.webhook_secret_file):
+        raise UsageError(
+            "--no-follow serves the index as it is, so nothing can have it look",
+            got="--remote or --webhook-secret-file beside --no-follow",
+            mend="leave one of them out",
         )
-    in_use = error.errno == errno.EADDRINUSE
-    return GitregError(
-        f"port {port} on {host} is in use" if in_use else f"cannot listen on port {port} of {host}",
-        got=error.strerror or str(error),
-        mend=_MENDS.get(error.errno or 0, "choose another address with --host and --port"),
-    )
+    check_remote_options(settings.remote, settings.every)
+    settings.triggers()
+    if settings.remote:
+        Remote.open(registry.repo, settings.remote)
 
 
 def _announce(url: str) -> None:
@@ -162,7 +146,7 @@ def _config(settings: Settings) -> uvicorn.Config:
         "gitreg_api.serve:worker_app",
         factory=True,
         workers=settings.workers,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
         access_log=settings.access_log,
         log_config=_log_config(),
         lifespan="on",

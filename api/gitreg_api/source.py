@@ -66,19 +66,30 @@ class Source:
             return self._position
         return self.now()
 
-    def answering(self, ask: Callable[[Reader], T]) -> tuple[T, Position]:
-        """Ask the reader, and give the answer with the position that it is of."""
+    def answering(self, ask: Callable[[Reader, int | None], T], at: str | None = None) -> tuple[T, Position]:
+        """Ask the reader of the present, or of a moment, and give the answer with the position that it is of.
+
+        `ask` gets the reader, and the seq to ask it of: None for the present.
+        """
         for _ in range(_ATTEMPTS):
-            before = self.ready()  # remembered or not: what it was, and still is afterwards, it was all the time
+            before = self._meant(at)  # remembered or not: what it was, and still is afterwards, it was all the time
             try:
-                found = ask(self.reader)
+                found = ask(self.reader, None if at is None else before.seq)
             except NotFoundError as error:
-                if self.now() == before:
+                if self._is_still(before, at):
                     raise Absent(error, before) from error
                 continue
-            if self.now() == before:
+            if self._is_still(before, at):
                 return found, before
         raise NotReady("the index moved on every time it was asked", mend="try again in a moment")
+
+    def _meant(self, at: str | None) -> Position:
+        here = self.ready()
+        return here if at is None else self.reader.moment(at)
+
+    def _is_still(self, position: Position, at: str | None) -> bool:
+        """Tell whether a position is what it was: the present, or the same commit at its seq."""
+        return (self.now() if at is None else self.reader.moment(str(position.seq))) == position
 
     def deadline(self) -> float:
         """Give the moment until which a request may wait."""

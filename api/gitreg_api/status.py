@@ -20,7 +20,7 @@ import orjson
 
 from gitreg.errors import GitregError, NotFoundError
 from gitreg.refs import Ref
-from gitreg_api.answers import Answer, Header, answer_data, answer_of, momentary, position_headers
+from gitreg_api.answers import Answer, Header, answer_data, answer_of, hold_of, momentary, position_headers
 from gitreg_api.following import Follower
 from gitreg_api.paths import COLLECTIONS, ROOT
 from gitreg_api.source import NotReady, Source
@@ -30,6 +30,7 @@ _LINKS: Final = {
     "search": f"{ROOT}/search",
     "resolve": f"{ROOT}/resolve",
     "quarantine": f"{ROOT}/quarantine",
+    "changes": f"{ROOT}/changes",
     "openapi": "/openapi.json",
     "health": "/healthz",
     "ready": "/readyz",
@@ -81,10 +82,10 @@ class Status:
             self._counted = counted
         return counted
 
-    def answer_root(self) -> Answer:
-        """Answer with what there is."""
-        overview, position = self.overview()
-        return answer_data(overview.as_data(), position)
+    def answer_root(self, when: str | None = None) -> Answer:
+        """Answer with what there is, or was at a moment."""
+        overview, position = self.overview() if when is None else self._source.answering(_overview, when)
+        return answer_data(overview.as_data(), position, hold_of(when))
 
     def answer_home(self) -> Answer:
         """Answer with the page for people."""
@@ -137,17 +138,17 @@ def fill(template: str, values: dict[str, str]) -> str:
     return _BLANK.sub(lambda blank: values[blank.group(1)], template)
 
 
-def _overview(reader: Reader) -> Overview:
+def _overview(reader: Reader, at: int | None) -> Overview:
     try:
-        own = reader.resolve(Ref("Registry", "", "registry")).data()
+        own = reader.resolve(Ref("Registry", "", "registry"), at=at).data()
     except NotFoundError:
         own = {"metadata": {}, "spec": {}}
     return Overview(
         name=own["metadata"].get("name"),
         uid=own["spec"].get("uid"),
         description=own["metadata"].get("description"),
-        counts=reader.counts(),
-        quarantined=len(reader.quarantine()),
+        counts=reader.counts(at=at),
+        quarantined=len(reader.quarantine(at=at)),
     )
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from gitreg.errors import Finding
 from gitreg.kinds import API_VERSION, KIND_TYPES, Manifest, data_path, part_at
+from gitreg.manifests._plain import parse_plain
 from gitreg.manifests._subset import Parsed, fault_at, locate, parse_subset, resolve_plain
 
 SCHEMA_RULE: Final = ("GR-003", "schema")
@@ -69,11 +70,25 @@ class Reading:
 
 def read_manifest(raw: bytes, *, path: str | None = None) -> Reading:
     """Read one manifest. `path` is only named in findings; whether it fits the manifest is `path-identity`'s matter."""
+    if (found := _plainly_written(raw)) is not None:
+        return Reading(found)
     parsed = parse_subset(raw)
     if not parsed.findings:
         manifest, findings = _validate(parsed)
         return Reading(manifest, _placed(findings, path))
     return Reading(None, _placed([*parsed.findings, *_further(parsed)], path))
+
+
+def _plainly_written(raw: bytes) -> Manifest | None:
+    """Read a sound manifest that is written as gitreg writes it; None for all else, which is looked at as a whole."""
+    data = parse_plain(raw)
+    kind = KIND_TYPES.get(str(data.get("kind"))) if data is not None else None
+    if kind is None:
+        return None
+    try:
+        return _manifest_of(kind, data)
+    except (ValidationError, orjson.JSONEncodeError):
+        return None
 
 
 def _further(parsed: Parsed) -> list[Finding]:

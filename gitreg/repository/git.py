@@ -25,12 +25,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 import pygit2
 from pygit2.enums import ObjectType, Option
 
 from gitreg.errors import GitregError, RepositoryError, UsageError
+from gitreg.repository.loose import LooseObjects
 
 PLAIN = 0o100644
 EXECUTABLE = 0o100755
@@ -75,6 +77,9 @@ RawTree = Mapping[bytes, tuple[bytes, bytes]]
 # counts only for repositories opened after it. The second lets wide directories into its cache (else 4 KiB).
 pygit2.option(Option.ENABLE_FSYNC_GITDIR, True)
 pygit2.option(Option.SET_CACHE_OBJECT_LIMIT, ObjectType.TREE, _CACHED_TREE_BYTES)
+# Packs are mapped piece by piece: whole, a pack of 1 GB counts as 1 GB of memory in each process that reads it.
+pygit2.settings.mwindow_size = 16 * 1024 * 1024
+pygit2.settings.mwindow_mapped_limit = 256 * 1024 * 1024
 
 
 class HistoryRewritten(RepositoryError):  # noqa: N818 - it is what happened
@@ -139,8 +144,7 @@ class Commit:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What a tree says of one path."""
 
     path: str
@@ -213,6 +217,7 @@ class GitRepository:
         """The git folder that all work trees share."""
         self.workdir: Path | None = Path(repo.workdir) if repo.workdir else None
         """The work tree that the repository was opened through; None when it is bare."""
+        self._loose = LooseObjects(self.git_dir / "objects")
         self._trees = _TreeCache()
         self._positions = _Positions(self.state_dir / "positions")
 
@@ -400,7 +405,7 @@ class GitRepository:
     def blob_size(self, oid: str) -> int:
         """Give the size of a file in bytes, without reading it."""
         with self._reading(oid):
-            kind, size = self._repo.odb.read_header(_checked(oid))
+            kind, size = self._loose.header(_checked(oid)) or self._repo.odb.read_header(oid)
             _expect(oid, kind, ObjectType.BLOB)
             return size
 
@@ -434,6 +439,13 @@ class GitRepository:
                 mend="find out who rewrote the history; if it was meant, run `gitreg index accept-rewrite`",
             )
         return (chain[n : n + 20].hex() for n in range(len(chain) - 20, -1, -20))
+
+    def first_parents_back(self, oid: str) -> Iterator[str]:
+        """List the first-parent chain from a commit back to its root, newest first."""
+        at: str | None = oid
+        while at is not None:
+            yield at
+            at = self._first_parent(at)
 
     def seq(self, oid: str) -> int:
         """Give the position of a commit on its first-parent chain; the root is 1."""
@@ -557,7 +569,7 @@ class GitRepository:
 
     def _read_any(self, oid: str) -> tuple[ObjectType, bytes]:
         with self._reading(oid):
-            return self._repo.odb.read(_checked(oid))
+            return self._loose.read(_checked(oid)) or self._repo.odb.read(oid)
 
     @contextmanager
     def _reading(self, oid: str) -> Iterator[None]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,13 +25,31 @@ import pygit2
 from pygit2.enums import FileMode
 
 from gitreg.errors import GitregError
-from gitreg.repository.git import EXECUTABLE, PLAIN, SYMLINK, Entry, EntryChange, GitRepository, head_of
-from gitreg.repository.writing import fault_of_path
+from gitreg.repository.git import (
+    EXECUTABLE,
+    PLAIN,
+    SYMLINK,
+    Entry,
+    EntryChange,
+    GitRepository,
+    decode_path,
+    explained,
+    head_of,
+    printable,
+)
+from gitreg.repository.writing import fault_of_path, git_environment
 
 INDEX_PATIENCE = 0.5
 """Seconds to wait for a `git status` or the like to let go of the index."""
 
 _FILES = (PLAIN, EXECUTABLE)
+_UNDER_WAY = {
+    "MERGE_HEAD": "a merge is",
+    "CHERRY_PICK_HEAD": "a cherry-pick is",
+    "REVERT_HEAD": "a revert is",
+    "rebase-merge": "a rebase is",
+    "rebase-apply": "a rebase is",
+}
 
 
 def follow(repo: GitRepository, *, old: str | None, new: str) -> tuple[str, ...]:
@@ -45,19 +64,71 @@ def follow(repo: GitRepository, *, old: str | None, new: str) -> tuple[str, ...]
     return tuple(sorted(left))
 
 
+def busy_with(repo: GitRepository) -> str | None:
+    """Say what somebody does in a work tree that has the branch: edits that are not committed, a merge, a rebase.
+
+    None where nothing would be in the way of `follow`. Files that Git does not track do not count.
+    """
+    for admin, top in _work_trees(repo):
+        for mark, work in _UNDER_WAY.items():
+            if (admin / mark).exists() and (_is_rebasing(repo, admin) or _has_branch(repo, admin)):
+                return f"{work} under way in {top}"
+    for _, top in _checked_out(repo):
+        edits = _edits_in(top)
+        if edits:
+            more = f" and {len(edits) - 1} more" if len(edits) > 1 else ""
+            return f"uncommitted edits in {top}: {edits[0]}{more}"
+    return None
+
+
+def _is_rebasing(repo: GitRepository, admin: Path) -> bool:
+    """Tell whether the branch is being rebased there; HEAD does not name it meanwhile."""
+    for folder in ("rebase-merge", "rebase-apply"):
+        with suppress(OSError):
+            if (admin / folder / "head-name").read_text("utf-8", "surrogateescape").strip() == repo.branch:
+                return True
+    return False
+
+
+def _edits_in(top: Path) -> list[str]:
+    """List the tracked paths of a work tree that are not as HEAD has them."""
+    words = ("status", "--porcelain=v1", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=all")
+    with explained("the work tree cannot be compared with what is committed", where=top):
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(top), *words],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env=git_environment(),
+            check=False,
+        )
+        if done.returncode != 0:
+            raise OSError(done.stderr.decode("utf-8", "replace").strip() or f"git status: {done.returncode}")
+    return [printable(decode_path(line[3:])) for line in done.stdout.split(b"\0") if line]
+
+
 def _checked_out(repo: GitRepository) -> Iterator[tuple[Path, Path]]:
     """Find each work tree whose HEAD names the branch, as (its own git folder, its top folder)."""
+    for admin, top in _work_trees(repo):
+        if _has_branch(repo, admin) and top.is_dir():
+            yield admin, top
+
+
+def _has_branch(repo: GitRepository, admin: Path) -> bool:
+    with suppress(OSError):
+        head = head_of(admin)
+        return head is not None and repo.follow_symbolic(head) == repo.branch
+    return False
+
+
+def _work_trees(repo: GitRepository) -> list[tuple[Path, Path]]:
+    """List all work trees, as (its own git folder, its top folder)."""
     main = pygit2.Repository(str(repo.git_dir)).workdir
     places = [] if main is None else [(repo.git_dir, Path(main))]
     linked = repo.git_dir / "worktrees"
     for admin in sorted(linked.iterdir()) if linked.is_dir() else []:
         with suppress(OSError):
             places.append((admin, Path((admin / "gitdir").read_text("utf-8", "surrogateescape").strip()).parent))
-    for admin, top in places:
-        with suppress(OSError):
-            head = head_of(admin)
-            if head is not None and repo.follow_symbolic(head) == repo.branch and top.is_dir():
-                yield admin, top
+    return places
 
 
 def _follow_in(repo: GitRepository, admin: Path, top: Path, changes: list[EntryChange]) -> Iterable[str]:

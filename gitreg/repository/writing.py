@@ -399,7 +399,7 @@ def _store_packed(repo: GitRepository, objects: Objects) -> bool:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=_environment(),
+                env=git_environment(),
             )
         except FileNotFoundError:
             return False
@@ -436,7 +436,7 @@ def _pack_entry_head(kind: int, size: int) -> bytes:
     return bytes(head)
 
 
-def _environment() -> dict[str, str]:
+def git_environment() -> dict[str, str]:
     """Give git our environment, less what points it at another repository."""
     kept = {name: value for name, value in os.environ.items() if name not in _LOCAL_VARIABLES}
     return {**kept, "LC_ALL": "C"}

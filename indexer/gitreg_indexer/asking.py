@@ -1,7 +1,7 @@
 """The commands that ask for one record: `get` and `resolve`.
 
-- Where the index stands at main's tip, a look at it answers; the rest of the index is loaded only where that is not
-  enough.
+- Where the present is asked of and the index stands at main's tip, a look at it answers; the rest of the index is
+  loaded only where that is not enough.
 """
 
 from __future__ import annotations
@@ -16,23 +16,25 @@ from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json
 from gitreg.refs import Ref
 from gitreg.repository.git import GitRepository
 from gitreg_indexer.glance import glance
-from gitreg_indexer.options import CatalogOption, IndexOption, RefArgument
+from gitreg_indexer.options import AtOption, CatalogOption, IndexOption, RefArgument
 
 
 def get(
     ref: RefArgument,
+    at: AtOption = None,
     repo: RepoOption = None,
     folder: IndexOption = None,
     catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one record: the newest version, or the one that the selector means.
+    """Show one record: the newest version, or the one that the selector means, now or at a moment of the past.
 
     \b
-    Example:
+    Examples:
       gitreg get acme/nlp/summarizer@^1.2
+      gitreg get acme/nlp/summarizer@production --at 2026-06-30
     """
-    data, _, _ = _ask(ref, repo, folder, catalog, quiet=as_json)
+    data, _, _ = _ask(ref, at, repo, folder, catalog, quiet=as_json)
     if as_json:
         print_json(data)
     else:
@@ -41,18 +43,20 @@ def get(
 
 def resolve(
     ref: RefArgument,
+    at: AtOption = None,
     repo: RepoOption = None,
     folder: IndexOption = None,
     catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell which version a selector means now.
+    """Tell which version a selector means now, or meant at a moment of the past.
 
     \b
-    Example:
+    Examples:
       gitreg resolve acme/nlp/summarizer@production
+      gitreg resolve acme/nlp/summarizer@production --at 2026-06-30T12:00:00Z
     """
-    data, commit, seq = _ask(ref, repo, folder, catalog, quiet=as_json)
+    data, commit, seq = _ask(ref, at, repo, folder, catalog, quiet=as_json)
     if as_json:
         print_json({**resolution(data), "commit": commit, "seq": seq})
     else:
@@ -60,24 +64,25 @@ def resolve(
 
 
 def _ask(
-    ref: str, repo: Path | None, folder: Path | None, catalog: str | None, *, quiet: bool
+    ref: str, when: str | None, repo: Path | None, folder: Path | None, catalog: str | None, *, quiet: bool
 ) -> tuple[dict[str, Any], str, int]:
     """Give the record that a ref means, and the commit and seq that the answer is of."""
     asked = Ref.parse(ref)
-    if folder is None and catalog is None:
+    if folder is None and catalog is None and when is None:
         found = glance(GitRepository.open((repo or Path()).absolute()), asked)
         if found is not None:
             return orjson.loads(found.doc), found.commit, found.seq
+    from gitreg_indexer import through_git
     from gitreg_indexer.reading import reader_or_none
 
     registry = open_registry(repo)
     reader = reader_or_none(registry, folder, quiet=quiet, catalog=catalog)
-    if reader is not None:
-        position = reader.position()
-        return reader.resolve(asked).data(), position.commit, position.seq
-    data = registry.describe(registry.get(ref))
-    tip = registry.repo.tip() or ""
-    return data, tip, registry.repo.seq(tip)
+    if reader is None:
+        position = through_git.position(registry, when)
+        return through_git.record(registry, asked, position), position.commit, position.seq
+    position = reader.position() if when is None else reader.moment(when)
+    fact = reader.resolve(asked, at=None if when is None else position.seq)
+    return fact.data(), position.commit, position.seq
 
 
 def resolution(data: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from gitreg_indexer.facts import (
     plan_changes,
 )
 from gitreg_indexer.parsing import Crew, Outcome, read_file
-from gitreg_indexer.reuse import Earlier
+from gitreg_indexer.reuse import Earlier, Known
 from gitreg_indexer.store import Store
 
 Progress = Callable[[int], None]
@@ -53,28 +53,36 @@ class _Part:
 
 
 class Builder:
-    """Brings a catalog up to main's tip. `earlier` is the place of one that may have read the same files."""
+    """Brings a catalog up to main's tip. `earlier` knows, or is the place of a catalog that knows, what files say."""
 
-    def __init__(self, registry: Registry, catalog: Catalog, earlier: Path | Store | None = None) -> None:
+    def __init__(self, registry: Registry, catalog: Catalog, earlier: Path | Store | Known | None = None) -> None:
         self._repo = registry.repo
         self._uid = registry.uid
         self._catalog = catalog
         self._earlier = earlier
         self._recent: dict[str, Birth] = {}
 
-    def follow(self, progress: Progress | None) -> None:
-        """Apply the commits that are not applied yet; `HistoryRewritten` where main does not descend from the last."""
-        position, tip = self._catalog.position(), self._repo.tip()
+    def follow(self, progress: Progress | None, *, until: str | None = None) -> None:
+        """Apply the commits that are not applied yet; `HistoryRewritten` where main does not descend from the last.
+
+        `until` names a commit to stop at instead of main's tip.
+        """
+        position, tip = self._catalog.position(), until or self._repo.tip()
         if tip is None or tip == position.commit:
             return
         oids = _new_commits(self._repo, tip, position.commit)
-        with closing(Earlier.open(self._earlier, self._uid, parser_name())) as earlier:
+        with closing(self._known()) as earlier:
             if position.seq == 0 and self._catalog.about().get("history") == "none":
                 self._take_tip(oids, earlier, progress)
             else:
                 self._take_all(position, oids, earlier, progress)
 
-    def _take_all(self, position: Position, oids: Iterable[str], earlier: Earlier, progress: Progress | None) -> None:
+    def _known(self) -> Known:
+        if isinstance(self._earlier, Known):
+            return self._earlier
+        return Earlier.open(self._earlier, self._uid, parser_name())
+
+    def _take_all(self, position: Position, oids: Iterable[str], earlier: Known, progress: Progress | None) -> None:
         parts = self._read(self._planned(position, oids, earlier))
         more = True
         while more:
@@ -102,7 +110,7 @@ class Builder:
                     return True
         return False
 
-    def _planned(self, position: Position, oids: Iterable[str], earlier: Earlier) -> Iterator[_Part]:
+    def _planned(self, position: Position, oids: Iterable[str], earlier: Known) -> Iterator[_Part]:
         """Plan the commits part by part; what is asked of the catalog is asked in the transaction that is under way."""
         previous = position.commit or None
         for seq, oid in enumerate(oids, start=position.seq + 1):
@@ -135,12 +143,16 @@ class Builder:
             read = iter(outcomes)
             yield part, fold(part.plan, [known or next(read) for known in part.known])
 
-    def _take_tip(self, oids: Iterable[str], earlier: Earlier, progress: Progress | None) -> None:
-        """Take only what stands at the tip, each with the commit that it stands from."""
+    def _take_tip(self, oids: Iterable[str], earlier: Known, progress: Progress | None) -> None:
+        """Take only what stands at the tip, each with the commit that it stands from.
+
+        What was taken before by a process that ended is kept where it still stands.
+        """
         walked = _walk(self._repo, oids, progress)
         with self._catalog.writing() as written:
             written.renew_past(walked.commits, walked.births)
             have = written.standing()
+            written.forget(have - {(path, seq) for path, (_, seq) in walked.standing.items()})
         last = walked.commits[-1]
         parts = self._read(self._standing_parts(walked, have, earlier))
         for part, folded in parts:
@@ -150,7 +162,7 @@ class Builder:
             written.note(history_from=str(last.seq))
             written.move(last.seq, last.oid)
 
-    def _standing_parts(self, walked: _Walked, have: set[tuple[str, int]], earlier: Earlier) -> Iterator[_Part]:
+    def _standing_parts(self, walked: _Walked, have: set[tuple[str, int]], earlier: Known) -> Iterator[_Part]:
         wanted = (
             Standing(walked.commits[seq - 1], entry, path, walked.births[path])
             for path, (entry, seq) in walked.standing.items()

@@ -11,11 +11,11 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import orjson
 import sqlalchemy as sa
@@ -26,8 +26,8 @@ from gitreg.errors import GitregError
 from gitreg_indexer.catalog_sqlite import SqliteStore
 from gitreg_indexer.facts import Birth, CommitFacts, Folded, Opened
 from gitreg_indexer.layout import FOREVER, FORMAT
+from gitreg_indexer.store import ANEW, Store
 from gitreg_indexer.store import BrokenIndexError as BrokenIndexError
-from gitreg_indexer.store import Store
 
 History = Literal["full", "none"]
 """Whether the catalog holds all that ever was, or only what stood when it was made and what came since."""
@@ -153,7 +153,15 @@ class Fact:
 
     def data(self) -> dict[str, Any]:
         """Give its document as plain data."""
-        loaded: dict[str, Any] = orjson.loads(self.doc)
+        try:
+            loaded: dict[str, Any] = orjson.loads(self.doc)
+        except orjson.JSONDecodeError as error:
+            raise BrokenIndexError(
+                "a document of the index cannot be read",
+                where=f"{self.ref}, seq {self.seq}",
+                got=str(error),
+                mend=ANEW,
+            ) from error
         return loaded
 
 
@@ -220,6 +228,15 @@ class Catalog:
                 expected=f"registry {making.uid}",
                 mend="name another folder with --index, or run `gitreg index --rebuild` to make it this registry's",
             )
+        if found.get("history") not in get_args(History) or not found.get("instance"):
+            raise BrokenIndexError(
+                "what the index says of itself cannot be read",
+                where=self.where,
+                got=", ".join(f"{key}: {found.get(key)!r}" for key in ("history", "instance")),
+                mend=ANEW,
+            )
+        with self.reading() as db:
+            position_in(db)
 
     def about(self) -> dict[str, str]:
         """Tell how it was made and how far it has come, as it is stored."""
@@ -235,6 +252,11 @@ class Catalog:
         """Tell how far the catalog has come."""
         with self._explained(), self.engine.connect() as db:
             return position_in(db)
+
+    def knows(self, oid: str) -> bool:
+        """Tell whether a commit has been applied."""
+        with self.reading() as db:
+            return bool(db.execute(sa.select(sa.func.count()).where(commits.c.oid == oid)).scalar())
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -266,6 +288,9 @@ class Catalog:
             yield
         except (DBAPIError, PoolTimeout, sqlite3.DatabaseError) as error:
             raise self._store.explain(error) from error
+        except BrokenIndexError as error:
+            error.where = error.where or self.where
+            raise
 
 
 class Writing:
@@ -287,7 +312,7 @@ class Writing:
 
     def begin(self, commit: CommitFacts) -> None:
         """Note a commit; what it does is put afterwards, in as many parts as there are."""
-        self.db.execute(commits.insert(), asdict(commit))
+        self.db.execute(commits.insert(), commit._asdict())
 
     def put(self, seq: int, folded: Folded) -> None:
         """Apply a part of a commit."""
@@ -322,7 +347,7 @@ class Writing:
         """Store all commits and when each path was first seen, in place of what was stored of that."""
         self.db.execute(commits.delete())
         self.db.execute(births.delete())
-        self.db.execute(commits.insert(), [asdict(commit) for commit in walked])
+        self.db.execute(commits.insert(), [commit._asdict() for commit in walked])
         if seen:
             self.db.execute(births.insert(), [{"path": path, **_as_row(birth)} for path, birth in seen.items()])
 
@@ -333,6 +358,14 @@ class Writing:
             query = sa.select(table.c.path, table.c.seq_from).where(table.c.seq_to == FOREVER)
             found.update((path, seq) for path, seq in self.db.execute(query))
         return found
+
+    def forget(self, standing: Iterable[tuple[str, int]]) -> None:
+        """Remove what was taken for standing, and stands no more: nobody was answered from it yet."""
+        for path, seq in standing:
+            for table, kinds in ((facts, facts.c.kind), (quarantine, sa.literal(QUARANTINED))):
+                here = sa.and_(table.c.path == path, table.c.seq_from == seq)
+                self._counted.subtract(kind for (kind,) in self.db.execute(sa.select(kinds).where(here)))
+                self.db.execute(table.delete().where(here))
 
     def move(self, seq: int, oid: str) -> None:
         """Say how far the catalog has come."""
@@ -371,7 +404,17 @@ class IndexFormatError(GitregError):
 def position_in(db: sa.Connection) -> Position:
     """Tell how far the catalog has come, in the state that a connection sees."""
     found = dict(db.execute(_POSITION).all())
-    return Position(int(found.get("seq", 0)), found.get("commit", ""))
+    return Position(number_of(found, "seq"), found.get("commit", ""))
+
+
+def number_of(about: Mapping[str, str], key: str, default: int = 0) -> int:
+    """Read a number that the catalog says of itself; `BrokenIndexError` where it is none."""
+    text = about.get(key, str(default))
+    if isinstance(text, str) and text.isascii() and text.isdigit():
+        return int(text)
+    raise BrokenIndexError(
+        "what the index says of itself cannot be read", got=f"{key}: {text!r}", expected="a number", mend=ANEW
+    )
 
 
 def instance_in(db: sa.Connection) -> str:

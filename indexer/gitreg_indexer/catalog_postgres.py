@@ -26,7 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from gitreg.errors import ConflictError, GitregError
 from gitreg_indexer.postgres_address import Address
 from gitreg_indexer.postgres_connection import Connection
-from gitreg_indexer.store import BrokenIndexError
+from gitreg_indexer.store import ANEW, BrokenIndexError
 
 _SETTINGS: Final = {
     "client_encoding": "UTF8",
@@ -211,8 +211,7 @@ def explained(error: Exception, address: Address, where: str) -> GitregError:
         if state.startswith(states):
             names = {"user": address.user, "database": address.database}
             return BrokenIndexError(says.format(**names), where=where, got=text, mend=mend.format(**names))
-    mend = "run `gitreg index --rebuild`: the index can always be made again from Git"
-    return BrokenIndexError("the index cannot be used", where=where, got=text, mend=mend)
+    return BrokenIndexError("the index cannot be used", where=where, got=text, mend=ANEW)
 
 
 def _state_of(error: Exception) -> tuple[str, str]:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from gitreg.errors import GitregError
-from gitreg_indexer.store import BrokenIndexError
+from gitreg_indexer.store import ANEW, BrokenIndexError
 
 _WRITES: Final = "gitreg_writes"
 _PATIENCE: Final = 30.0
@@ -56,7 +56,7 @@ class SqliteStore:
         elif "locked" in text:
             mend = "wait for the other process, or end it; then try again"
         else:
-            mend = "run `gitreg index --rebuild`: the index can always be made again from Git"
+            mend = ANEW
         return BrokenIndexError("the index cannot be used", where=self.where, got=text, mend=mend)
 
     def close(self) -> None:

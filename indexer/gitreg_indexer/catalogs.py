@@ -16,7 +16,9 @@ from gitreg_indexer.store import Store
 
 
 class Catalogs(Protocol):
-    """The catalogs of one registry."""
+    """The catalogs of one registry. `may_be_ahead`: a catalog may know commits that the repository here does not."""
+
+    may_be_ahead: bool
 
     def place(self, folder: Path) -> Path | Store:
         """Give the place of the catalog that a generation is of."""
@@ -53,6 +55,8 @@ class Catalogs(Protocol):
 
 class OwnCatalogs:
     """Catalogs in the folders of their generations: what is said of a folder is said of its catalog."""
+
+    may_be_ahead = False
 
     def place(self, folder: Path) -> Path:
         """Give the file in the folder."""

@@ -30,7 +30,9 @@ _SCHEMAS: Final = sa.table("pg_namespace", sa.column("nspname", sa.Text))
 
 
 class SharedCatalogs:
-    """The catalogs of a registry in a database."""
+    """The catalogs of a registry in a database; hosts may fetch the registry at different times."""
+
+    may_be_ahead = True
 
     def __init__(self, address: Address, uid: str) -> None:
         self._address = address

@@ -1,11 +1,15 @@
-"""The commands that read many things: `index`, `search`, `list`, `history`.
+"""The commands that read many things: `index`, `search`, `list`.
 
 - They answer from the index, and bring it up to main's tip first where they may write it.
-- Where no index can be kept (a read-only disk), records are read through Git; search then says that it cannot.
+- Where no index can be kept (a read-only disk), records are read through Git; searching then says that it cannot.
+- Both take the same filters, facets, moments and cursors, as the API's lists do.
 """
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -21,15 +25,39 @@ from gitreg.cli.options import (
     progress,
     remark,
 )
+from gitreg.cli.output import is_terminal, shown
 from gitreg.errors import Finding, Severity
-from gitreg.refs import Ref, kind_named
+from gitreg.refs import kind_named
 from gitreg.registry import Registry
-from gitreg_indexer.engine import SORTS, Query
-from gitreg_indexer.index import Fact, Index, Page
-from gitreg_indexer.options import CatalogOption, IndexOption, RefArgument
+from gitreg_indexer import through_git
+from gitreg_indexer.engine import SORTS
+from gitreg_indexer.index import Index
+from gitreg_indexer.options import AtOption, CatalogOption, IndexOption
 from gitreg_indexer.reading import open_current, reader_or_none
+from gitreg_indexer.searching import Asked, Result, run
 
 MAX_LIMIT = 1_000_000
+
+FilterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--filter",
+        metavar="EXPR",
+        help="What records must state, like 'contextLength > 8000 AND type = \"completion\"'.",
+    ),
+]
+FacetsOption = Annotated[
+    list[str] | None,
+    typer.Option("--facets", metavar="F,..", help="Count the values of these fields over all that is found."),
+]
+SortOption = Annotated[
+    str | None,
+    typer.Option("--sort", metavar="F", help=f"{', '.join(SORTS)} or a field; '-' in front for the reverse."),
+]
+CursorOption = Annotated[
+    str | None,
+    typer.Option("--cursor", metavar="C", help="Go on where the page before ended, as of the same commit."),
+]
 
 
 def index(
@@ -69,30 +97,54 @@ def list_(
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="A kind, like `model` or `pipelines`.")] = None,
     repo: RepoOption = None,
     namespace: Annotated[str | None, typer.Option("--namespace", metavar="NS", help="With all below it.")] = None,
+    filter_: FilterOption = None,
+    facets: FacetsOption = None,
+    sort: SortOption = None,
+    at: AtOption = None,
     limit: Annotated[int, typer.Option("--limit", min=0, max=MAX_LIMIT, help="Records at most.")] = MAX_LIMIT,
     offset: Annotated[int, typer.Option("--offset", min=0, help="Records to skip.")] = 0,
+    cursor: CursorOption = None,
     folder: IndexOption = None,
     catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List records by namespace, name and newest version.
+    """List records by namespace, name and newest version, or as they are sorted.
 
     \b
-    Example:
+    Examples:
       gitreg list model --namespace acme
+      gitreg list model --filter 'inputPrice < 1 AND NOT status = "retired"' --sort inputPrice
+      gitreg list --at 2026-06-30 --facets kind
     """
     registry = open_registry(repo)
-    wanted = kind_named(kind).kind if kind else None
+    asked = Asked(
+        kind=kind_named(kind).kind if kind else None,
+        namespace=namespace,
+        filter=filter_,
+        facets=_names(facets),
+        sort=sort or "name",
+        at=at,
+        limit=limit,
+        offset=offset,
+        cursor=cursor,
+    )
     reader = reader_or_none(registry, folder, quiet=as_json, catalog=catalog)
-    if reader is None:
-        _list_from_git(registry, wanted, namespace, offset=offset, limit=limit, as_json=as_json)
+    if reader is not None:
+        _print_result(run(reader, asked), as_json=as_json)
         return
-    page = reader.search(Query(kind=wanted, namespace=namespace, sort="name"), offset=offset, limit=limit)
-    _print_page(page, as_json=as_json)
+    given = {"--filter": filter_, "--facets": facets, "--sort": sort, "--cursor": cursor}
+    through_git.refuse([name for name, value in given.items() if value])
+    _list_from_git(registry, asked, as_json=as_json)
 
 
 def search(
-    text: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]", help="Words; all must be found.")] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEXT]",
+            help='Words that must all be found, "phrases", prefix*; -words that must not come after --.',
+        ),
+    ] = None,
     repo: RepoOption = None,
     kind: Annotated[str | None, typer.Option("--kind", metavar="K", help="A kind, like `model`.")] = None,
     namespace: Annotated[str | None, typer.Option("--namespace", metavar="NS", help="With all below it.")] = None,
@@ -100,26 +152,30 @@ def search(
     type_: Annotated[list[str] | None, typer.Option("--type", metavar="T", help="Any of these.")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="T", help="All of these.")] = None,
     status: Annotated[list[str] | None, typer.Option("--status", metavar="S", help="Any of these.")] = None,
-    sort: Annotated[
-        str | None,
-        typer.Option("--sort", metavar="F", help=f"{', '.join(SORTS)}; '-' in front for the reverse."),
-    ] = None,
+    filter_: FilterOption = None,
+    facets: FacetsOption = None,
+    sort: SortOption = None,
+    at: AtOption = None,
+    highlight: Annotated[bool, typer.Option("--highlight", help="Show where the words stand.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=0, max=1000, help="Results at most.")] = 20,
     offset: Annotated[int, typer.Option("--offset", min=0, help="Results to skip.")] = 0,
+    cursor: CursorOption = None,
     folder: IndexOption = None,
     catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find records by words, identifiers and filters.
+    """Find records by words, identifiers and filters, now or as of a moment of the past.
 
     An exact name, ref, id or identifier of another catalogue comes first; then records with all words in the name,
-    in the heading (tags, provider), anywhere.
+    in the heading (tags, provider), anywhere. Where nothing is found, near words are taken for misspelt ones.
 
     \b
-    Example:
+    Examples:
       gitreg search summarizer --type completion --sort -updatedAt
+      gitreg search --filter 'provider = "anthropic" AND contextLength >= 100000' --facets type,tags
+      gitreg search 'gpt*' --at 2026-06-30 --highlight
     """
-    query = Query(
+    asked = Asked(
         text=" ".join(text) if text else None,
         kind=kind_named(kind).kind if kind else None,
         namespace=namespace,
@@ -127,91 +183,87 @@ def search(
         type=tuple(type_ or ()),
         status=tuple(status or ()),
         tag=tuple(tag or ()),
+        filter=filter_,
+        facets=_names(facets),
         sort=sort,
+        at=at,
+        limit=limit,
+        offset=offset,
+        cursor=cursor,
+        highlight=highlight,
     )
-    query.check()
     current = open_current(open_registry(repo), folder, quiet=as_json, catalog=catalog)
-    page = current.reader().search(query, offset=offset, limit=limit)
+    result = run(current.reader(), asked)
     current.close()
-    _print_page(page, as_json=as_json)
+    _print_result(result, as_json=as_json)
 
 
-def history(
-    ref: RefArgument,
-    repo: RepoOption = None,
-    folder: IndexOption = None,
-    catalog: CatalogOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Tell which commits touched a record, newest first, and what each changed.
+def _names(given: list[str] | None) -> tuple[str, ...]:
+    """Read names that are separated by commas, repeated, or both."""
+    return tuple(name.strip() for each in given or () for name in each.split(",") if name.strip())
 
-    \b
-    Example:
-      gitreg history acme/nlp/summarizer@1.2.0
-    """
-    registry = open_registry(repo)
-    parsed = Ref.parse(ref)
-    reader = reader_or_none(registry, folder, quiet=as_json, catalog=catalog)
-    stages = reader.history(parsed) if reader else [entry.as_data() for entry in registry.history(ref)]
+
+def _list_from_git(registry: Registry, asked: Asked, *, as_json: bool) -> None:
+    position = through_git.position(registry, asked.at)
+    found = through_git.listed(registry, asked.kind, asked.namespace, position)
+    page = found[asked.offset : asked.offset + asked.limit]
     if as_json:
-        print_json(stages)
-        return
-    for stage in stages:
-        subject = stage["message"].splitlines()[0] if stage["message"] else ""
-        print_text(f"{stage['time']}  {stage['commit'][:12]}  seq {stage['seq']}  {stage['author']}")
-        print_text(f"    {stage['change']}: {subject}")
-        if stage["change"] == "changed":
-            for field in stage["fields"]:
-                print_text(f"    {field['path']}: {_short(field['before'])} -> {_short(field['after'])}")
-
-
-def _list_from_git(
-    registry: Registry, kind: str | None, namespace: str | None, *, offset: int, limit: int, as_json: bool
-) -> None:
-    snapshot = registry.snapshot()
-    records = [snapshot.record(address) for address in snapshot.addresses(kind, namespace)]
-    found = sorted(filter(None, records), key=lambda record: record.address.path)
-    page = [registry.describe(record) for record in found[offset : offset + limit]]
-    if as_json:
-        seq = registry.repo.seq(snapshot.commit) if snapshot.commit else 0
-        whole = {"total": len(found), "limit": limit, "offset": offset, "commit": snapshot.commit, "seq": seq}
-        print_json({"items": page, **whole})
+        whole = {"total": len(found), "limit": asked.limit, "offset": asked.offset, "cursor": None}
+        print_json({"items": page, **whole, "commit": position.commit, "seq": position.seq})
     else:
-        rows = [(data["registry"]["ref"], _status(data), _description(data)) for data in page]
-        print_table(("ref", "status", "description"), rows)
+        stated = ((data, data["spec"].get("lifecycle", {}).get("status")) for data in page)
+        print_table(("ref", "status", "description"), [line_of(*each) for each in stated])
 
 
-def _status(data: dict[str, Any]) -> str:
-    return str(data["spec"].get("lifecycle", {}).get("status", ""))
-
-
-def _print_page(page: Page, *, as_json: bool) -> None:
+def _print_result(result: Result, *, as_json: bool) -> None:
+    page = result.page
+    items = [fact.data() for fact in page.items]
     if as_json:
-        print_json(
-            {
-                "items": [fact.data() for fact in page.items],
-                "total": page.total,
-                "limit": page.limit,
-                "offset": page.offset,
-                "commit": page.position.commit,
-                "seq": page.position.seq,
-            }
-        )
+        position = {"commit": page.position.commit, "seq": page.position.seq}
+        print_json({"items": items, **result.beside_items(), **position})
         return
-    print_table(("ref", "status", "description"), [_line(fact) for fact in page.items])
-    if page.offset + len(page.items) < page.total:
-        remark(f"{len(page.items)} of {page.total}; --offset {page.offset + len(page.items)} shows more")
+    lines = [line_of(data, fact.status) for data, fact in zip(items, page.items, strict=True)]
+    print_table(("ref", "status", "description"), lines)
+    for fact, fragments in zip(page.items, result.highlights or (), strict=False):
+        _print_fragments(fact.ref, fragments)
+    if result.facets:
+        rows = [(name, value, count) for name, facet in result.facets for value, count in facet.counts]
+        print_text("")
+        print_table(("facet", "value", "records"), rows)
+    for asked, taken in page.meant:
+        remark(f"nothing says {asked!r}: searched for {taken!r}")
+    if result.cursor is not None:
+        remark(f"{page.offset + len(items)} of {page.total}; for more, the same with --cursor {result.cursor}")
 
 
-def _line(fact: Fact) -> tuple[str, str, str]:
-    return fact.ref, fact.status or "", _description(fact.data())
+def _print_fragments(ref: str, fragments: Sequence[dict[str, Any]]) -> None:
+    if fragments:
+        print_text(f"\n{ref}")
+    for fragment in fragments:
+        sys.stdout.write(f"    {shown(fragment['path'])}: {_marked(fragment['text'], fragment['spans'])}\n")
 
 
-def _description(data: dict[str, Any]) -> str:
+def _marked(text: str, spans: Sequence[Sequence[int]]) -> str:
+    """Mark parts of a text: in bold on a terminal, in brackets elsewhere."""
+    is_bold = is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
+    parts, last = [], 0
+    for start, end in spans:
+        part = shown(text[start:end])
+        parts += [shown(text[last:start]), typer.style(part, bold=True) if is_bold else f"[{part}]"]
+        last = end
+    return "".join(parts) + shown(text[last:])
+
+
+def line_of(data: dict[str, Any], status: str | None) -> tuple[str, str, str]:
+    """Give a record as a line of a table: its ref, its status, the beginning of its description."""
     text = data["metadata"].get("description", "")
-    return _short(text.splitlines()[0] if text else "")
+    return data["registry"]["ref"], status or "", short(text.splitlines()[0] if text else "")
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Give a value as one line that is not too long."""
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return text if len(text) <= 100 else f"{text[:97]}..."
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 3]}..."
+
+
+_WIDEST = 100

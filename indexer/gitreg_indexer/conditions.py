@@ -3,7 +3,9 @@
 - A path is a canonical path of the stored document without list positions (`spec.capabilities.contextLength`,
   `metadata.tags`, `spec.custom.acme/nlp.costCentre`, `registry.createdAt`); in a list any item may hold.
 - A comparison with a path at which nothing is stated does not hold; its negation does.
-- Times are numbers: seconds since 1970, UTC.
+- Numbers, texts and truth values are never the same, and each condition asks for one sort: what else stands at the path
+  does not fit. Times are numbers: seconds since 1970, UTC.
+- `filters.evaluation.holds` says exactly what each means; every engine answers as it does.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ class Is:
 
 @dataclass(frozen=True, slots=True)
 class StartsWith:
-    """The text at the path starts with this one, in any case."""
+    """The whole text at the path starts with this one, both folded (`engine.folded`): `qwen` fits `Qwen2-72B`."""
 
     path: str
     prefix: str
@@ -33,7 +35,10 @@ class StartsWith:
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """The text at the path is this one in any case, or has all its words."""
+    """The text at the path is this one, both folded, or has all its words (`engine.words_of`), in any order.
+
+    In a list one text has them all. A text without words (`--`) is only the same as itself.
+    """
 
     path: str
     text: str
@@ -41,7 +46,7 @@ class Says:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The number at the path lies between two, of which either may be absent."""
+    """The number at the path lies between two, of which either may be absent; one and the same number does both."""
 
     path: str
     low: float | None = None
@@ -52,7 +57,7 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Satisfies:
-    """The version at the path is in an npm-style range."""
+    """The text at the path is a version (semver, `Version.parse`), and the range allows it."""
 
     path: str
     range: Range
@@ -60,14 +65,14 @@ class Satisfies:
 
 @dataclass(frozen=True, slots=True)
 class Has:
-    """Something is stated at the path or below it."""
+    """Something is stated at the path or below it (`path.`): an empty list or map states nothing."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """The record stands in the namespace or below it."""
+    """The record stands in the namespace or below it; the Namespace record of that name does too."""
 
     namespace: str
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from gitreg_indexer.catalog import Fact
 from gitreg_indexer.engine import STATUS, Document, Scalar
+from gitreg_indexer.texts import NOT_SEARCHED
 from gitreg_indexer.values import values_of
-
-_NOT_TEXT: Final = frozenset({"registry", "apiVersion", "digest", "algorithm"})
 
 
 def document_of(fact: Fact, version_key: str, rank: int) -> Document:
@@ -82,7 +81,7 @@ def _words(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, dict):
         for key, inner in value.items():
-            if key not in _NOT_TEXT:
+            if key not in NOT_SEARCHED:
                 if isinstance(inner, (bool, int, float)):
                     yield key
                 yield from _words(inner)

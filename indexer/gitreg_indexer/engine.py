@@ -22,7 +22,7 @@ from gitreg.errors import GitregError, UsageError
 from gitreg.kinds import PipelineLifecycle, VersionLifecycle
 from gitreg.kinds.model import ModelType
 from gitreg_indexer.conditions import All, Condition, Is, Within, any_of
-from gitreg_indexer.fields import columns
+from gitreg_indexer.fields import columns, find, name_of
 
 GROUP: Final = "gitreg.search"
 TYPES: Final[tuple[str, ...]] = get_args(ModelType)
@@ -34,7 +34,7 @@ STATUSES: Final[tuple[str, ...]] = tuple(
     )
 )
 SORTS: Final = ("relevance", "name", "version", "updatedAt", "createdAt", "contextLength", "inputPrice")
-"""The short names to sort by; the canonical path of any sortable field is one more (`fields.columns`)."""
+"""What to sort by, at first; any name of any sortable field is one more (`fields.columns`)."""
 PATH_OF_SORT: Final = {
     "createdAt": "registry.createdAt",
     "contextLength": "spec.capabilities.contextLength",
@@ -45,10 +45,10 @@ TYPE: Final = "spec.type"
 STATUS: Final = "spec.lifecycle.status"
 TAGS: Final = "metadata.tags"
 KIND: Final = "kind"
-LONGEST_VALUE: Final = 256
-"""The longest text, in characters, that facets count and version ranges look at."""
+LONGEST_KEPT: Final = 256
+"""The longest text that is kept whole, in characters: a longer one is equal to itself, and has a beginning."""
 LONGEST_PREFIX: Final = 200
-"""How much of a prefix counts, in characters."""
+"""The longest beginning that can be asked for, and how much of a text counts in sorting, in characters."""
 MOST_COUNTED: Final = 100
 """How many values a facet shows."""
 
@@ -60,9 +60,9 @@ class Query:
     """What is looked for: all filters must hold; several values of provider, type or status mean any of them.
 
     `text` is free text: words that must all be found, `"phrases"`, `-words` that must not, `prefix*`. `namespace` means
-    the namespace and all below it. `where` is a filter. `sort` is one of `SORTS` or the canonical path of a sortable
-    field, with `-` in front for the reverse; without it, relevance where there is text, else name. `ids` restricts the
-    result to some documents.
+    the namespace and all below it. `where` is a filter. `sort` is one of `SORTS` or a name of a sortable field, with
+    `-` in front for the reverse; without it, relevance where there is text, else name. `ids` restricts the result to
+    some documents.
     """
 
     text: str | None = None
@@ -113,9 +113,10 @@ class Query:
         """
         name = self.sort or ("relevance" if self.text and self.text.strip() else "name")
         bare = name.removeprefix("-")
-        path = PATH_OF_SORT.get(bare, bare)
+        field_ = None if bare in SORTS else find(bare)
+        path = field_.path if field_ else PATH_OF_SORT.get(bare, bare)
         if bare not in SORTS and path not in columns():
-            near = get_close_matches(bare, (*SORTS, *columns()), n=1)
+            near = [] if field_ else get_close_matches(bare, (*SORTS, *map(name_of, columns())), n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise UsageError(
                 f"results cannot be sorted by {bare!r}",
@@ -178,7 +179,11 @@ class Found:
 
 
 class SearchEngine(Protocol):
-    """An engine over one folder."""
+    """An engine over one folder.
+
+    A class may have a static method `preparer() -> Callable[[Document], Prepared]`: the part of taking a document in
+    that other processes can do. `apply` is then given what comes of it in place of documents.
+    """
 
     def position(self) -> tuple[str, int]:
         """Tell which catalog (instance id) it was filled from, and up to which seq; ("", 0) when empty."""
@@ -224,17 +229,21 @@ def all_words_of(text: str) -> list[str]:
     """Split a text into its words, in their order and as often as they come."""
     if text.isascii():
         found = _ASCII_WORD.findall(text.lower())
+        if len(text) <= _LONGEST_WORD:
+            return found
     else:
         found = "".join(char if _is_in_word(char) else " " for char in folded(text)).split()
     return [word[:_LONGEST_WORD] for word in found]
 
 
-def words_said(text: str) -> list[str]:
-    """Give the different words that a value can be asked for by (`conditions.Says`).
+def is_shown(value: Scalar) -> bool:
+    """Tell whether facets show a value: texts of more than 64 characters are shown only where they are one word."""
+    return not isinstance(value, str) or len(value) <= _LONGEST_SENTENCE or is_one_word(value)
 
-    An address has none: a text without blanks that holds a `/`, a `:` or an `@`. It is asked for whole or by its start.
-    """
-    return [] if _ADDRESS.fullmatch(text) else words_of(text)
+
+def is_one_word(text: str) -> bool:
+    """Tell whether a text has no blanks, and may be kept whole."""
+    return len(text) <= LONGEST_KEPT and len(text.split(None, 1)) == 1
 
 
 def label_of(value: Scalar) -> str:
@@ -251,9 +260,20 @@ def _is_in_word(char: str) -> bool:
 
 
 _ASCII_WORD: Final = re.compile(r"[0-9a-z]+")
-_ADDRESS: Final = re.compile(r"[^\s/:@]*[/:@]\S*")
+_LONGEST_SENTENCE: Final = 64
 _LONGEST_WORD: Final = 64
 _EXACT: Final = 2.0**53
+
+
+def unusable(folder: Path, error: BaseException) -> GitregError:
+    """Explain why an engine cannot use its folder, and what mends that."""
+    text = str(error) or type(error).__name__
+    mend = "run `gitreg index --rebuild`: the index can always be made again from Git"
+    if "Read-only" in text or "Permission" in text:
+        mend = "make the folder writable, or name another one with --index"
+    elif "No space" in text:
+        mend = "free some space on that disk, then run `gitreg index`"
+    return GitregError("the search index cannot be used", where=str(folder), got=text, mend=mend)
 
 
 def open_engine(name: str, folder: Path) -> SearchEngine:

@@ -10,14 +10,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import orjson
+from pydantic import BaseModel
 
 from gitreg.errors import Finding
-from gitreg.kinds import Manifest, status_of
+from gitreg.kinds import KIND_TYPES, Manifest, PipelineLifecycle, VersionLifecycle, status_of
 from gitreg.manifests import Reading
 from gitreg.refs import Address, addresses_at
 from gitreg.registry import Provenance, answer
@@ -25,8 +27,7 @@ from gitreg.repository.git import Entry, EntryChange
 from gitreg.versions import Version
 
 
-@dataclass(frozen=True, slots=True)
-class Birth:
+class Birth(NamedTuple):
     """When a path was first seen, and whose commit that was."""
 
     seq: int
@@ -34,8 +35,7 @@ class Birth:
     registered_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class CommitFacts:
+class CommitFacts(NamedTuple):
     """What folding needs to know of a commit."""
 
     seq: int
@@ -45,8 +45,7 @@ class CommitFacts:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """A record that stands from this commit on; `doc` is the answer, ready to send. `name` is the catalog's column."""
 
     kind: str
@@ -63,8 +62,7 @@ class Opened:
     doc: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined:
+class Quarantined(NamedTuple):
     """A file that stands from this commit on and cannot be read as a record, with what is wrong."""
 
     path: str
@@ -73,8 +71,7 @@ class Quarantined:
     findings: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A file that stands from a commit on and has to be read."""
 
     commit: CommitFacts
@@ -184,12 +181,13 @@ def _faults(path: str, entry: Entry, reading: Reading, candidates: tuple[Address
 def _open(standing: Standing, manifest: Manifest, uid: str) -> Opened:
     address = manifest.address
     doc = orjson.dumps(answer(address, manifest, standing.entry.oid, uid, provenance_of(standing)))
+    kind, namespace, name, version, version_key = _columns_of(address)
     return Opened(
-        kind=address.kind,
-        namespace=address.namespace,
-        name=name_column(address),
-        version=address.version or "",
-        version_key=Version.parse(address.version).sort_key() if address.version else "",
+        kind=kind,
+        namespace=namespace,
+        name=name,
+        version=version,
+        version_key=version_key,
         ref=address.ref,
         path=address.path,
         blob=standing.entry.oid,
@@ -200,9 +198,16 @@ def _open(standing: Standing, manifest: Manifest, uid: str) -> Opened:
     )
 
 
-def reopened(standing: Standing, known: Opened) -> Opened:
-    """Say what a file is that was read before, at the same path with the same bytes, from what came of it then."""
+def reopened(standing: Standing, known: Opened) -> Opened | None:
+    """Say what a file is that was read before, at the same path with the same bytes, from what came of it then.
+
+    None where what is stored of it is damaged: its columns and its document do not say the same.
+    """
+    if etag_of(known.doc) != known.etag:
+        return None
     data = orjson.loads(known.doc)
+    if not _is_of_one_piece(known, data):
+        return None
     provenance = provenance_of(standing)
     data["registry"].update(
         commit=provenance.commit,
@@ -212,7 +217,37 @@ def reopened(standing: Standing, known: Opened) -> Opened:
         registeredBy=provenance.registered_by,
     )
     doc = orjson.dumps(data)
-    return replace(known, seq=standing.commit.seq, doc=doc, etag=etag_of(doc))
+    return known._replace(seq=standing.commit.seq, doc=doc, etag=etag_of(doc))
+
+
+def _is_of_one_piece(known: Opened, data: dict[str, Any]) -> bool:
+    kind, said = data["kind"], data["registry"]
+    for address in addresses_at(known.path):
+        if address.kind == kind:
+            status = data["spec"].get("lifecycle", {}).get("status", _first_status(kind))
+            derived = (said["ref"], said["path"], said["blob"], status, *_columns_of(address))
+            return derived == (
+                *(known.ref, known.path, known.blob, known.status),
+                *(known.kind, known.namespace, known.name, known.version, known.version_key),
+            )
+    return False
+
+
+def _columns_of(address: Address) -> tuple[str, str, str, str, str]:
+    """Give kind, namespace, name, version and its sort key as the catalog stores them."""
+    key = Version.parse(address.version).sort_key() if address.version else ""
+    return address.kind, address.namespace, name_column(address), address.version or "", key
+
+
+@cache
+def _first_status(kind: str) -> str | None:
+    """Give the lifecycle status that a record has which states none."""
+    spec = KIND_TYPES[kind].model_fields["spec"].annotation
+    lifecycle = spec.model_fields.get("lifecycle") if isinstance(spec, type) and issubclass(spec, BaseModel) else None
+    stage = lifecycle.annotation if lifecycle is not None else None
+    if isinstance(stage, type) and issubclass(stage, (VersionLifecycle, PipelineLifecycle)):
+        return stage().status
+    return None
 
 
 def provenance_of(standing: Standing) -> Provenance:

@@ -14,7 +14,8 @@ import orjson
 
 from gitreg.kinds import KIND_TYPES
 from gitreg.kinds.schema import json_schema
-from gitreg_indexer.fields import CUSTOM, Column, Field, FieldType
+from gitreg.refs import KINDS
+from gitreg_indexer.fields import CUSTOM, SHORT_NAMES, Column, Field, FieldType
 from gitreg_indexer.schema_fields import fields_of_schema, merged
 
 _OF_REGISTRY: Final[dict[str, FieldType]] = {
@@ -77,6 +78,44 @@ def table() -> bytes:
         '"fields": [\n' + ",\n".join(rows) + "\n]",
     ]
     return ("{" + ",\n".join(lines) + "}\n").encode()
+
+
+def reference() -> str:
+    """Make the table that people read: fields that everything has, that have short names, or that are sorted by."""
+    shown = [field for field in all_fields() if _is_shown(field)]
+    rows = ["| name | path | type | sortable | kinds |", "| --- | --- | --- | --- | --- |"]
+    rows.extend(_shown_row(field) for field in sorted(shown, key=lambda field: field.name.lower()))
+    return "\n".join(rows) + "\n"
+
+
+def _is_shown(field: Field) -> bool:
+    is_common = field.path.startswith(("metadata.", "registry."))
+    return field.type != "part" and (is_common or field.path in SHORT_NAMES.values() or _column(field) is not None)
+
+
+def _shown_row(field: Field) -> str:
+    kinds = _WHOSE.get(field.kinds) or ", ".join(field.kinds)
+    of_what = f" of {_NAMES[field.entries]}" if field.type == "map" and field.entries else ""
+    several = ", several" if field.several else ""
+    type_ = f"{'few values' if field.values else _NAMES[field.type]}{of_what}{several}"
+    return f"| `{field.name}` | `{field.path}` | {type_} | {'yes' if _column(field) else ''} | {kinds} |"
+
+
+_WHOSE: Final = {
+    tuple(KIND_TYPES): "all",
+    tuple(kind for kind in KIND_TYPES if KINDS[kind].is_versioned): "all with versions",
+}
+_NAMES: Final[dict[FieldType, str]] = {
+    "word": "text",
+    "text": "text",
+    "number": "number",
+    "time": "time",
+    "boolean": "true or false",
+    "version": "version",
+    "map": "map",
+    "part": "fields",
+    "any": "free JSON",
+}
 
 
 def all_fields() -> list[Field]:

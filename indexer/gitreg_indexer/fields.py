@@ -111,7 +111,8 @@ class CustomFields:
 
 
 def _untyped(path: str) -> Field:
-    return replace(_table().fields[CUSTOM], path=path, type="any", entries="any")
+    is_namespace = "." not in path[len(CUSTOM) + 1 :]
+    return replace(_table().fields[CUSTOM], path=path, type="map" if is_namespace else "any")
 
 
 NO_CUSTOM_FIELDS: Final = CustomFields()

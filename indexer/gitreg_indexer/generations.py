@@ -3,6 +3,7 @@
 - What is current changes by one atomic rename: readers see the old generation or the new one, whole.
 - A generation that was left half made by a process that ended is gone on with, not begun again.
 - What is not needed any more is removed, unless a process still has it open.
+- Where nothing says which one is current (the file is gone or garbage), the newest complete one is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +21,8 @@ from gitreg.errors import GitregError
 from gitreg_indexer.layout import BUILDING_FILE, CATALOG_FILE, CURRENT_FILE, FORMAT, named_in
 
 _USE_FILE: Final = "in-use.lock"
-_FIRST: Final = f"{FORMAT}-1"
+_UNFINISHED_FILE: Final = "unfinished"
+"""Marks a generation that is no answer to anything until it was put in place."""
 _OLD_PARTS: Final = (CATALOG_FILE, f"{CATALOG_FILE}-wal", f"{CATALOG_FILE}-shm", "tantivy")
 """What the first format kept directly in the folder."""
 
@@ -42,18 +45,25 @@ class Generations:
         return found.st_ino, found.st_mtime_ns
 
     def current(self) -> Path:
-        """Give the folder of the generation that is answered from, naming a first one where there is none."""
+        """Give the folder of the generation that is answered from, naming one where there is none."""
         with telling_of(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             name = named_in(self.folder / CURRENT_FILE)
             if name is None or not (self.folder / name).is_dir():
-                name = name or self._unused(_FIRST)
+                name = name or self._newest() or self._next()
                 (self.folder / name).mkdir(exist_ok=True)
                 self._write(CURRENT_FILE, name)
         return self.folder / name
 
-    def _unused(self, name: str) -> str:
-        return name if named_in(self.folder / BUILDING_FILE) != name else self._next()
+    def _newest(self) -> str | None:
+        """Name the newest generation that may be answered from."""
+        making = named_in(self.folder / BUILDING_FILE)
+        for number in sorted(self._numbers(), reverse=True):
+            name = f"{FORMAT}-{number}"
+            found = self.folder / name
+            if name != making and (found / CATALOG_FILE).is_file() and not (found / _UNFINISHED_FILE).exists():
+                return name
+        return None
 
     def named_current(self) -> Path | None:
         """Give the folder of the generation that is answered from, if there is one."""
@@ -61,24 +71,20 @@ class Generations:
         return self.folder / name if name is not None else None
 
     def building(self) -> Path | None:
-        """Give the folder of the generation that is being made."""
+        """Give the folder of the generation that is being made; None where it is in place already."""
         name = named_in(self.folder / BUILDING_FILE)
-        return self.folder / name if name is not None and (self.folder / name).is_dir() else None
+        if name is None or name == named_in(self.folder / CURRENT_FILE) or not (self.folder / name).is_dir():
+            return None
+        return self.folder / name
 
     def begin(self) -> Path:
-        """Begin another generation beside the current one; the caller holds the index for writing."""
+        """Begin another generation beside the current one; the caller holds the lock of those who do."""
         with telling_of(self.folder):
             self.forget_building()
-            made = self.another()
-            self._write(BUILDING_FILE, made.name)
-        return made
-
-    def another(self) -> Path:
-        """Make the folder of another generation."""
-        with telling_of(self.folder):
-            made = self.folder / self._next()
-            made.mkdir()
-        return made
+            name = self._next()
+            self._write(BUILDING_FILE, name)
+            (self.folder / name).mkdir()
+        return self.folder / name
 
     def forget_building(self) -> None:
         """Remove the generation that is being made."""
@@ -87,11 +93,36 @@ class Generations:
         if left is not None:
             shutil.rmtree(left, ignore_errors=True)
 
+    @contextmanager
+    def apart(self) -> Iterator[Path]:
+        """Lend a folder for a generation that nobody else knows of; it is removed unless it was put in place."""
+        with telling_of(self.folder):
+            made, use = self._new_apart()
+        try:
+            yield made
+        finally:
+            use.end()
+            if named_in(self.folder / CURRENT_FILE) != made.name:
+                shutil.rmtree(made, ignore_errors=True)
+
+    def _new_apart(self) -> tuple[Path, Use]:
+        """Make the folder; who sweeps may take it away before it is in use."""
+        while True:
+            made = self.folder / self._next()
+            with suppress(FileExistsError, FileNotFoundError):
+                made.mkdir()
+                (made / _UNFINISHED_FILE).touch()
+                use = Use(made)
+                if use.is_held:
+                    return made, use
+                use.end()
+
     def put_in_place(self, made: Path) -> None:
         """Have a generation answered from, and remove those before it that nobody has open."""
         with telling_of(self.folder):
+            (made / _UNFINISHED_FILE).unlink(missing_ok=True)
             self._write(CURRENT_FILE, made.name)
-            if self.building() == made:
+            if named_in(self.folder / BUILDING_FILE) == made.name:
                 (self.folder / BUILDING_FILE).unlink(missing_ok=True)
             self.sweep()
 
@@ -101,24 +132,28 @@ class Generations:
         for found in self.folder.iterdir():
             if found.name in _OLD_PARTS:
                 shutil.rmtree(found, ignore_errors=True) if found.is_dir() else found.unlink(missing_ok=True)
-            elif found.is_dir() and found.name not in keep and _is_generation(found.name) and _is_unused(found):
-                shutil.rmtree(found, ignore_errors=True)
+            elif found.is_dir() and found.name not in keep and _is_generation(found.name):
+                _remove_unused(found)
+
+    def _numbers(self) -> list[int]:
+        numbers = (found.name.removeprefix(f"{FORMAT}-") for found in self.folder.iterdir())
+        return [int(number) for number in numbers if number.isdigit()]
 
     def _next(self) -> str:
-        numbers = [0]
-        for found in self.folder.iterdir():
-            number = found.name.removeprefix(f"{FORMAT}-")
-            if number.isdigit():
-                numbers.append(int(number))
-        return f"{FORMAT}-{max(numbers) + 1}"
+        return f"{FORMAT}-{max(self._numbers(), default=0) + 1}"
 
     def _write(self, file: str, name: str) -> None:
-        temporary = self.folder / f".{file}-{os.getpid()}"
+        temporary = self.folder / f".{file}-{os.getpid()}-{threading.get_ident()}"
         with temporary.open("w", encoding="ascii") as sink:
             sink.write(f"{name}\n")
             sink.flush()
             os.fsync(sink.fileno())
         temporary.replace(self.folder / file)
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 class Use:
@@ -126,9 +161,17 @@ class Use:
 
     def __init__(self, folder: Path) -> None:
         self._descriptor: int | None = None
-        with suppress(OSError):  # a read-only disk: nobody removes anything there either
+        self._is_locked = True
+        try:
             self._descriptor = os.open(folder / _USE_FILE, os.O_RDWR | os.O_CREAT, 0o644)
             fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:  # a read-only disk, where nobody removes anything; or it is being removed just now
+            self._is_locked = self._descriptor is None and folder.is_dir()
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether the generation stays while it is in use: it was not on its way out when that began."""
+        return self._is_locked and (self._descriptor is None or os.fstat(self._descriptor).st_nlink > 0)
 
     def end(self) -> None:
         """Let go of it."""
@@ -137,18 +180,19 @@ class Use:
             self._descriptor = None
 
 
-def _is_unused(folder: Path) -> bool:
+def _remove_unused(folder: Path) -> None:
+    """Remove a generation while nobody can begin to use it; leave one that is in use."""
     try:
         descriptor = os.open(folder / _USE_FILE, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError:
-        return False
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
     except OSError:
-        return False
+        return
     finally:
         os.close(descriptor)
-    return True
 
 
 def _is_generation(name: str) -> bool:

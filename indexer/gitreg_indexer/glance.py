@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import orjson
 
+from gitreg.errors import GitregError
 from gitreg.refs import KINDS, Ref
 from gitreg.repository.git import GitRepository
 from gitreg.resolution import ENDED, choose
@@ -48,7 +49,7 @@ def glance(repo: GitRepository, ref: Ref) -> Seen | None:
     try:
         with closing(_connect(file)) as db:
             return _seen(db, repo, ref)
-    except sqlite3.Error:
+    except (sqlite3.Error, ValueError, KeyError, TypeError, GitregError):  # damaged: the reader says how
         return None
 
 
@@ -62,6 +63,8 @@ def _seen(db: sqlite3.Connection, repo: GitRepository, ref: Ref) -> Seen | None:
     if known.get("format") != FORMAT or known.get("commit") != repo.tip():
         return None
     doc = _answer(db, ref)
+    if doc is not None:
+        orjson.loads(doc)
     return Seen(doc, known["commit"], int(known["seq"])) if doc is not None else None
 
 

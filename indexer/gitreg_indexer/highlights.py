@@ -15,12 +15,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 from gitreg_indexer.engine import all_words_of
-from gitreg_indexer.texts import Phrase, TextQuery
+from gitreg_indexer.texts import NOT_SEARCHED, Phrase, TextQuery
 
 MOST: Final = 5
 LONGEST: Final = 200
 """The longest fragment, in characters."""
-NOT_SEARCHED: Final = frozenset({"registry", "apiVersion", "digest", "algorithm"})
 _FIRST: Final = (
     "metadata.name",
     "spec.title",

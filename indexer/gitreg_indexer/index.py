@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-import shutil
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from typing import Any, Final
 from gitreg.errors import ConflictError, GitregError
 from gitreg.registry import Registry
 from gitreg.repository.git import HistoryRewritten
+from gitreg_indexer.alarms import Alarm, alarm_in, end_alarm, raise_alarm
 from gitreg_indexer.building import Builder, parser_name
 from gitreg_indexer.catalog import (
     BrokenIndexError,
@@ -37,14 +38,18 @@ from gitreg_indexer.engine import Query, SearchEngine, open_engine
 from gitreg_indexer.filling import fill, is_filled, rank
 from gitreg_indexer.generations import Generations, Stamp, Use
 from gitreg_indexer.layout import INDEX_FOLDER
-from gitreg_indexer.lock import writing
+from gitreg_indexer.lock import MAKING_LOCK, writing
 from gitreg_indexer.reader import Page, Reader
 from gitreg_indexer.store import Store
 
 Progress = Callable[[int], None]
 """Counts commits as they are folded."""
 DEFAULT_ENGINE: Final = "tantivy"
-_MAKING_LOCK: Final = "rebuild.lock"
+_PATIENCE: Final = 60.0
+"""How long, in seconds, who has made an index anew waits for the one that keeps the present one up to date."""
+_GRACE: Final = 30.0
+"""How long, in seconds, a generation stays open after another took its place: somebody may be reading it."""
+_TRIES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +79,26 @@ class Generation:
     def __init__(self, folder: Path, place: Path | Store, making: Making, engine: str) -> None:
         self.folder = folder
         self._use = Use(folder)
-        with ExitStack() as begun:
-            begun.callback(self._use.end)
-            self.catalog = Catalog.open(place, making)
-            begun.callback(self.catalog.close)
+        self._inode = _inode_of(folder)
+        catalog: Catalog | None = None
+        try:
+            self.catalog = catalog = Catalog.open(place, making)
             self.engine: SearchEngine = open_engine(engine, folder / engine)
-            begun.pop_all()
+        except BaseException:
+            if catalog is not None:
+                catalog.close()
+            self._use.end()
+            raise
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether its folder is still the one that was opened."""
+        return _inode_of(self.folder) == self._inode
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether nobody was about to remove it when it was opened."""
+        return self._use.is_held
 
     def is_as_far_as(self, other: Generation) -> bool:
         """Tell whether all that another one answers from is found in this one too."""
@@ -90,6 +109,13 @@ class Generation:
         self.engine.close()
         self.catalog.close()
         self._use.end()
+
+
+def _inode_of(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return None
 
 
 class Index:
@@ -107,6 +133,7 @@ class Index:
         self._catching_up = threading.Lock()
         self._stamp: Stamp | None = None
         self._held: Generation | None = None
+        self._left: list[tuple[float, Generation]] = []
         self._is_in_making = False
 
     @classmethod
@@ -125,7 +152,6 @@ class Index:
         index = cls(registry, folder or default_folder(registry), engine=engine, catalog=catalog)
         with ExitStack() as begun:
             begun.callback(index.close)
-            index._generations.current()
             index.generation()
             begun.pop_all()
         return index
@@ -148,7 +174,7 @@ class Index:
         index = cls(registry, folder or default_folder(registry), engine=engine, catalog=catalog)
         with ExitStack() as begun:
             begun.callback(index.close)
-            with writing(index.folder, _MAKING_LOCK), index._catalogs.making():
+            with writing(index.folder, MAKING_LOCK), index._catalogs.making():
                 making = Making(registry.uid, history or index._history_of_current(), parser_name())
                 index._held = index._begun(making) or index._begin(making)
             begun.pop_all()
@@ -165,14 +191,14 @@ class Index:
 
     def _history_of_current(self) -> History:
         place = self._catalogs.before(self.folder, self._generations.named_current())
-        if place is None:
+        if place is None or (isinstance(place, Path) and not place.exists()):
             return "full"
-        with suppress(GitregError), closing(Catalog.open(place, Making(self.registry.uid))) as standing:
-            return "none" if standing.about().get("history") == "none" else "full"
+        with suppress(GitregError), closing(Catalog.open(place, Making(self.registry.uid))) as catalog:
+            return "none" if catalog.about().get("history") == "none" else "full"
         return "full"
 
     def _begun(self, making: Making) -> Generation | None:
-        """Open the generation that another process began in the same way and did not finish."""
+        """Open the generation that another process began in the same way and did not finish, if it is of use."""
         folder = self._generations.building()
         if folder is None or not self._catalogs.is_building(folder):
             return None
@@ -180,29 +206,75 @@ class Index:
             found = self._opened(folder, making)
         except GitregError:
             return None
-        about = found.catalog.about()
-        if (about.get("history"), about.get("parser")) == (making.history, making.parser):
+        if self._is_of_use(found.catalog, making):
             return found
         found.close()
         return None
 
+    def _is_of_use(self, catalog: Catalog, making: Making) -> bool:
+        try:
+            about, tip = catalog.about(), self.registry.repo.tip()
+            if tip is not None:
+                self.registry.repo.first_parents(tip, catalog.position().commit or None)
+        except GitregError:  # it is damaged, or main was rewritten
+            return False
+        return (about.get("history"), about.get("parser")) == (making.history, making.parser)
+
     def generation(self) -> Generation:
         """Give what is answered from now."""
         held = self._held
-        if held is not None and (self._is_in_making or self._generations.stamp() in (self._stamp, None)):
-            return held
-        with self._swapping:
-            stamp = self._generations.stamp()
-            if self._held is None or stamp != self._stamp:
-                opened = self._opened(self._generations.current(), self._as_found())
-                self._held, before = opened, self._held
-                self._stamp = self._generations.stamp()
-                if before is not None:
-                    before.close()
-            return self._held
+        if held is None or not (self._is_in_making or self._is_current(held)):
+            with self._swapping:
+                held = self._held
+                if held is None or not self._is_current(held):
+                    held = self._open_current()
+        if self._left:
+            self._let_go(before=time.monotonic())
+        return held
+
+    def _is_current(self, held: Generation) -> bool:
+        return self._generations.stamp() in (self._stamp, None) and held.is_there
+
+    def _open_current(self) -> Generation:
+        """Open what is current; it may be replaced, and removed, at any moment."""
+        for _ in range(_TRIES):
+            folder, stamp = self._generations.current(), self._generations.stamp()
+            if self._generations.named_current() != folder:
+                continue
+            try:
+                opened = self._opened(folder, self._as_found())
+            except GitregError:
+                if self._generations.stamp() == stamp:
+                    raise
+                continue
+            if self._generations.stamp() == stamp and opened.is_held:
+                self._hold(opened, stamp)
+                return opened
+            opened.close()
+        raise ConflictError(
+            "the index is made anew again and again, too fast to be opened",
+            where=str(self.folder),
+            mend="let the processes that make it anew end; then try again",
+        )
 
     def _as_found(self) -> Making:
         return Making(self.registry.uid, "full", parser_name())
+
+    def _hold(self, opened: Generation, stamp: Stamp | None) -> None:
+        if self._held is not None:
+            self._left.append((time.monotonic() + _GRACE, self._held))
+        self._held, self._stamp = opened, stamp
+
+    def _let_go(self, *, before: float) -> None:
+        """Close the generations that nobody reads any more."""
+        with self._swapping:
+            over = [generation for until, generation in self._left if until <= before]
+            self._left = [(until, generation) for until, generation in self._left if until > before]
+        for generation in over:
+            generation.close()
+        if over:
+            with suppress(GitregError):  # what nobody uses any more may stay a while
+                self._catalogs.sweep()
 
     @property
     def catalog(self) -> Catalog:
@@ -220,8 +292,12 @@ class Index:
         return not self._catalogs.is_current(stands.folder) or not self._is_up(stands)
 
     def _is_up(self, generation: Generation) -> bool:
-        is_at_tip = (self.registry.repo.tip() or "") == generation.catalog.position().commit
-        return is_at_tip and is_filled(generation.catalog, generation.engine)
+        return self._has_tip(generation.catalog) and is_filled(generation.catalog, generation.engine)
+
+    def _has_tip(self, catalog: Catalog) -> bool:
+        """Tell whether main's tip is applied; a shared catalog may have come further than the repository here."""
+        tip = self.registry.repo.tip() or ""
+        return tip == catalog.position().commit or (self._catalogs.may_be_ahead and catalog.knows(tip))
 
     def pending(self) -> int:
         """Count the commits on main that are not indexed yet."""
@@ -246,9 +322,10 @@ class Index:
 
     def _make(self, progress: Progress | None) -> None:
         made = self.generation()
-        with writing(self.folder, _MAKING_LOCK), self._catalogs.making():
+        with writing(self.folder, MAKING_LOCK), self._catalogs.making():
+            self._refuse_unless_begun(made)
             self._bring_up(made, progress)
-            with writing(self.folder):
+            with writing(self.folder, patience=_PATIENCE):
                 self._bring_up(made, None)  # what has landed meanwhile
                 self._catalogs.put_in_place(made.folder)
                 self._generations.put_in_place(made.folder)
@@ -260,37 +337,55 @@ class Index:
         before = self.generation()
         if self._catalogs.is_current(before.folder):
             return
-        folder = self._generations.another()
-        try:
-            with closing(self._opened(folder, self._as_found())) as made:
-                try:
-                    self._bring_up(made, progress)
-                except ConflictError:
-                    if not made.is_as_far_as(before):
-                        raise
-                self._generations.put_in_place(folder)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        self.generation()
-        self._catalogs.sweep()
+        with self._generations.apart() as folder, closing(self._opened(folder, self._as_found())) as made:
+            try:
+                self._bring_up(made, progress)
+            except ConflictError:
+                if not made.is_as_far_as(before):
+                    raise
+            self._generations.put_in_place(folder)
+
+    def _refuse_unless_begun(self, made: Generation) -> None:
+        """Make sure that another process has not begun anew instead, and removed this one."""
+        if not made.is_there or made.folder not in (self._generations.building(), self._generations.named_current()):
+            raise ConflictError(
+                "another process has begun to make the index anew in another way",
+                where=str(self.folder),
+                mend="wait for it to end; where that is not what you want, run this again",
+            )
 
     def _bring_up(self, generation: Generation, progress: Progress | None) -> None:
         self._refuse_another_uid(generation.catalog)
-        before = self._catalogs.before(generation.folder, self._generations.named_current())
         refused: GitregError | None = None
         try:
             with generation.catalog.holding():
-                try:
-                    Builder(self.registry, generation.catalog, before).follow(progress)
-                except HistoryRewritten as error:
-                    refused = error
+                refused = self._follow(generation, progress)
                 rank(generation.catalog)
         except ConflictError as error:  # what the other process has written is searched here all the same
             refused = error
-        fill(generation.catalog, generation.engine)
+        fill(generation.catalog, generation.engine, ranks=False)
         if refused is not None and not self._is_up(generation):
             raise refused
+
+    def _follow(self, generation: Generation, progress: Progress | None) -> HistoryRewritten | None:
+        """Apply what is new on main; give the alarm where main does not descend."""
+        if self._has_tip(generation.catalog):
+            end_alarm(generation.catalog)
+            return None
+        before = self._catalogs.before(generation.folder, self._generations.named_current())
+        try:
+            Builder(self.registry, generation.catalog, before).follow(progress)
+        except HistoryRewritten as error:
+            with suppress(GitregError):  # a full disk is told when there is something to store
+                raise_alarm(generation.catalog, self.registry.repo.tip() or "")
+            return error
+        end_alarm(generation.catalog)
+        return None
+
+    def alarm(self) -> Alarm | None:
+        """Tell of a main that was rewritten and is not followed; None where all is well."""
+        found = alarm_in(self.catalog.about())
+        return found if found is not None and self.is_behind() else None
 
     def reader(self) -> Reader:
         """Ask it; the reader may be used from any thread."""
@@ -298,10 +393,11 @@ class Index:
 
     def close(self) -> None:
         """Let go of files and threads."""
-        self._catalogs.close()
+        self._let_go(before=math.inf)
         if self._held is not None:
             self._held.close()
             self._held = None
+        self._catalogs.close()
 
     def _refuse_another_uid(self, catalog: Catalog) -> None:
         """Ids are derived from the registry's uid, so commits of two uids cannot stand in one index."""

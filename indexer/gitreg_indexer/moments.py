@@ -1,6 +1,6 @@
 """Moments of the registry's past, as people name them: a seq, a commit, a tag, a day, a time.
 
-- Each means a position on main: for a time, the last commit that main had then; for a day, at its end (UTC).
+- What a text means is read by the core (`gitreg.repository.moments`); here it is looked up among the indexed commits.
 - What has not been indexed, or was not kept, is an error that says so, never an empty past.
 """
 
@@ -12,15 +12,17 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from gitreg.errors import GitregError, NotFoundError, UsageError
+from gitreg.errors import GitregError, UsageError
 from gitreg.repository.git import GitRepository
-from gitreg_indexer.catalog import Position, about_in, commits
-from gitreg_indexer.values import seconds_of
+from gitreg.repository.moments import EXPECTED, no_such_moment, not_on_main, read_moment
+from gitreg_indexer.catalog import Position, about_in, commits, number_of
 
-EXPECTED: Final = "a seq, a commit, a tag or branch, a day like 2026-06-30, or a time like 2026-06-30T12:00:00Z"
-_SEQ: Final = re.compile(r"[0-9]{1,9}")
-_OID: Final = re.compile(r"[0-9a-f]{7,64}")
-_DAY: Final = 10
+_LONGEST_NAME: Final = 200
+_SEARCHES: Final = re.compile(r"[:{\s\x00-\x1f]")
+"""What makes a revision search messages, reflogs or trees: whoever asks over a network must not set that going."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST: Final = int((datetime(1, 1, 2, tzinfo=UTC) - _EPOCH).total_seconds())
+_LATEST: Final = int((datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH).total_seconds())
 
 
 class NoHistoryError(GitregError):
@@ -31,17 +33,11 @@ class NoHistoryError(GitregError):
 
 def moment_in(db: sa.Connection, when: str, repo: GitRepository) -> Position:
     """Find the position that is meant; `UsageError` for what cannot be one, `NotFoundError` for what main never had."""
-    text = when.strip()
-    found = _found(db, text, repo)
+    found = _found(db, when, repo)
     if found is None:
-        raise NotFoundError(
-            f"main had no commit that {when!r} means",
-            got=when,
-            expected=EXPECTED,
-            mend="`gitreg changes` lists the commits; run `gitreg index` if it has just landed",
-        )
+        raise no_such_moment(when)
     about = about_in(db)
-    begins = int(about.get("history_from", 1))
+    begins = number_of(about, "history_from", 1)
     if found.seq < begins:
         raise NoHistoryError(
             f"the index holds nothing before seq {begins}, and {when!r} is seq {found.seq}",
@@ -52,26 +48,26 @@ def moment_in(db: sa.Connection, when: str, repo: GitRepository) -> Position:
     return found
 
 
-def _found(db: sa.Connection, text: str, repo: GitRepository) -> Position | None:
-    if _SEQ.fullmatch(text):
-        found = _one(db, commits.c.seq == int(text))
-        if found is not None or not _OID.fullmatch(text):
+def _found(db: sa.Connection, when: str, repo: GitRepository) -> Position | None:
+    moment = read_moment(when)
+    if moment.seq is not None:
+        found = _one(db, commits.c.seq == moment.seq)
+        if found is not None or not moment.is_oid:
             return found
-    seconds = seconds_of(text)
-    if seconds is not None:
-        return _at_time(db, seconds + (86_399 if len(text) == _DAY else 0))
-    if _OID.fullmatch(text):
-        listed = _several(db, text)
+    if moment.until is not None:
+        return _at_time(db, moment.until)
+    if moment.is_oid:
+        listed = _several(db, moment.text)
         if len(listed) > 1:
             raise UsageError(
-                f"{text!r} is the beginning of several commits",
-                got=text,
+                f"{moment.text!r} is the beginning of several commits",
+                got=moment.text,
                 expected=" or ".join(position.commit[:16] for position in listed),
                 mend="give more of its digits",
             )
         if listed:
             return listed[0]
-    return _named(db, text, repo)
+    return _named(db, moment.text, repo)
 
 
 def _one(db: sa.Connection, *where: sa.ColumnElement[bool]) -> Position | None:
@@ -84,15 +80,23 @@ def _several(db: sa.Connection, start: str) -> list[Position]:
     return [Position(row.seq, row.oid) for row in db.execute(query.limit(3))]
 
 
-def _at_time(db: sa.Connection, seconds: float) -> Position | None:
+def _at_time(db: sa.Connection, until: int) -> Position | None:
     """Find the last commit that main had at a time; clocks may go back, so the highest seq of those before it."""
-    text = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(seconds))).strftime("%Y-%m-%dT%H:%M:%SZ")
+    time = _EPOCH + timedelta(seconds=min(max(until, _EARLIEST), _LATEST))
+    text = time.replace(tzinfo=None).isoformat() + "Z"
     query = sa.select(commits.c.seq, commits.c.oid).where(commits.c.time <= text).order_by(commits.c.seq.desc())
     row = db.execute(query.limit(1)).first()
     return Position(row.seq, row.oid) if row else None
 
 
 def _named(db: sa.Connection, text: str, repo: GitRepository) -> Position | None:
+    if len(text) > _LONGEST_NAME or _SEARCHES.search(text):
+        raise UsageError(
+            f"{text[:_LONGEST_NAME]!r} is no moment of this registry",
+            got=text[:_LONGEST_NAME],
+            expected=EXPECTED,
+            mend="name a commit by its id, a tag or a branch",
+        )
     try:
         oid = repo.resolve(text)
     except GitregError as error:
@@ -101,9 +105,5 @@ def _named(db: sa.Connection, text: str, repo: GitRepository) -> Position | None
         ) from error
     found = _one(db, commits.c.oid == oid)
     if found is None:
-        raise NotFoundError(
-            f"{text!r} is the commit {oid[:12]}, which is not on main's own line of commits",
-            got=text,
-            mend="name the merge that brought it to main; or run `gitreg index` if it has just landed",
-        )
+        raise not_on_main(text, oid)
     return found

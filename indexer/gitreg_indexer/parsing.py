@@ -15,6 +15,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -179,7 +180,27 @@ def _reader_of_files(git_dir: str, uid: str) -> Callable[[Any], Any]:
     return lambda standing: read_file(repo, uid, standing)
 
 
-TASKS: Final[dict[str, Callable[..., Callable[[Any], Any]]]] = {"read": _reader_of_files}
+def _maker_of_documents(engine: str) -> Callable[[Any], Any]:
+    return import_module("gitreg_indexer.filling").maker_of_documents(engine)  # type: ignore[no-any-return]  # as it says
+
+
+TASKS: Final[dict[str, Callable[..., Callable[[Any], Any]]]] = {
+    "read": _reader_of_files,
+    "documents": _maker_of_documents,
+}
+
+
+def _sendable(error: Exception) -> Exception:
+    """Give an error that arrives whole in the other process."""
+    try:
+        pickle.loads(pickle.dumps(error, protocol=5))  # noqa: S301 - our own
+    except Exception:  # noqa: BLE001 - whatever it is that cannot be sent
+        return GitregError(
+            "a process that reads manifests for the index has failed",
+            got=repr(error),
+            mend="run it again; where it stays so, report it as a bug of gitreg",
+        )
+    return error
 
 
 def main() -> None:
@@ -196,8 +217,11 @@ def main() -> None:
             work = work or TASKS[task](*start)
             done: Any = [work(item) for item in pickle.loads(raw)]  # noqa: S301 - as above
         except Exception as error:  # noqa: BLE001 - it is raised where the work was asked for
-            done = error
-        _write(sink, pickle.dumps(done, protocol=5))
+            done = _sendable(error)
+        try:
+            _write(sink, pickle.dumps(done, protocol=5))
+        except BrokenPipeError:  # who asked is gone: there is nobody to tell
+            os._exit(1)
 
 
 if __name__ == "__main__":

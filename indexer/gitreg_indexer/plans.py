@@ -87,7 +87,7 @@ def _excluded(text: TextQuery) -> list[Asked]:
 
 
 def _planned(text: TextQuery, filters: tuple[Asked, ...], vocabulary: Vocabulary) -> Plan:
-    forms = [form for form in asked_forms(text.plain) if any(map(vocabulary.has, form.terms))] if text.plain else []
+    forms = asked_forms(text.plain) if text.plain else ()
     worded = _tiers(text, [(word,) for word in text.words]) if text.asks else []
     made = Plan(filters, (*forms, *worded), Either((*forms, *worded[-1:])))
     if not text.words or vocabulary.is_any(Both((*filters, made.anything))):

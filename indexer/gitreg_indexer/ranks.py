@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -37,12 +38,13 @@ class Ordered:
 
 def rank_new(db: sa.Connection, *, since: int, seq: int) -> None:
     """Give ranks to the records that came after a seq; `seq` is where the catalog stands."""
-    known = _counted(db)
-    fresh = _without_known(db, _records_since(db, since))
-    if len(fresh) > max(_MANY, known // 4):
-        _spread_all(db, fresh, seq)
+    records = _records_since(db, since)
+    few = dict(islice(records, _MANY + 1))
+    if len(few) > _MANY and len(few) > _counted(db) // 4:
+        _spread_all(db, chain(few.items(), records), seq)
         return
-    for record in fresh:
+    found = few | dict(records)
+    for record in _without_known(db, [Ordered(key, found[key]) for key in sorted(found)]):
         _insert(db, record, seq)
 
 
@@ -63,13 +65,12 @@ def _counted(db: sa.Connection) -> int:
     return int(db.execute(sa.select(sa.func.count()).select_from(orders)).scalar_one())
 
 
-def _records_since(db: sa.Connection, seq: int) -> list[Ordered]:
+def _records_since(db: sa.Connection, seq: int) -> Iterator[tuple[str, str]]:
+    """Give the text and the path of each record that came after a seq, some of them several times."""
     columns = (facts.c.namespace, facts.c.name, facts.c.version_key, facts.c.kind, facts.c.ref, facts.c.path)
-    query = sa.select(*columns).where(facts.c.seq_from > seq)
-    found = {}
-    for namespace, name, version_key, kind, ref, path in db.execute(query.execution_options(yield_per=1000)):
-        found[order_of(namespace, name, version_key, kind, ref)] = path
-    return [Ordered(key, found[key]) for key in sorted(found)]
+    query = sa.select(*columns).where(facts.c.seq_from > seq).execution_options(yield_per=1000)
+    for namespace, name, version_key, kind, ref, path in db.execute(query):
+        yield order_of(namespace, name, version_key, kind, ref), path
 
 
 def _without_known(db: sa.Connection, records: Sequence[Ordered]) -> list[Ordered]:
@@ -77,11 +78,30 @@ def _without_known(db: sa.Connection, records: Sequence[Ordered]) -> list[Ordere
     return [record for record in records if record.key not in known]
 
 
-def _spread_all(db: sa.Connection, fresh: Sequence[Ordered], seq: int) -> None:
-    standing = [Ordered(key, path) for key, path in db.execute(sa.select(orders.c.key, orders.c.path))]
-    together = sorted((*standing, *fresh), key=lambda record: record.key)
+def _spread_all(db: sa.Connection, fresh: Iterator[tuple[str, str]], seq: int) -> None:
+    """Spread all ranks anew, the new records' among them; the database sorts, so that memory does not grow."""
+    _GATHERED.create(db, checkfirst=True)
+    db.execute(_GATHERED.delete())
+    while part := [{"key": key, "path": path} for key, path in islice(fresh, 10_000)]:
+        db.execute(_GATHERED.insert(), part)
+    standing = sa.select(orders.c.key, orders.c.path)
+    db.execute(_GATHERED.insert().from_select(["key", "path"], standing))
     db.execute(orders.delete())
-    _store(db, together, _evenly(0, TOP, len(together)), seq)
+    each = sa.select(_GATHERED.c.key, sa.func.min(_GATHERED.c.path).label("path")).group_by(_GATHERED.c.key).subquery()
+    count = int(db.execute(sa.select(sa.func.count()).select_from(each)).scalar_one())
+    place = sa.func.row_number().over(order_by=each.c.key)
+    ranked = sa.select(each.c.key, each.c.path, place * (TOP // (count + 1)), sa.literal(seq))
+    db.execute(orders.insert().from_select(["key", "path", "rank", "moved"], ranked))
+    _GATHERED.drop(db)
+
+
+_GATHERED: Final = sa.Table(
+    "gathered",
+    sa.MetaData(),
+    sa.Column("key", orders.c.key.type, nullable=False),
+    sa.Column("path", orders.c.path.type, nullable=False),
+    prefixes=["TEMPORARY"],
+)
 
 
 def _store(db: sa.Connection, records: Sequence[Ordered], ranks: Iterable[int], seq: int) -> None:

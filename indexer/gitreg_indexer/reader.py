@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,15 +30,21 @@ from gitreg_indexer.catalog import (
     facts,
     in_parts,
     instance_in,
+    number_of,
     position_in,
     quarantine,
 )
+from gitreg_indexer.custom_fields import custom_fields
 from gitreg_indexer.engine import Facet, Query
+from gitreg_indexer.fields import NO_CUSTOM_FIELDS, CustomFields, without_positions
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.moments import NoHistoryError, moment_in
 
 if TYPE_CHECKING:
     from gitreg_indexer.index import Generation, Index
+
+_REMEMBERED: Final = 64
+"""Commits of which the custom fields are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class Reader:
 
     def __init__(self, index: Index) -> None:
         self._index = index
+        self._custom_fields: dict[str, CustomFields] = {}
 
     def _generation(self) -> Generation:
         return self._index.generation()
@@ -124,7 +130,7 @@ class Reader:
             stages = list(_stages(db, _path_in_history(db, ref, at), FOREVER if at is None else at))
             if not stages:
                 raise _unknown_name(db, ref, at)
-        return stages if field is None else [stage for stage in map(_only(field), stages) if stage["fields"]]
+        return stages if field is None else of_field(field, stages)
 
     def search(
         self, query: Query, *, offset: int = 0, limit: int = 20, at: int | None = None, facets: Sequence[str] = ()
@@ -189,7 +195,7 @@ class Reader:
         """
         with self._generation().catalog.reading() as db:
             position = position_in(db)
-            begins = int(about_in(db).get("history_from", 1))
+            begins = number_of(about_in(db), "history_from", 1)
             if since < begins - 1:
                 raise NoHistoryError(
                     f"the index holds no changes before seq {begins}",
@@ -208,6 +214,18 @@ class Reader:
             query = sa.select(*FACT_COLUMNS).where(facts.c.kind == kind, NOW if at is None else AT)
             rows = db.execute(query.order_by(facts.c.path), {} if at is None else {"at": at})
             return [fact_of(row).data() for row in rows]
+
+    def custom_fields(self, position: Position) -> CustomFields:
+        """Give the custom fields as the MetadataSchema records of a commit type them."""
+        known = self._custom_fields.get(position.commit)
+        if known is None:
+            known = (
+                custom_fields(self.manifests("MetadataSchema", at=position.seq)) if position.seq else NO_CUSTOM_FIELDS
+            )
+            if len(self._custom_fields) >= _REMEMBERED:
+                self._custom_fields.clear()
+            self._custom_fields[position.commit] = known
+        return known
 
     def refresh(self) -> None:
         """See what another process has written."""
@@ -354,22 +372,35 @@ def _quarantined(ref: Ref, at: int | None) -> sa.Select[Any]:
     return sa.select(path, quarantine.c.findings).where(_bad_holds(at), here).order_by(path).limit(20)
 
 
-def _only(field: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Give what leaves of a stage only the changes of a field and of what is below it."""
-
-    def told(stage: dict[str, Any]) -> dict[str, Any]:
-        kept = [found for found in stage["fields"] if _is_within(found["path"], field)]
-        return {**stage, "fields": kept}
-
+def of_field(field: str, stages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give of a history only the changes of a field and of what is below it."""
+    told = []
+    for stage in stages:
+        kept = [found for found in stage["fields"] if _concerns(found, field)]
+        if kept:
+            told.append({**stage, "fields": kept})
     return told
 
 
-def _is_within(path: str, field: str) -> bool:
-    bare = _POSITIONS.sub("", path)
-    return bare == field or bare.startswith(f"{field}.")
+def _concerns(found: dict[str, Any], field: str) -> bool:
+    """Tell whether a change is one of a field: of itself, of what is below it, or of its part in a list."""
+    path = without_positions(found["path"])
+    if path == field or path.startswith(f"{field}."):
+        return True
+    if not field.startswith(f"{path}."):
+        return False
+    inner = field[len(path) + 1 :].split(".")
+    return list(_inside(found["before"], inner)) != list(_inside(found["after"], inner))
 
 
-_POSITIONS: Final = re.compile(r"\[[0-9]+\]")
+def _inside(value: Any, names: Sequence[str]) -> Iterator[Any]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _inside(item, names)
+    elif not names:
+        yield value
+    elif isinstance(value, dict) and names[0] in value:
+        yield from _inside(value[names[0]], names[1:])
 
 
 def _changes(db: sa.Connection, since: int, last: int) -> dict[int, list[dict[str, Any]]]:

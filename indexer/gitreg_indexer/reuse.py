@@ -1,7 +1,7 @@
 """What an earlier catalog of the same registry read, so that it need not be read again when the index is made anew.
 
 - Only the same bytes at the same path, read by the same parser, are used again; each document is checked against its
-  digest, so that damage is not handed on.
+  digest, and the columns beside it against the document, so that damage is not handed on.
 - An earlier catalog that cannot be read is as good as none.
 """
 
@@ -10,14 +10,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self, runtime_checkable
 
 import sqlalchemy as sa
 
 from gitreg.errors import GitregError
 from gitreg_indexer.catalog import LISTED, Catalog, Making, facts, in_parts
-from gitreg_indexer.facts import Opened, Standing, etag_of, reopened
+from gitreg_indexer.facts import Opened, Quarantined, Standing, reopened
 from gitreg_indexer.store import Store
+
+
+@runtime_checkable
+class Known(Protocol):
+    """What knows what some files say, so that they need not be read."""
+
+    def outcomes(self, standing: Sequence[Standing]) -> tuple[Opened | Quarantined | None, ...]:
+        """Give what is known of files that stand; None for each that has to be read."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class Earlier:
@@ -44,7 +56,7 @@ class Earlier:
             return (None,) * len(standing)
         try:
             known = self._known(standing)
-        except GitregError:
+        except (GitregError, TypeError, ValueError):  # columns that are not what they should be, too
             self.close()
             return (None,) * len(standing)
         return tuple(self._outcome(one, known.get((one.path, one.entry.oid))) for one in standing)
@@ -59,7 +71,7 @@ class Earlier:
             return found
         with self._catalog.reading() as db:
             for row in in_parts(db, _KNOWN, {path for path, _ in wanted}):
-                if (row.path, row.blob) in wanted and etag_of(row.doc) == row.etag:
+                if (row.path, row.blob) in wanted:
                     found[row.path, row.blob] = Opened(*row)
         return found
 

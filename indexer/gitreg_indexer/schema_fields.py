@@ -16,6 +16,7 @@ from gitreg_indexer.fields import Field, FieldType
 
 DEEPEST: Final = 12
 MOST: Final = 2000
+MOST_CHOICES: Final = 50
 LONG: Final = 512
 """A text that may be longer than this is not a word."""
 
@@ -80,9 +81,8 @@ class _Walk:
     def of_option(self, option: Schema, path: str, *, several: bool, depth: int) -> Iterator[Field]:
         kind = self.type_of(option)
         if kind == "list":
-            items = option.get("items", True)
-            for inner in option.get("prefixItems", ()) or (items,):
-                yield from self.fields(inner, path, several=True, depth=depth)
+            for inner in option.get("prefixItems", ()) or (option.get("items", True),):
+                yield from self.fields(inner, path, several=True, depth=depth + 1) if depth < DEEPEST else ()
             return
         here = Field(path, kind, self.kinds, several, _words(option))
         if kind in ("part", "map"):
@@ -99,7 +99,8 @@ class _Walk:
         entries = [*option.get("patternProperties", {}).values()]
         rest = option.get("additionalProperties", option.get("unevaluatedProperties", not entries))
         entries.extend([rest] if rest not in (False, None) else [])
-        found = [field for entry in entries for field in self.fields(entry, here.path, depth=DEEPEST)]
+        below = (field for entry in entries for field in self.fields(entry, here.path, depth=DEEPEST - 1))
+        found = [field for field in below if field.path == here.path]
         if not found:
             return here
         one = reduce(_both, found)
@@ -107,33 +108,36 @@ class _Walk:
             return replace(here, entries="any")
         return replace(here, entries=one.type, several=here.several or one.several, values=one.values)
 
-    def options(self, schema: Schema) -> Iterator[Schema]:
+    def options(self, schema: Schema, depth: int = 0) -> Iterator[Schema]:
         """Give the alternatives of a schema, references followed and null left out."""
-        here = self.resolved(schema)
+        here = self.resolved(schema) if depth < DEEPEST and self.left > 0 else {}
         if not isinstance(here, dict):
             if here is not False:
                 yield {}
             return
         choices = [*here.get("anyOf", ()), *here.get("oneOf", ())]
         if choices:
-            for choice in choices[:50]:
-                yield from (inner for inner in self.options(choice) if not _is_null(inner))
+            for choice in choices[:MOST_CHOICES]:
+                self.left -= 1
+                yield from self.options(choice, depth + 1)
         elif not _is_null(here):
             yield here
 
-    def resolved(self, schema: Schema) -> Schema:
+    def resolved(self, schema: Schema, depth: int = 0) -> Schema:
         """Follow references, and put together what must all hold."""
+        schema = _sound(schema)
         for _ in range(DEEPEST):
-            if not isinstance(schema, dict) or not isinstance(schema.get("$ref"), str):
+            if not isinstance(schema, dict) or "$ref" not in schema:
                 break
             beside = {key: value for key, value in schema.items() if key != "$ref"}
-            target = self.target(schema["$ref"])
+            target = _sound(self.target(schema["$ref"]))
             schema = {**target, **beside} if isinstance(target, dict) else beside
-        if not isinstance(schema, dict) or not isinstance(schema.get("allOf"), list):
+        if not isinstance(schema, dict) or "allOf" not in schema:
             return schema
         whole = {key: value for key, value in schema.items() if key != "allOf"}
-        for part in schema["allOf"][:50]:
-            here = self.resolved(part) if part is not schema else None
+        for part in schema["allOf"][:MOST_CHOICES] if depth < DEEPEST and self.left > 0 else ():
+            self.left -= 1
+            here = self.resolved(part, depth + 1)
             if isinstance(here, dict):
                 properties = {**whole.get("properties", {}), **here.get("properties", {})}
                 whole = {**whole, **here, **({"properties": properties} if properties else {})}
@@ -157,7 +161,7 @@ class _Walk:
             case "number" | "boolean" | "list" as same:
                 return same
             case "object":
-                return "part" if isinstance(option.get("properties"), dict) else "map"
+                return "part" if "properties" in option else "map"
         return "any"
 
     def type_of_text(self, option: Schema) -> FieldType:
@@ -166,7 +170,33 @@ class _Walk:
         if "pattern" in option or "format" in option:
             return "version" if self.versions and option.get("pattern") == self.versions else "word"
         longest = option.get("maxLength", LONG + 1)
-        return "text" if isinstance(longest, (int, float)) and longest > LONG else "word"
+        return "text" if longest > LONG else "word"
+
+
+_SORTS: Final[dict[str, tuple[type, ...]]] = {
+    "$ref": (str,),
+    "additionalProperties": (bool, dict),
+    "allOf": (list,),
+    "anyOf": (list,),
+    "enum": (list,),
+    "format": (str,),
+    "items": (bool, dict),
+    "maxLength": (int, float),
+    "oneOf": (list,),
+    "pattern": (str,),
+    "patternProperties": (dict,),
+    "prefixItems": (list,),
+    "properties": (dict,),
+    "type": (str, list),
+    "unevaluatedProperties": (bool, dict),
+}
+
+
+def _sound(schema: Schema) -> Schema:
+    """Give a schema without the keywords whose values make no sense."""
+    if not isinstance(schema, dict):
+        return schema
+    return {key: value for key, value in schema.items() if isinstance(value, _SORTS.get(key, (object,)))}
 
 
 def _type_name(option: Schema) -> str | None:
@@ -182,7 +212,7 @@ def _type_name(option: Schema) -> str | None:
 
 def _stated(option: Schema) -> list[Any]:
     values = option.get("enum", [option["const"]] if "const" in option else [])
-    return [value for value in values if value is not None] if isinstance(values, list) else []
+    return [value for value in values if value is not None]
 
 
 def _words(option: Schema) -> tuple[str, ...]:

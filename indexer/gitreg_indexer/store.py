@@ -8,11 +8,13 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
 import sqlalchemy as sa
 
 from gitreg.errors import GitregError
+
+ANEW: Final = "run `gitreg index --rebuild`: the index can always be made again from Git"
 
 
 class Store(Protocol):

@@ -12,23 +12,24 @@ import json
 import shutil
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import tantivy
 
 from gitreg.errors import GitregError
-from gitreg_indexer.engine import TAGS, Document, Facet, Found, Query, all_words_of
+from gitreg_indexer.engine import LONGEST_PREFIX, TAGS, Document, Facet, Found, Query, Scalar, unusable
 from gitreg_indexer.fields import columns
 from gitreg_indexer.tantivy_view import ID, MARK, RANK, SEQ, TERM, TEXT, VERSION, View
-from gitreg_indexer.terms import TermMaker, in_column, key_of
+from gitreg_indexer.terms import Shape, TermMaker, key_of
 
 _FORMAT: Final = "made_by_2"
 """A field that is there for its name: it changes when terms do, and makes the folder one of another schema."""
 _HEAP: Final = 256_000_000
-_BREAK: Final = "|"
+_BREAK: Final = " | "
+"""Stands between passages, and takes a place there: no phrase goes on over it."""
 _COUNTED: Final = (TAGS, "spec.category", "spec.capabilities.modalities", "spec.capabilities.languages")
 """Paths with several values that facets are likely to be asked for."""
 _FOOTER: Final = 1337
@@ -44,77 +45,66 @@ class TantivyEngine:
         self._lock = threading.Lock()
         self._index: tantivy.Index | None = None
         self._view: View | None = None
-        self._open()
+        self._is_foreign = False
+        with suppress(GitregError):  # what is broken is told when it is asked, so that it can be cleared
+            self.refresh()
 
-    def _open(self) -> None:
-        with self._explained():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._index = self._opened()
-            self._show()
-
-    def _opened(self) -> tantivy.Index | None:
-        """Open the index; None where it is of another schema."""
-        try:
-            index = tantivy.Index(self._fields.schema, path=str(self._folder), reuse=True)
-        except ValueError as error:
-            if "schema does not match" in str(error):
-                return None
-            raise
+    def _opened(self) -> tantivy.Index:
+        index = tantivy.Index(self._fields.schema, path=str(self._folder), reuse=True)
         index.config_reader("manual")
         blanks = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
         index.register_tokenizer(_BLANKS, blanks.build())
         blanks = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
-        index.register_tokenizer(_PASSAGES, blanks.filter(tantivy.Filter.custom_stopword([_BREAK])).build())
+        nothing = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(tantivy.Filter.remove_long(1))
+        index.register_tokenizer(_NOTHING, nothing.build())
+        whole = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
+        index.register_fast_field_tokenizer(_NOTHING, whole.build())
+        index.register_tokenizer(_PASSAGES, blanks.filter(tantivy.Filter.custom_stopword([_BREAK.strip()])).build())
         return index
-
-    def _show(self) -> None:
-        """Show the newest state from now on."""
-        if self._index is not None:
-            self._index.reload()
-            self._view = View(self._index, self._fields.columns, self._fields.counted)
-        else:
-            self._view = None
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
         except (ValueError, OSError) as error:
-            raise self._broken(error) from error
+            raise unusable(self._folder, error) from error
         except BaseException as error:
             if type(error).__name__ != "PanicException":  # how tantivy gives up on files that it cannot make sense of
                 raise
-            raise self._broken(error) from error
+            raise unusable(self._folder, error) from error
 
-    def _broken(self, error: BaseException) -> GitregError:
-        text = str(error)
-        mend = "run `gitreg index --rebuild`: the index can always be made again from Git"
-        if "Read-only" in text or "Permission" in text:
-            mend = "make the folder writable, or name another one with --index"
-        elif "No space" in text:
-            mend = "free some space on that disk, then run `gitreg index`"
-        return GitregError("the search index cannot be used", where=str(self._folder), got=text, mend=mend)
+    @property
+    def view(self) -> View | None:
+        """Give the state that is shown; None where the folder is of another schema."""
+        if self._view is None and not self._is_foreign:
+            self.refresh()
+        return self._view
 
     def position(self) -> tuple[str, int]:
         """Tell which catalog it was filled from, and up to which seq."""
-        view = self._view
+        view = self.view
         return (view.instance, view.seq) if view else ("", 0)
 
-    def apply(self, documents: Iterable[Document], *, instance: str, seq: int) -> None:
+    @staticmethod
+    def preparer() -> Callable[[Document], Laid]:
+        """Give what lays documents out; it needs no folder, so other processes may do it."""
+        return _Fields().laid
+
+    def apply(self, documents: Iterable[Document | Laid], *, instance: str, seq: int) -> None:
         """Put documents, each in place of the one with its id, and move to `seq`, all or nothing."""
         with self._lock:
-            if self._index is None:
+            if self.view is None:
                 self._clear()
-            assert self._index is not None  # noqa: S101 - a folder that was cleared has no other schema
+            self.refresh()
+            known = self.position()[1]
             with self._explained():
-                self._show()
-                known = self.position()[1]
-                writer: Any = self._index.writer(heap_size=_HEAP, num_threads=1)
+                writer: Any = self._index.writer(heap_size=_HEAP, num_threads=1) if self._index else None
             try:
                 for document in documents:
-                    if document.seq_from <= known:
-                        writer.delete_documents_by_term(ID, document.id)
-                    writer.add_document(self._fields.stored(document))
+                    laid = document if isinstance(document, Laid) else self._fields.laid(document)
+                    if laid.seq_from <= known:
+                        writer.delete_documents_by_term(ID, laid.id)
+                    writer.add_document(laid.stored())
                 with self._explained():
                     writer.delete_documents_by_term(TERM, MARK)
                     writer.add_document(tantivy.Document(term=MARK, instance=instance, seq=seq))
@@ -127,10 +117,10 @@ class TantivyEngine:
 
     def _settle(self, writer: Any) -> None:
         """Show what was committed, then let merges end and the writer go: another process may be the next to write."""
+        self.refresh()
         with self._explained():
-            self._show()
             writer.wait_merging_threads()
-            self._show()
+        self.refresh()
 
     def clear(self) -> None:
         """Forget everything, files included."""
@@ -138,16 +128,24 @@ class TantivyEngine:
             self._clear()
 
     def _clear(self) -> None:
-        self._index = self._view = None
+        self._index, self._view, self._is_foreign = None, None, False
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._open()
+        self.refresh()
 
     def refresh(self) -> None:
         """See what another process has written."""
         with self._explained():
-            if self._index is None:
-                self._index = self._opened()
-            self._show()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._index = self._index or self._opened()
+            except ValueError as error:
+                self._is_foreign = "schema does not match" in str(error)
+                if not self._is_foreign:
+                    raise
+            else:
+                self._index.reload()
+                self._view = View(self._index, self._fields.columns, self._fields.counted)
+                self._is_foreign = False
 
     def close(self) -> None:
         """Let go of files: nothing is held but what is mapped."""
@@ -157,7 +155,7 @@ class TantivyEngine:
     ) -> Found:
         """Find documents that are live, or that held at a seq; offset and limit may be of any size."""
         query.order()
-        view = self._view
+        view = self.view
         if view is None:
             return Found(0, (), "", 0, tuple(Facet(path, ()) for path in facets))
         with self._explained():
@@ -176,6 +174,37 @@ class TantivyEngine:
 
 _BLANKS: Final = "blanks"
 _PASSAGES: Final = "passages"
+_NOTHING: Final = "nothing"
+"""Gives no terms, and the whole text to the column: such a field is there to sort by, to count, or to be given back."""
+
+
+class Laid(NamedTuple):
+    """A document laid out for tantivy: what is left is to hand it over."""
+
+    id: int
+    rank: int
+    seq_from: int
+    version_key: str
+    terms: str
+    text: str
+    numbers: list[tuple[str, float]]
+    texts: list[tuple[str, str]]
+
+    def stored(self) -> tantivy.Document:
+        """Give it as tantivy keeps it."""
+        made = tantivy.Document()
+        made.add_integer(ID, self.id)
+        made.add_integer(RANK, self.rank)
+        made.add_integer(SEQ, self.seq_from)
+        if self.version_key:
+            made.add_text(VERSION, self.version_key)
+        made.add_text(TERM, self.terms)
+        made.add_text(TEXT, self.text)
+        for field, number in self.numbers:
+            made.add_float(field, number)
+        for field, text in self.texts:
+            made.add_text(field, text)
+        return made
 
 
 class _Fields:
@@ -183,76 +212,80 @@ class _Fields:
 
     def __init__(self) -> None:
         self._maker = TermMaker()
-        self._passages: dict[str, str] = {}
-        self._kinds = dict(columns())
+        self._kinds: dict[str, str] = dict(columns())
         self.columns = {path: f"c_{key_of(path)}" for path in self._kinds}
-        self.counted = {path: f"m_{key_of(path)}" for path in _COUNTED if path not in self._kinds}
-        self._fast = {**self.columns, **self.counted}
+        several = {path: f"m_{key_of(path)}" for path in _COUNTED if path not in self._kinds}
+        self._fast = {**self.columns, **several}
+        self.counted = {path: field for path, field in self._fast.items() if self._kinds.get(path) != "number"}
         self.schema = self._schema()
-        self.counted |= {path: field for path, field in self.columns.items() if self._kinds[path] == "text"}
+        self._laid: dict[int, tuple[Shape, _Layout]] = {}
 
     def _schema(self) -> tantivy.Schema:
         builder = tantivy.SchemaBuilder()
         builder.add_integer_field(ID, indexed=True, fast=True)
         builder.add_integer_field(RANK, fast=True)
         builder.add_integer_field(SEQ, indexed=True, fast=True)
-        builder.add_text_field(VERSION, tokenizer_name="raw", index_option="basic", fast=True)
+        builder.add_text_field(VERSION, tokenizer_name=_NOTHING, index_option="basic", fast=True)
         builder.add_text_field(TERM, tokenizer_name=_BLANKS, index_option="basic")
         builder.add_text_field(TEXT, tokenizer_name=_PASSAGES, index_option="position")
         for path, field in self._fast.items():
             if self._kinds.get(path) == "number":
                 builder.add_float_field(field, fast=True)
             else:
-                builder.add_text_field(field, tokenizer_name="raw", index_option="basic", fast=True)
-        builder.add_text_field("instance", stored=True, tokenizer_name="raw", index_option="basic")
+                builder.add_text_field(field, tokenizer_name=_NOTHING, index_option="basic", fast=True)
+        builder.add_text_field("instance", stored=True, tokenizer_name=_NOTHING, index_option="basic")
         builder.add_integer_field("seq", stored=True)
         builder.add_integer_field(_FORMAT)
         return builder.build()
 
-    def stored(self, document: Document) -> tantivy.Document:
-        """Give a document as tantivy keeps it."""
-        made = tantivy.Document()
-        made.add_integer(ID, document.id)
-        made.add_integer(RANK, document.rank)
-        made.add_integer(SEQ, document.seq_from)
-        if document.version_key:
-            made.add_text(VERSION, document.version_key)
-        made.add_text(TERM, self._maker.terms_of(document))
-        made.add_text(TEXT, f" {_BREAK} ".join([self._words(passage) for passage in document.passages]))
-        self._add_columns(document, made)
-        return made
+    def laid(self, document: Document) -> Laid:
+        """Lay a document out."""
+        terms, shape = self._maker.laid_out(document)
+        text = self._maker.passages(document, _BREAK)
+        numbers, texts = self._columns_of(document.values, shape)
+        key = document.version_key
+        return Laid(document.id, document.rank, document.seq_from, key, terms, text, numbers, texts)
 
-    def _words(self, passage: str) -> str:
-        found = self._passages.get(passage)
-        if found is None:
-            found = " ".join(all_words_of(passage))
-            if len(passage) <= _SHORT:
-                if len(self._passages) >= _KEPT:
-                    self._passages.clear()
-                self._passages[passage] = found
-        return found
+    def _columns_of(
+        self, values: tuple[tuple[str, Scalar], ...], shape: Shape
+    ) -> tuple[list[tuple[str, float]], list[tuple[str, str]]]:
+        numbers: list[tuple[str, float]] = []
+        texts: list[tuple[str, str]] = []
+        of_numbers, of_texts = self._layout(shape)
+        for field, places in of_numbers:
+            for place in places:
+                number = values[place][1]
+                if not isinstance(number, str) and number == number:  # NaN is no number
+                    numbers.append((field, number))
+                    break
+        for field, places, is_one in of_texts:
+            found = [text[:LONGEST_PREFIX] for place in places if isinstance(text := values[place][1], str)]
+            texts += [(field, text) for text in (found[:1] if is_one else dict.fromkeys(found))]
+        return numbers, texts
 
-    def _add_columns(self, document: Document, made: tantivy.Document) -> None:
-        fast = self._fast
-        filled: set[Any] = set()
-        for path, value in document.values:
-            field = fast.get(path)
-            if field is None:
-                continue
-            kind = self._kinds.get(path)
-            kept = in_column(value, kind or "text")
-            once = field if kind else (field, kept)
-            if kept is None or once in filled:
-                continue
-            filled.add(once)
-            if isinstance(kept, str):
-                made.add_text(field, kept)
-            else:
-                made.add_float(field, kept)
+    def _layout(self, shape: Shape) -> _Layout:
+        """Tell where the values of the fast fields stand in documents of a shape."""
+        known = self._laid.get(id(shape))
+        if known is None or known[0] is not shape:
+            if len(self._laid) > _SHAPES:
+                self._laid.clear()
+            known = self._laid[id(shape)] = shape, self._lay_out(shape)
+        return known[1]
+
+    def _lay_out(self, shape: Shape) -> _Layout:
+        numbers: list[tuple[str, tuple[int, ...]]] = []
+        texts: list[tuple[str, tuple[int, ...], bool]] = []
+        for path, places in shape.places.items():
+            if path in self._fast and self._kinds.get(path) == "number":
+                numbers.append((self._fast[path], places))
+            elif path in self._fast:
+                texts.append((self._fast[path], places, path in self._kinds))
+        return numbers, texts
 
 
-_SHORT: Final = 64
-_KEPT: Final = 100_000
+_Layout: TypeAlias = tuple[list[tuple[str, tuple[int, ...]]], list[tuple[str, tuple[int, ...], bool]]]
+"""The places of each field of numbers, and of each field of texts, with whether it takes one value only."""
+_SHAPES: Final = 1_000
 
 
 def _fault(file: Path) -> str | None:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import tantivy
 from tantivy import Occur, Order
 
-from gitreg_indexer.engine import LONGEST_PREFIX, MOST_COUNTED, Facet, Found, Query
+from gitreg_indexer.engine import LONGEST_PREFIX, MOST_COUNTED, Facet, Found, Query, is_shown
 from gitreg_indexer.plans import Plan, plan
 from gitreg_indexer.terms import (
     WITHOUT_VERSION,
@@ -38,6 +38,7 @@ from gitreg_indexer.terms import (
     other_than_text,
     value_at,
     value_prefixes,
+    version_term,
 )
 
 TERM: Final = "term"
@@ -67,34 +68,34 @@ class View:
     """A state of the index. `columns` gives the fast field of each path that has one, `counted` those for facets."""
 
     def __init__(self, index: tantivy.Index, columns: Mapping[str, str], counted: Mapping[str, str]) -> None:
-        self._index = index
-        self._schema = index.schema
-        self._columns = columns
-        self._counted = counted
-        self._searcher = index.searcher()
+        self.index = index
+        self.schema = index.schema
+        self.columns = columns
+        self.counted = counted
+        self.searcher = index.searcher()
         self._remembered: dict[Hashable, Any] = {}
         self.instance, self.seq = self._position()
 
     def _position(self) -> tuple[str, int]:
-        hits = self._searcher.search(self._term(MARK), 1, count=False).hits
+        hits = self.searcher.search(self._term(MARK), 1, count=False).hits
         if not hits:
             return "", 0
-        stored = self._searcher.doc(hits[0][1])
+        stored = self.searcher.doc(hits[0][1])
         return str(stored.get_first("instance")), int(stored.get_first("seq") or 0)
 
     # -------------------------------------------------------------------------------------------- vocabulary
 
     def has(self, term: str) -> bool:
         """Tell whether there is such a term."""
-        return self._searcher.doc_freq(TERM, term) > 0
+        return self.searcher.doc_freq(TERM, term) > 0
 
     def starting(self, prefix: str, limit: int | None = None) -> list[str]:
         """List the terms that begin with a text, or the first few of them."""
-        return [term for term, _ in self._searcher.terms_with_prefix(TERM, prefix, limit=limit)]
+        return [term for term, _ in self.searcher.terms_with_prefix(TERM, prefix, limit=limit)]
 
     def words_starting(self, prefix: str) -> list[str]:
         """List the words of passages that begin with a text."""
-        return [word for word, _ in self._searcher.terms_with_prefix(TEXT, prefix)]
+        return [word for word, _ in self.searcher.terms_with_prefix(TEXT, prefix)]
 
     def is_any(self, asked: Asked) -> bool:
         """Tell whether any document matches."""
@@ -129,7 +130,7 @@ class View:
         The collector sets aside memory for offset + limit, and ends the process where there is none: it is never asked
         for more than there is.
         """
-        room = max(self._searcher.num_docs, 1)
+        room = max(self.searcher.num_docs, 1)
         offset, limit = min(offset, room), min(limit, room)
         if not limit:
             return self._count(everything), []
@@ -160,7 +161,7 @@ class View:
         return total, page
 
     def _by_rank(self, query: Any, skip: int, take: int, *, is_reversed: bool = False) -> tuple[int, list[int]]:
-        result: Any = self._searcher.search(query, take, True, RANK, skip, _direction(is_reversed))
+        result: Any = self.searcher.search(query, take, True, RANK, skip, _direction(is_reversed))
         return result.count, self._ids(result.hits)
 
     def _column(self, name: str) -> _Column:
@@ -168,10 +169,10 @@ class View:
             return _Column(SEQ, lambda value: self._field_query(SEQ, value))
         if name == "version":
             return _Column(VERSION, self._having_version)
-        return _Column(self._columns[name], lambda value: self._query(having_in_column(name, value)))
+        return _Column(self.columns[name], lambda value: self._query(having_in_column(name, value)))
 
     def _having_version(self, value: str | None) -> Any:
-        return self._query(WITHOUT_VERSION) if value is None else self._field_query(VERSION, value)
+        return self._query(WITHOUT_VERSION if value is None else AnyTerm((version_term(value),)))
 
     def _by_value(self, query: Any, column: _Column, is_reversed: bool, skip: int, take: int) -> tuple[int, list[int]]:
         """Page through values that may be equal, none at all being one of them.
@@ -197,7 +198,7 @@ class View:
     def _in_column(
         self, query: Any, column: _Column, is_reversed: bool, skip: int, take: int, *, count: bool = False
     ) -> Any:
-        return self._searcher.search(query, take, count, column.field, skip, _direction(is_reversed))
+        return self.searcher.search(query, take, count, column.field, skip, _direction(is_reversed))
 
     def _where_begins(self, query: Any, column: _Column, is_reversed: bool, value: Any, known: int) -> int:
         """Tell where the run of a value begins that goes on to a place that is known."""
@@ -215,15 +216,15 @@ class View:
         ids = self._ids(hits)
         if len(ids) < 2:
             return ids
-        ranks = self._searcher.fast_field_values(RANK, [address for _, address in hits])
+        ranks = self.searcher.fast_field_values(RANK, [address for _, address in hits])
         return [id_ for _, id_ in sorted(zip(ranks, ids, strict=True))]
 
     def _ids(self, hits: Sequence[Any]) -> list[int]:
         addresses = [address for _, address in hits]
-        return [int(value or 0) for value in self._searcher.fast_field_values(ID, addresses)] if addresses else []
+        return [int(value or 0) for value in self.searcher.fast_field_values(ID, addresses)] if addresses else []
 
     def _count(self, query: Any) -> int:
-        result: Any = self._searcher.search(tantivy.Query.const_score_query(query, 1.0), 1)
+        result: Any = self.searcher.search(tantivy.Query.const_score_query(query, 1.0), 1)
         return int(result.count)
 
     # -------------------------------------------------------------------------------------------- facets
@@ -243,20 +244,23 @@ class View:
 
     def _from_column(self, path: str, everything: Any) -> dict[str, int] | None:
         """Count by a fast field of texts; None where the path has none, or other values, or more than can be told."""
-        field = self._counted.get(path)
+        field = self.counted.get(path)
         if field is None or any(self.starting(prefix, 1) for prefix in other_than_text(path)):
             return None
         asked = {"values": {"terms": {"field": field, "size": _BUCKETS, "segment_size": _BUCKETS}}}
-        found = self._searcher.aggregate(everything, asked)["values"]
-        if found["sum_other_doc_count"] or any(len(each["key"]) >= LONGEST_PREFIX for each in found["buckets"]):
+        found = self.searcher.aggregate(everything, asked)["values"]
+        if found["sum_other_doc_count"]:
             return None
-        return {each["key"]: each["doc_count"] for each in found["buckets"]}
+        counts = {each["key"]: each["doc_count"] for each in found["buckets"]}
+        if any(len(value) >= LONGEST_PREFIX for value in counts):
+            return None
+        return {value: count for value, count in counts.items() if is_shown(value)}
 
     def _from_terms(self, path: str, everything: Any) -> dict[str, int]:
         counts: dict[str, int] = {}
         twice: dict[str, list[str]] = {}
         for prefix in value_prefixes(path):
-            for term, count in self._searcher.terms_with_prefix(TERM, prefix, everything):
+            for term, count in self.searcher.terms_with_prefix(TERM, prefix, everything):
                 value = value_at(prefix, term)
                 if value is not None and count:
                     twice.setdefault(value, []).append(term)
@@ -288,17 +292,17 @@ class View:
                 return _either([self._prefixed(TERM, prefix) for prefix in prefixes if self.starting(prefix, 1)])
             case AnyBetween(intervals):
                 text = " OR ".join(f"{TERM}:[{low} TO {high}]" for low, high in intervals)
-                return self._index.parse_query(text)
+                return self.index.parse_query(text)
             case AnyId(ids):
-                return tantivy.Query.term_set_query(self._schema, ID, list(ids)) if ids else None
+                return tantivy.Query.term_set_query(self.schema, ID, list(ids)) if ids else None
             case AnyWord(words):
-                known = [word for word in words if self._searcher.doc_freq(TEXT, word)]
+                known = [word for word in words if self.searcher.doc_freq(TEXT, word)]
                 return _either([self._field_query(TEXT, word) for word in known])
             case WordPrefixed(prefix):
                 return self._prefixed(TEXT, prefix)
             case InOrder(words):
-                if all(self._searcher.doc_freq(TEXT, word) for word in words):
-                    return tantivy.Query.phrase_query(self._schema, TEXT, list(words))
+                if all(self.searcher.doc_freq(TEXT, word) for word in words):
+                    return tantivy.Query.phrase_query(self.schema, TEXT, list(words))
                 return None
             case _:
                 raise TypeError(f"{asked!r} cannot be asked")
@@ -323,17 +327,17 @@ class View:
     def _terms(self, terms: Sequence[str]) -> Any:
         known = [term for term in terms if self.has(term)]
         if len(known) >= _SET_FROM:
-            return tantivy.Query.term_set_query(self._schema, TERM, known)
+            return tantivy.Query.term_set_query(self.schema, TERM, known)
         return _either([self._term(term) for term in known])
 
     def _term(self, term: str) -> Any:
         return self._field_query(TERM, term)
 
     def _field_query(self, field: str, value: Any) -> Any:
-        return tantivy.Query.term_query(self._schema, field, value, "basic")
+        return tantivy.Query.term_query(self.schema, field, value, "basic")
 
     def _prefixed(self, field: str, prefix: str) -> Any:
-        return tantivy.Query.regex_query(self._schema, field, f"{re.escape(prefix)}.*")
+        return tantivy.Query.regex_query(self.schema, field, f"{re.escape(prefix)}.*")
 
 
 def _direction(is_reversed: bool) -> Order:

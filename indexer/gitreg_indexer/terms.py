@@ -4,7 +4,7 @@
   first letters (`_EQUAL` and so on), and where it is of a path, by the path's key: 13 letters, whatever its length.
 - Everything that is asked is asked by terms: equality, words, presence, prefixes, ranges of numbers, the time in which
   a document holds. No fast fields, no ranges over values (docs/adr/0019-terms-instead-of-ranges.md).
-- Texts of more than `LONGEST_VALUE` characters are kept by their beginning and a digest.
+- Texts of more than `LONGEST_KEPT` characters are kept by their beginning and a digest.
 """
 
 from __future__ import annotations
@@ -12,27 +12,28 @@ from __future__ import annotations
 import re
 import struct
 from base64 import b32encode
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from gitreg.errors import UsageError
 from gitreg.versions import InvalidVersion, Range, Version
 from gitreg_indexer.conditions import All, Any, Between, Condition, Has, Is, Not, Satisfies, Says, StartsWith, Within
 from gitreg_indexer.engine import (
+    LONGEST_KEPT,
     LONGEST_PREFIX,
-    LONGEST_VALUE,
     Document,
     Scalar,
     all_words_of,
     folded,
+    is_shown,
     label_of,
     words_of,
-    words_said,
 )
-from gitreg_indexer.fields import Column, columns
+from gitreg_indexer.fields import columns
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.values import seconds_of
 
@@ -45,12 +46,17 @@ _FOLDED: Final = "~"
 _WORD: Final = "w"
 """A word of the nth worded text at a path: `w`, n, `.`, key, word."""
 _TRUTH: Final = "b"
-_LABEL: Final = "#"
-"""A number as facets show it; a number that a day or a moment stands for has none."""
-_NUMBER_TIERS: Final = (("na", 48), ("nb", 40), ("nc", 32), ("nd", 0))
+_NUMBER: Final = "nc"
+_MOMENT: Final = "nd"
+"""The number that a day or a moment stands for: facets do not show it."""
+_NUMBER_TIERS: Final = (("na", 48), ("nb", 36), (_NUMBER, 0))
 """A number's 64 bits in the order of numbers, cut short, in hex: coarse ones cover a range's middle, fine its ends."""
 _STATED: Final = "?"
-_VERSIONED: Final = "v"
+_VERSION: Final = "v"
+_NAME_WORDS: Final = "M"
+"""How many different words a name has."""
+_LONG: Final = "C"
+"""What stands in the path's column, where it is long."""
 _COLUMN: Final = "c"
 """Something that the path's column sorts by is stated."""
 _NAMESPACE: Final = "/"
@@ -62,7 +68,7 @@ _OPEN: Final = "o"
 _END_BITS: Final = 40
 """Seqs are below 2^40."""
 _DEEPEST: Final = 500
-_CACHED: Final = 200_000
+_CACHED: Final = 60_000
 T = TypeVar("T")
 
 
@@ -144,7 +150,7 @@ Asked: TypeAlias = (
 )
 NOTHING: Final = Either(())
 EVERYTHING: Final = Both(())
-WITHOUT_VERSION: Final = Neither(AnyTerm((_VERSIONED,)))
+WITHOUT_VERSION: Final = Neither(AnyTerm((_VERSION,)))
 
 
 class Vocabulary(Protocol):
@@ -197,11 +203,25 @@ def key_of(path: str) -> str:
 
 
 def _value(text: str) -> str:
-    """Give a value as it stands in a term."""
-    if len(text) <= LONGEST_VALUE:
-        return written(text) if _ESCAPED.search(text) else text
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return f"{written(text[:LONGEST_PREFIX])}{_CUT}{digest}"
+    """Give a value as it stands in a term: whole, or by its beginning and a digest."""
+    if len(text) > LONGEST_KEPT:
+        return f"{written(text[:LONGEST_PREFIX])}{_CUT}{_digest(text)}"
+    return text if text.isprintable() and " " not in text and "\\" not in text else written(text)
+
+
+def _cased(text: str) -> str:
+    """Give a text that folding changes: where facets do not show it, a digest is all that is needed."""
+    return _value(text) if is_shown(text) else f"{_CUT}{_digest(text)}"
+
+
+def _digest(text: str) -> str:
+    """Give 80 bits of a text's BLAKE2b in hex."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+def version_term(key: str) -> str:
+    """Give the term of a version, by its sort key."""
+    return _VERSION + key
 
 
 def name_word(word: str) -> str:
@@ -219,7 +239,7 @@ def column(path: str) -> str:
     return _COLUMN + key_of(path)
 
 
-def in_column(value: Scalar, kind: Column) -> str | float | None:
+def in_column(value: Scalar, kind: str) -> str | float | None:
     """Give what a value is in a column of a kind: a text's beginning, a number, 0 or 1; None where it is of another."""
     if isinstance(value, str):
         return value[:LONGEST_PREFIX] if kind == "text" else None
@@ -231,12 +251,9 @@ def having_in_column(path: str, value: str | float | None) -> Asked:
     if value is None:
         return Neither(AnyTerm((column(path),)))
     if isinstance(value, str):
-        key, start = key_of(path), written(value)
-        if len(value) < LONGEST_PREFIX:
-            return AnyTerm((_equal(path, value),))
-        return AnyPrefixed((f"{_EQUAL}{key}{start}", f"{_CASED}{key}{start}"))
+        return AnyTerm((_equal(path, value) if len(value) < LONGEST_PREFIX else _long_in_column(path, value),))
     truth = (_equal(path, bool(value)),) if value in (0.0, 1.0) else ()
-    return AnyTerm((number_term(path, value), *truth))
+    return AnyTerm((*_is_number(path, value), *truth))
 
 
 # ------------------------------------------------------------------------------------------------ numbers
@@ -252,10 +269,22 @@ def _number_at(tier: str, shift: int, key: str, bits: int) -> str:
     return f"{tier}{key}{bits >> shift:0{16 - shift // 4}x}"
 
 
-def number_term(path: str, number: float) -> str:
-    """Give the term of exactly this number at a path."""
-    tier, shift = _NUMBER_TIERS[-1]
-    return _number_at(tier, shift, key_of(path), _ordered_bits(number))
+def _number_terms(path: str, number: float, exact: str = _NUMBER) -> str:
+    key, bits = key_of(path), f"{_ordered_bits(number):016x}"
+    return f"na{key}{bits[:4]} nb{key}{bits[:7]} {exact}{key}{bits}"
+
+
+def _is_number(path: str, number: float) -> tuple[str, str]:
+    """Give the terms of exactly this number at a path: one that is stated, and one that a moment stands for."""
+    end = f"{key_of(path)}{_ordered_bits(number):016x}"
+    return f"{_NUMBER}{end}", f"{_MOMENT}{end}"
+
+
+def _number_of(bits: str) -> float:
+    ordered = int(bits, 16)
+    raw = ordered & ~(1 << 63) if ordered >> 63 else ordered ^ 0xFFFF_FFFF_FFFF_FFFF
+    number: float = struct.unpack(">d", struct.pack(">Q", raw))[0]
+    return number
 
 
 def _intervals(key: str, low: int, high: int) -> Iterator[tuple[str, str]]:
@@ -285,7 +314,8 @@ def _between(asked: Between) -> Asked:
     if first > last:
         return NOTHING
     made = tuple(_intervals(key_of(asked.path), first, last))
-    return AnyTerm((made[0][0],)) if len(made) == 1 and made[0][0] == made[0][1] else AnyBetween(made)
+    moments = tuple((_MOMENT + low[2:], high[2:]) for low, high in made if low.startswith(_NUMBER))
+    return AnyBetween(made + tuple((low, _MOMENT + high) for low, high in moments))
 
 
 # ------------------------------------------------------------------------------------------------ time
@@ -298,6 +328,7 @@ def _span_terms(seq_from: int, seq_to: int) -> Iterator[str]:
     """
     end = min(seq_to, 1 << _END_BITS)
     if seq_to >= FOREVER:
+        yield LIVE
         bits = seq_from.bit_length()
         yield f"{_OPEN}{bits}"
         end = 1 << bits
@@ -367,10 +398,10 @@ def _either(asked: Sequence[Asked]) -> Asked:
 def _compare(condition: Condition, vocabulary: Vocabulary) -> Asked:
     match condition:
         case Is(path, value):
-            return AnyTerm((_equal(path, value),))
+            is_exact = isinstance(value, (str, bool))
+            return AnyTerm((_equal(path, value),) if is_exact else _is_number(path, float(value)))
         case StartsWith(path, prefix):
-            key, start = key_of(path), written(folded(prefix)[:LONGEST_PREFIX])
-            return AnyPrefixed((f"{_EQUAL}{key}{start}", f"{_FOLDED}{key}{start}"))
+            return _starts(path, folded(prefix))
         case Says(path, text):
             return _says(path, text, vocabulary)
         case Between():
@@ -386,12 +417,25 @@ def _compare(condition: Condition, vocabulary: Vocabulary) -> Asked:
             raise TypeError(f"{condition!r} is not a condition")
 
 
+def _starts(path: str, prefix: str) -> Asked:
+    if len(prefix) > LONGEST_PREFIX:
+        raise UsageError(
+            "the beginning of a text is too long",
+            got=f"{len(prefix)} characters",
+            expected=f"at most {LONGEST_PREFIX}",
+            mend="ask for a shorter one",
+        )
+    end = f"{key_of(path)}{written(prefix)}"
+    return AnyPrefixed((f"{_EQUAL}{end}", f"{_FOLDED}{end}"))
+
+
 def _equal(path: str, value: Scalar) -> str:
     if isinstance(value, bool):
         return f"{_TRUTH}{key_of(path)}{'true' if value else 'false'}"
     if isinstance(value, str):
-        return f"{_EQUAL if folded(value) == value else _CASED}{key_of(path)}{_value(value)}"
-    return number_term(path, float(value))
+        any_case = folded(value) == value
+        return f"{_EQUAL}{key_of(path)}{_value(value)}" if any_case else f"{_CASED}{key_of(path)}{_cased(value)}"
+    return _is_number(path, float(value))[0]
 
 
 def _says(path: str, text: str, vocabulary: Vocabulary) -> Asked:
@@ -427,12 +471,12 @@ def _is_in(range_: Range, text: str) -> bool:
 
 
 def value_prefixes(path: str) -> tuple[str, ...]:
-    """Give all prefixes under which the values of a path stand, as facets show them.
+    """Give all prefixes under which the values of a path stand that facets show.
 
     The same may be shown for a number, for a truth value, and for a text.
     """
     key = key_of(path)
-    return f"{_EQUAL}{key}", f"{_CASED}{key}", f"{_TRUTH}{key}", f"{_LABEL}{key}"
+    return f"{_EQUAL}{key}", f"{_CASED}{key}", f"{_TRUTH}{key}", f"{_NUMBER}{key}"
 
 
 def other_than_text(path: str) -> tuple[str, ...]:
@@ -441,132 +485,176 @@ def other_than_text(path: str) -> tuple[str, ...]:
 
 
 def value_at(prefix: str, term: str) -> str | None:
-    """Give the value of a term that begins with a prefix of values; None where it holds only the value's beginning."""
+    """Give the value of a term that begins with a prefix of values; None where it is not to be shown."""
     rest = term[len(prefix) :]
-    return None if _CUT in rest else read(rest)
+    if prefix.startswith(_NUMBER):
+        return label_of(_number_of(rest))
+    return None if _CUT in rest or not is_shown(text := read(rest)) else text
 
 
 # ------------------------------------------------------------------------------------------------ documents
 
 
-class _Leaf(NamedTuple):
-    """The terms of one text at one path, joined; its words apart, for they are numbered in a document."""
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What documents have in common that state values at the same paths in the same order.
+
+    `terms` are for what is stated. `places` gives the places at which each path stands, `repeated` those of the paths
+    that stand there more than once.
+    """
 
     terms: str
-    words: list[str]
-    first: str
-    """The terms of the words where no other text at the path has any."""
-    seconds: float | None
+    places: dict[str, tuple[int, ...]]
+    repeated: tuple[tuple[int, ...], ...]
 
 
 class TermMaker:
     """Makes the terms of documents; what many have in common is made once."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, dict[str, _Leaf]] = {}
-        self._numbers: dict[str, dict[float, tuple[str, str]]] = {}
-        self._shapes: dict[tuple[str, ...], str] = {}
         self._columns = columns()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._made: dict[type, dict[tuple[str, Scalar], str]] = defaultdict(dict)
+        self._worded: set[tuple[str, Scalar]] = set()
+        self._special: set[tuple[str, Scalar]] = set()
+        self._seconds: dict[tuple[str, Scalar], float] = {}
+        self._words: dict[str, str] = {}
+        self._spans: dict[tuple[int, int], str] = {}
+        self._shapes: dict[tuple[str, ...], Shape] = {}
         self._kept = 0
 
     def terms_of(self, document: Document) -> str:
         """Give all terms of a document, with blanks between; a term may stand there twice."""
-        made: list[str] = [LIVE] if document.seq_to >= FOREVER else []
-        if document.version_key:
-            made.append(_VERSIONED)
-        made += _span_terms(document.seq_from, document.seq_to)
-        made += [_NAMESPACE + written(namespace) for namespace in document.namespaces]
-        made.append(_joined(_NAME_WORD, all_words_of(document.name)))
-        made.append(_joined(_HEADING_WORD, all_words_of(document.heading)))
-        made += _kept_forms(document)
-        self._add_values(document, made)
-        return " ".join(made)
+        return self.laid_out(document)[0]
 
-    def _add_values(self, document: Document, made: list[str]) -> None:
-        numbers: list[tuple[str, float | bool]] = []
-        moments: set[tuple[str, float]] = set()
-        worded: dict[str, int] = {}
+    def laid_out(self, document: Document) -> tuple[str, Shape]:
+        """Give all terms of a document, with blanks between, and the shape of its values."""
         if self._kept > _CACHED:
             self._forget()
-        for path, value in document.values:
-            if not isinstance(value, str):
-                numbers.append((path, value))
-                continue
-            known = self._texts.get(path)
-            leaf = (known and known.get(value)) or self._add_text(path, value)
-            made.append(leaf.terms)
-            if leaf.words:
-                number = worded[path] = worded.get(path, -1) + 1
-                made.append(_joined(f"{_WORD}{number}.{key_of(path)}", leaf.words) if number else leaf.first)
-            if leaf.seconds is not None:
-                moments.add((path, leaf.seconds))
-        for path, number_ in numbers:
-            if number_ is True or number_ is False:
-                made.append(self._truth(path, number_))
-                continue
-            terms, label = self._numbers.get(path, _NONE).get(number_) or self._add_number(path, number_)
-            made.append(terms)
-            if (path, number_) not in moments:
-                made.append(label)
-        paths = tuple([path for path, _ in document.values])
-        made.append(self._shapes.get(paths) or self._add_shape(paths))
+        shape, made = self._of_values(document.values)
+        made.append(shape.terms)
+        span = document.seq_from, document.seq_to
+        made.append(self._spans.get(span) or self._add_span(span))
+        made += [_NAMESPACE + _value(namespace) for namespace in document.namespaces]
+        words = self.words(document.name)
+        if words:
+            made.append(_each(_NAME_WORD, words))
+            made.append(_word_count(len(set(words.split()))))
+        made.append(_each(_HEADING_WORD, self.words(document.heading)))
+        made += _kept_forms(document)
+        if document.version_key:
+            made.append(f"{_VERSION} {version_term(document.version_key)}")
+        return " ".join(made), shape
 
-    def _truth(self, path: str, value: bool) -> str:
-        made = _equal(path, value)
-        return f"{made} {column(path)}" if self._columns.get(path) == "number" else made
+    def words(self, text: str) -> str:
+        """Give all words of a text in order, with blanks between."""
+        found = self._words.get(text)
+        return self._add_words(text) if found is None else found
 
-    def _forget(self) -> None:
-        self._texts.clear()
-        self._numbers.clear()
-        self._shapes.clear()
-        self._kept = 0
+    def passages(self, document: Document, between: str) -> str:
+        """Give the words of all passages, with something between."""
+        known, add = self._words, self._add_words
+        return between.join([known.get(passage) or add(passage) for passage in document.passages])
 
-    def _add_text(self, path: str, text: str) -> _Leaf:
-        leaf = _text_leaf(path, text, is_column=self._columns.get(path) == "text")
-        self._texts.setdefault(path, {})[text] = leaf
-        self._kept += 1
-        return leaf
+    def _add_words(self, text: str) -> str:
+        found = self._words[text] = " ".join(all_words_of(text))
+        self._kept += 1 + len(text) // 100
+        return found
 
-    def _add_number(self, path: str, number: float) -> tuple[str, str]:
-        if number != number:  # NaN is no number
-            return "", ""
-        key, bits = key_of(path), _ordered_bits(number)
-        whole = f"{bits:016x}"
-        terms = [f"na{key}{whole[:4]} nb{key}{whole[:6]} nc{key}{whole[:8]} nd{key}{whole}"]
-        if self._columns.get(path) == "number":
-            terms.append(column(path))
-        made = " ".join(terms), f"{_LABEL}{key}{label_of(number)}"
-        self._numbers.setdefault(path, {})[number] = made
+    def _of_values(self, values: tuple[tuple[str, Scalar], ...]) -> tuple[Shape, list[str]]:
+        known, make = self._made, self._make
+        made = [known[item[1].__class__].get(item) or make(item) for item in values]
+        paths = tuple([path for path, _ in values])
+        shape = self._shapes.get(paths) or self._add_shape(paths)
+        for places in shape.repeated:
+            self._tell_apart(values, places, made)
+        return shape, made
+
+    def _tell_apart(self, values: tuple[tuple[str, Scalar], ...], places: tuple[int, ...], made: list[str]) -> None:
+        """Number the texts with words that stand at one path, and mark the numbers that moments stand for."""
+        if self._special.isdisjoint([values[place] for place in places]):
+            return
+        worded = [place for place in places if values[place] in self._worded]
+        for number, place in enumerate(worded[1:], start=1):
+            path, text = values[place]
+            made[place] = f"{_text_terms(path, str(text))} {self._word_terms(path, str(text), number)}"
+        moments = {self._seconds[values[place]] for place in places if values[place] in self._seconds}
+        for place in places:
+            path, value = values[place]
+            if value in moments and not isinstance(value, (str, bool)):
+                made[place] = f"{self._in_column(path, value)}{_number_terms(path, value, _MOMENT)}"
+
+    def _make(self, item: tuple[str, Scalar]) -> str:
+        path, value = item
+        if isinstance(value, str):
+            made = self._make_text(path, value)
+        elif isinstance(value, bool):
+            made = _equal(path, value)
+        else:
+            made = _number_terms(path, float(value)) if value == value else ""  # NaN is no number
+        if path in self._columns:
+            made = self._in_column(path, value) + made
+        self._made[value.__class__][item] = made
+        self._kept += 2 + len(made) // 100
+        return made
+
+    def _in_column(self, path: str, value: Scalar) -> str:
+        kind = self._columns.get(path)
+        return "" if kind is None or in_column(value, kind) is None else f"{_column_terms(path, value)} "
+
+    def _make_text(self, path: str, text: str) -> str:
+        if text[:1].isdigit() and (seconds := seconds_of(text)) is not None:
+            self._seconds[path, text] = seconds
+            self._special.add((path, text))
+        made = _text_terms(path, text)
+        words = self._word_terms(path, text, 0)
+        if words:
+            self._worded.add((path, text))
+            self._special.add((path, text))
+            made = f"{made} {words}"
+        return made
+
+    def _word_terms(self, path: str, text: str, number: int) -> str:
+        """Give the terms of a text's words; none where its only word is all that it is."""
+        words = self.words(text)
+        return "" if words == folded(text) and " " not in words else _each(f"{_WORD}{number}.{key_of(path)}", words)
+
+    def _add_span(self, span: tuple[int, int]) -> str:
+        made = self._spans[span] = " ".join(_span_terms(*span))
         self._kept += 1
         return made
 
-    def _add_shape(self, paths: tuple[str, ...]) -> str:
-        """Give the terms for what is stated: each path, and each above it."""
+    def _add_shape(self, paths: tuple[str, ...]) -> Shape:
         stated = dict.fromkeys(above for path in paths for above in _with_those_above(path))
-        made = self._shapes[paths] = _joined(_STATED, [key_of(path) for path in stated])
+        places = {path: tuple(n for n, other in enumerate(paths) if other == path) for path in dict.fromkeys(paths)}
+        terms = " ".join(_STATED + key_of(path) for path in stated)
+        made = self._shapes[paths] = Shape(terms, places, tuple(each for each in places.values() if len(each) > 1))
         self._kept += 10 + len(paths)
         return made
 
 
-_NONE: Final[dict[float, tuple[str, str]]] = {}
+def _each(start: str, words: str) -> str:
+    """Put a start before each of the words that stand with blanks between."""
+    return start + words.replace(" ", f" {start}") if words else ""
 
 
-def _joined(start: str, words: Sequence[str]) -> str:
-    return start + f" {start}".join(words) if words else ""
-
-
-def _text_leaf(path: str, text: str, *, is_column: bool) -> _Leaf:
-    key, any_case, words = key_of(path), folded(text), words_said(text)
+def _text_terms(path: str, text: str) -> str:
+    key, any_case = key_of(path), folded(text)
     if any_case == text:
-        terms = f"{_EQUAL}{key}{_value(text)}"
-    else:
-        terms = f"{_CASED}{key}{_value(text)} {_FOLDED}{key}{_value(any_case)}"
-    if is_column:
-        terms = f"{terms} {column(path)}"
-    if words == [any_case]:
-        words = []
-    seconds = seconds_of(text) if text[:1].isdigit() else None
-    return _Leaf(terms, words, _joined(f"{_WORD}0.{key}", words), seconds)
+        return f"{_EQUAL}{key}{_value(text)}"
+    return f"{_CASED}{key}{_cased(text)} {_FOLDED}{key}{_value(any_case)}"
+
+
+def _column_terms(path: str, value: Scalar) -> str:
+    if isinstance(value, str) and len(value) >= LONGEST_PREFIX:
+        return f"{column(path)} {_long_in_column(path, value)}"
+    return column(path)
+
+
+def _long_in_column(path: str, text: str) -> str:
+    return f"{_LONG}{key_of(path)}{_digest(text[:LONGEST_PREFIX])}"
 
 
 def _with_those_above(path: str) -> Iterator[str]:
@@ -580,36 +668,65 @@ def _with_those_above(path: str) -> Iterator[str]:
 
 
 def _kept_forms(document: Document) -> Iterator[str]:
-    """Give the forms under which a document is found surely: its identifiers, `@` its name, `#` the words of that."""
+    """Give the terms by which a document is found surely: its identifiers, `@` its name, and its version.
+
+    An identifier that ends with the version is kept without, `v` before it: the versions of a name have it in common.
+    """
+    end = f"@{document.version}"
     for identifier in document.identifiers:
-        yield from _form("", identifier)
-    name = folded(document.name)
-    yield f"{_FORM}@{_value(name)}"
+        if document.version and identifier.endswith(end):
+            yield from _form("v", identifier[: -len(end)])
+        else:
+            yield from _form("", identifier)
+    yield f"{_FORM}@{_value(folded(document.name))}"
     if document.version:
-        yield f"{_FORM}@{_value(f'{name}@{folded(document.version)}')}"
-    yield f"{_FORM}#{_value(' '.join(words_of(document.name)))}"
+        yield from _form(":", document.version)
 
 
 def _form(start: str, text: str) -> Iterator[str]:
     any_case = folded(text)
     if any_case == text:
-        yield f"{_FORM}{_EQUAL}{start}{_value(text)}"
+        yield f"{_FORM}{start}{_EQUAL}{_value(text)}"
     else:
-        yield f"{_FORM}{_CASED}{start}{_value(text)}"
-        yield f"{_FORM}{_FOLDED}{start}{_value(any_case)}"
+        yield f"{_FORM}{start}{_CASED}{_value(text)}"
+        yield f"{_FORM}{start}{_FOLDED}{_value(any_case)}"
 
 
-def asked_forms(text: str) -> tuple[AnyTerm, ...]:
+def _as_written(start: str, text: str) -> AnyTerm:
+    return AnyTerm((f"{_FORM}{start}{_EQUAL if folded(text) == text else _CASED}{_value(text)}",))
+
+
+def _in_any_case(start: str, text: str) -> AnyTerm:
+    any_case = _value(folded(text))
+    return AnyTerm((f"{_FORM}{start}{_EQUAL}{any_case}", f"{_FORM}{start}{_FOLDED}{any_case}"))
+
+
+def asked_forms(text: str) -> tuple[Asked, ...]:
     """Ask for the forms of an identifier that a text may be, the surest first.
 
-    As written, in any case, a bare name, the words of a name (`gpt 4o mini` is `gpt-4o-mini` before any longer name).
+    As written, in any case, a bare name, a name of just these words (`gpt 4o mini` is `gpt-4o-mini` before any longer
+    name).
     """
-    any_case = folded(text)
-    as_written = f"{_FORM}{_EQUAL if any_case == text else _CASED}{_value(text)}"
-    either_case = (f"{_FORM}{_EQUAL}{_value(any_case)}", f"{_FORM}{_FOLDED}{_value(any_case)}")
-    words = " ".join(words_of(text))
-    asked = [AnyTerm((as_written,)), AnyTerm(either_case), AnyTerm((f"{_FORM}@{_value(any_case)}",))]
-    return (*asked, AnyTerm((f"{_FORM}#{_value(words)}",))) if words else tuple(asked)
+    stem, at, version = text.rpartition("@")
+    name = AnyTerm((f"{_FORM}@{_value(folded(text))}",))
+    made: list[Asked]
+    if at and version:
+        stem_name = AnyTerm((f"{_FORM}@{_value(folded(stem))}",))
+        made = [
+            _either([_as_written("", text), _both([_as_written("v", stem), _as_written(":", version)])]),
+            _either([_in_any_case("", text), _both([_in_any_case("v", stem), _in_any_case(":", version)])]),
+            _either([name, _both([stem_name, _in_any_case(":", version)])]),
+        ]
+    else:
+        made = [_as_written("", text), _in_any_case("", text), name]
+    words = words_of(text)
+    if words:
+        made.append(_both([*(AnyTerm((name_word(word),)) for word in words), AnyTerm((_word_count(len(words)),))]))
+    return tuple(made)
+
+
+def _word_count(number: int) -> str:
+    return f"{_NAME_WORDS}{number}"
 
 
 def all_terms(made: str) -> Iterable[str]:

@@ -14,6 +14,9 @@ from typing import Final
 
 from gitreg_indexer.engine import all_words_of
 
+NOT_SEARCHED: Final = frozenset({"registry", "apiVersion", "digest", "algorithm"})
+"""The keys of a record below which no words are looked for."""
+
 Phrase = tuple[str, ...]
 
 

@@ -6,16 +6,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
+from gitreg.repository.moments import seconds_of
 from gitreg_indexer.engine import Scalar
 
-_MOMENT: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2}))?"
-)
+__all__ = ["seconds_of", "values_of"]
 
 
 def values_of(data: dict[str, Any]) -> Iterator[tuple[str, Scalar]]:
@@ -39,14 +36,3 @@ def _below(value: Any, path: str) -> Iterator[tuple[str, Scalar]]:
         seconds = seconds_of(value) if value[:1].isdigit() else None
         if seconds is not None:
             yield path, seconds
-
-
-def seconds_of(text: str) -> float | None:
-    """Read a day (its beginning, UTC) or an RFC 3339 moment as seconds since 1970; None where it is neither."""
-    if not _MOMENT.fullmatch(text):
-        return None
-    try:
-        moment = datetime.fromisoformat(text.upper())
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

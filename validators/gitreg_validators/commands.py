@@ -198,8 +198,13 @@ class DiffFormat(StrEnum):
 
 
 def diff(
-    base: Annotated[str, typer.Argument(metavar="BASE", help="A commit, branch or tag: the state before.")],
-    head: Annotated[str, typer.Argument(metavar="HEAD", help="A commit, branch or tag: the state after.")],
+    base: Annotated[
+        str,
+        typer.Argument(
+            metavar="BASE", help="The state before: a commit, tag or branch, or a seq, day or time of main."
+        ),
+    ],
+    head: Annotated[str, typer.Argument(metavar="HEAD", help="The state after, named in the same ways.")],
     repo: RepoOption = None,
     form: Annotated[DiffFormat, typer.Option("--format", help="How the diff is written.")] = DiffFormat.TEXT,
     as_json: JsonOption = False,
@@ -213,6 +218,7 @@ def diff(
     \b
     Examples:
       gitreg diff main~1 main
+      gitreg diff 2026-06-30 2026-07-31
       gitreg diff origin/main HEAD --format markdown
     """
     found = diff_between(GitRepository.open((repo or Path()).absolute()), base, head)

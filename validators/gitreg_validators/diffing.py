@@ -18,6 +18,7 @@ from gitreg.graph import CONSUMING, Consumer, Graph, TooLarge
 from gitreg.kinds import Aliases, Manifest, status_of
 from gitreg.refs import KINDS, Address
 from gitreg.repository.git import GitRepository
+from gitreg.repository.moments import commit_of
 from gitreg.repository.snapshot import Footprint, Memory, Overlay, RecordChange, Snapshot
 from gitreg.resolution import ENDED
 from gitreg.validation import Change
@@ -137,9 +138,12 @@ HAPPENINGS: Final[tuple[Happening, ...]] = ("added", "changed", "deprecated", "r
 
 
 def diff_between(repo: GitRepository, base: str, head: str, memory: Memory | None = None) -> Diff:
-    """Compare two commits as they stand, whichever is older; `RepositoryError` where one cannot be read."""
-    before = Snapshot(repo, repo.resolve(base), memory, Footprint())
-    after_commit = repo.resolve(head)
+    """Compare two commits as they stand, whichever is older; `RepositoryError` where one cannot be read.
+
+    Each is a revision, or a seq, a day or a time of main.
+    """
+    before = Snapshot(repo, commit_of(repo, base), memory, Footprint())
+    after_commit = commit_of(repo, head)
     entries = {change.path: change.new for change in repo.diff(before.tree, repo.commit(after_commit).tree)}
     return diff_of(Change(before, Overlay(before, {}, entries), head_commit=after_commit))
 

@@ -1,0 +1,252 @@
+"""Measure the index at a million entries over ten thousand commits: `python -m benchmarks.bench_scale`.
+
+- The registry is generated; the cold build, the first page of every kind of search now and as of the past, gets by
+  version, range and alias, and a commit made while the index is served are measured on it.
+- Raw tantivy asks the same index files in the same run: the same terms with the one that says what holds now, the
+  best twenty by score, with the count. Memory is Linux's `VmHWM` of the building process and of those that help it.
+- `--entries 100000 --commits 1000` for a shorter run; `--keep DIR` keeps what was made for the next one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+
+from gitreg_indexer.filters import parse_filter
+
+from benchmarks.histories import entry, make, manifest
+from gitreg.refs import Ref
+from gitreg.registry import Registry
+from gitreg.repository.git import Signature
+from gitreg.repository.writing import advance, write_commit
+from gitreg_indexer import Index, Query, Reader
+
+ENTRIES: Final = 1_000_000
+COMMITS: Final = 10_000
+ROUNDS: Final = 40
+VISIBLE: Final = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A search to measure."""
+
+    what: str
+    query: Query
+    facets: tuple[str, ...] = ()
+
+
+def searches() -> Iterator[Asked]:
+    """Give the searches of the budget."""
+    number = 123_456
+    one = entry(number)
+    yield Asked("one word, in many names", Query("summarizer"))
+    yield Asked("one word, in descriptions", Query("customers"))
+    yield Asked("three words", Query("llama summarizer support"))
+    yield Asked("words and filters", Query("support", provider=("openai",), tag=("chat",), status=("active",)))
+    for text in (
+        'provider = "anthropic" AND capabilities.contextLength > 8000 AND (type = "completion" OR tags : "chat")',
+        "inputPrice > 0.3 AND inputPrice <= 2.5",
+        'version : "^2.0" AND provider = "openai"',
+        'name : "qwen*"',
+        'createdAt > "2024-06-01" AND NOT status = "experimental"',
+    ):
+        yield Asked(text, Query(where=parse_filter(text)))
+    yield Asked("a word, with three facets", Query("reranker"), ("spec.provider", "spec.type", "metadata.tags"))
+    yield Asked("all of a namespace, three facets", Query(namespace="team-042"), ("spec.provider", "spec.type"))
+    yield Asked("all, by update", Query(sort="-updatedAt"))
+    yield Asked("all, by price", Query(sort="inputPrice"))
+    yield Asked("a word, by context length", Query("classifier", sort="-contextLength"))
+    yield Asked("exact identifier", Query(one.ref))
+    yield Asked("a phrase", Query('"low latency" legal'))
+    yield Asked("nothing matches, typo", Query("sumarizer"))
+
+
+def milliseconds(work: Callable[[], object], rounds: int = ROUNDS) -> tuple[float, float]:
+    """Give the median and the 95th percentile of the times of one call."""
+    work()
+    times = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - started) * 1000)
+    return statistics.median(times), statistics.quantiles(times, n=20)[-1]
+
+
+_BUILD: Final = """
+import json, re, sys, time
+from pathlib import Path
+from threading import Event, Thread
+from gitreg.registry import Registry
+from gitreg_indexer import Index
+
+def peak(pid):
+    try:
+        return int(re.search("VmHWM:\\\\s+([0-9]+)", Path(f"/proc/{pid}/status").read_text())[1]) // 1024
+    except (OSError, TypeError):
+        return 0
+
+helpers, done = {}, Event()
+
+def watch():
+    while not done.wait(0.5):
+        for child in Path("/proc/self/task").glob("*/children"):
+            for pid in child.read_text().split():
+                helpers[pid] = max(helpers.get(pid, 0), peak(pid))
+
+if __name__ == "__main__":
+    Thread(target=watch, daemon=True).start()
+    index = Index.emptied(Registry.open(sys.argv[1]), Path(sys.argv[2]))
+    started = time.perf_counter()
+    report = index.catch_up()
+    done.set()
+    print(json.dumps({"seconds": time.perf_counter() - started, "records": report.records, "seq": report.seq,
+                      "peak": peak("self"), "helpers": sorted(helpers.values())}))
+"""
+
+
+def build(where: Path, folder: Path) -> dict[str, Any]:
+    """Build the index in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", _BUILD, str(where), str(folder)], check=True, text=True, stdout=subprocess.PIPE
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def size(folder: Path) -> float:
+    """Give the megabytes that a folder or a file takes."""
+    files = folder.rglob("*") if folder.is_dir() else [folder]
+    return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+
+
+def print_build(what: str, made: dict[str, Any]) -> None:
+    """Print what a build came to."""
+    rate = made["records"] / made["seconds"]
+    helpers = " + ".join(str(peak) for peak in made["helpers"]) or "none"
+    print(
+        f"{what:34} {made['seconds']:7.1f} s {rate:9,.0f}/s  peak {made['peak']} MB, helpers {helpers} MB", flush=True
+    )
+
+
+def print_searches(index: Index, past: int) -> None:
+    """Print a row for each search: now, raw, as of the past."""
+    reader = index.reader()
+    title = "search, first 20 and the count (ms)"
+    print(f"{title:60} {'found':>8} {'p50':>7} {'p95':>7} {'raw':>7} {'ratio':>6} {'as of':>7}")
+    for asked in searches():
+        page = reader.search(asked.query, facets=asked.facets)
+        p50, p95 = milliseconds(lambda asked=asked: reader.search(asked.query, facets=asked.facets))  # type: ignore[misc]
+        then, _ = milliseconds(lambda asked=asked: reader.search(asked.query, facets=asked.facets, at=past))  # type: ignore[misc]
+        raw = raw_milliseconds(index, asked.query)
+        told = f"{raw:7.2f} {p50 / raw:5.1f}x" if raw else f"{'':7} {'':6}"
+        print(f"{asked.what[:60]:60} {page.total:8} {p50:7.2f} {p95:7.2f} {told} {then / p50:6.2f}x", flush=True)
+
+
+def raw_milliseconds(index: Index, query: Query) -> float | None:
+    """Time the same terms in raw tantivy, where the engine can give them as one query."""
+    raw_query = getattr(index.engine, "raw_query", None)
+    if raw_query is None:
+        return None
+    searcher, asked = raw_query(query)
+    return milliseconds(lambda: searcher.search(asked, 20))[0]
+
+
+def print_gets(reader: Reader, entries: int) -> None:
+    """Print how long it takes to get a record by version, range and newest."""
+    numbers = random.Random(3).sample(range(entries), 200)
+    for what, form in (
+        ("exact version", "{0.ref}"),
+        ("range", "{0.namespace}/{0.name}@^1"),
+        ("newest", "{0.namespace}/{0.name}"),
+    ):
+        refs = [Ref.parse(form.format(entry(number))) for number in numbers]
+        times = []
+        for ref in refs:
+            started = time.perf_counter()
+            reader.resolve(ref)
+            times.append((time.perf_counter() - started) * 1000)
+        p95 = statistics.quantiles(times, n=20)[-1]
+        print(f"get by {what:20} p50 {statistics.median(times):6.3f} ms  p95 {p95:6.3f} ms", flush=True)
+
+
+def print_visible(registry: Registry, index: Index, entries: int) -> None:
+    """Print how long it takes until a commit of one file is found by a reader beside the writer."""
+    reader = index.reader()
+    found: list[float] = []
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(VISIBLE):
+        word = f"round{os.getpid()}x{number}"
+        files = {
+            entry(number * 7).path: manifest(number * 7).replace(b"description: ", f"description: {word} ".encode())
+        }
+        who = Signature("Example Author", "author@example.com", when + timedelta(minutes=number))
+        tip = registry.repo.tip()
+        new = write_commit(registry.repo, parent=tip, changes=files, author=who, committer=who, message="one file")
+        advance(registry.repo, new=new, old=tip, message="benchmark")
+        started = time.perf_counter()
+        writer = Thread(target=index.catch_up)
+        writer.start()
+        while not reader.search(Query(word)).total:
+            time.sleep(0.001)
+        found.append((time.perf_counter() - started) * 1000)
+        writer.join()
+    print(
+        f"a commit of one file until it is found: p50 {statistics.median(found):.0f} ms, "
+        f"p95 {statistics.quantiles(found, n=20)[-1]:.0f} ms, longest {max(found):.0f} ms ({entries} entries)"
+    )
+
+
+def run(folder: Path, entries: int, commits: int) -> None:
+    """Make what is needed, and measure."""
+    where = folder / f"registry-{entries}-{commits}.git"
+    if not where.exists():
+        started = time.perf_counter()
+        make(where, entries, commits)
+        print(f"{entries} entries in {commits} commits made in {time.perf_counter() - started:.0f} s", flush=True)
+    registry = Registry.open(where)
+    at = folder / f"index-{entries}-{commits}"
+    if not at.exists():
+        print_build("cold build, full history", build(where, at))
+        print_build("made anew, files read before", build(where, at))
+    index = Index.open(registry, at)
+    index.catch_up()
+    held = index.generation().folder
+    parts = ", ".join(f"{part.name} {size(part):,.0f} MB" for part in sorted(held.iterdir()))
+    print(f"on disk: {parts}; the repository itself {size(where):,.0f} MB", flush=True)
+    print_gets(index.reader(), entries)
+    print_searches(index, commits // 2)
+    print_visible(registry, index, entries)
+    index.close()
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure, and print tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entries", type=int, default=ENTRIES, metavar="N")
+    parser.add_argument("--commits", type=int, default=COMMITS, metavar="N")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="a folder for what is made, kept and used again")
+    options = parser.parse_args(words)
+    if options.keep is not None:
+        options.keep.mkdir(parents=True, exist_ok=True)
+        run(options.keep, options.entries, options.commits)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        run(Path(folder), options.entries, options.commits)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""The commands that tell of a name and of what happened: `history`, `versions`, `aliases`, `changes`.
+
+- They answer from the index, now or as of a moment, and through Git where no index can be kept.
+- An index that was made without the past tells no history: that is read through Git, with a remark.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json, print_table, print_text, remark
+from gitreg.errors import UsageError
+from gitreg.refs import KINDS, LATEST, Ref
+from gitreg.registry import Registry
+from gitreg_indexer import through_git
+from gitreg_indexer.catalog import Position
+from gitreg_indexer.commands import line_of, short
+from gitreg_indexer.fields import resolve
+from gitreg_indexer.moments import NoHistoryError
+from gitreg_indexer.names import aliases_of, versions_of
+from gitreg_indexer.options import AtOption, CatalogOption, IndexOption, RefArgument
+from gitreg_indexer.reader import Reader, of_field
+from gitreg_indexer.reading import open_current, reader_or_none
+from gitreg_indexer.searching import field_of
+
+MOST_CHANGES = 10_000
+
+
+def history(
+    ref: RefArgument,
+    field: Annotated[
+        str | None,
+        typer.Option("--field", metavar="PATH", help="Only what changed this field, like spec.pricing or status."),
+    ] = None,
+    at: AtOption = None,
+    repo: RepoOption = None,
+    folder: IndexOption = None,
+    catalog: CatalogOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell which commits touched a record, newest first, and what each changed.
+
+    \b
+    Examples:
+      gitreg history acme/nlp/summarizer@1.2.0
+      gitreg history acme/nlp/summarizer@1.2.0 --field spec.pricing
+    """
+    registry, parsed = open_registry(repo), Ref.parse(ref)
+    stages = _history(registry, parsed, field, at, reader_or_none(registry, folder, quiet=as_json, catalog=catalog))
+    if as_json:
+        print_json(stages)
+        return
+    for stage in stages:
+        print_text(_headline(stage))
+        print_text(f"    {stage['change']}: {_subject(stage)}")
+        if stage["change"] == "changed" or field is not None:
+            for found in stage["fields"]:
+                print_text(f"    {found['path']}: {short(found['before'])} -> {short(found['after'])}")
+
+
+def versions(
+    ref: RefArgument,
+    at: AtOption = None,
+    repo: RepoOption = None,
+    folder: IndexOption = None,
+    catalog: CatalogOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the versions of a name, highest first, now or as of a moment of the past.
+
+    \b
+    Examples:
+      gitreg versions acme/nlp/summarizer
+      gitreg versions acme/nlp/summarizer --at 2026-06-30
+    """
+    registry, name = open_registry(repo), _name(ref, "versions")
+    reader = reader_or_none(registry, folder, quiet=as_json, catalog=catalog)
+    position = _position(registry, reader, at)
+    if reader is None:
+        items = through_git.versions(registry, name, position)
+        rows = [(data["spec"].get("lifecycle", {}).get("status"), data) for data in items]
+    else:
+        found = versions_of(reader, name, at=_seq(at, position))
+        items = [fact.data() for fact in found]
+        rows = [(fact.status, data) for fact, data in zip(found, items, strict=True)]
+    if as_json:
+        print_json({"items": items, "total": len(items), "commit": position.commit, "seq": position.seq})
+        return
+    columns = ("ref", "status", "description", "since")
+    print_table(columns, [(*line_of(data, status), data["registry"]["createdAt"]) for status, data in rows])
+
+
+def aliases(
+    ref: RefArgument,
+    at: AtOption = None,
+    repo: RepoOption = None,
+    folder: IndexOption = None,
+    catalog: CatalogOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell the aliases of a name and the version that each means, now or as of a moment of the past.
+
+    `latest` is computed: the highest version that is neither a prerelease nor retired.
+
+    \b
+    Examples:
+      gitreg aliases acme/nlp/summarizer
+      gitreg aliases acme/nlp/summarizer --at v1.0
+    """
+    registry, name = open_registry(repo), _name(ref, "aliases")
+    reader = reader_or_none(registry, folder, quiet=as_json, catalog=catalog)
+    position = _position(registry, reader, at)
+    if reader is None:
+        named, latest = through_git.aliases(registry, name, position)
+    else:
+        named, latest = aliases_of(reader, name, at=_seq(at, position))
+    if as_json:
+        print_json({"aliases": named, "latest": latest, "commit": position.commit, "seq": position.seq})
+        return
+    print_table(("alias", "version"), [*named.items(), *([(LATEST, latest)] if latest else [])])
+
+
+def changes(
+    since: Annotated[int, typer.Option("--since", metavar="SEQ", min=0, help="Tell what came after this seq.")] = 0,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST_CHANGES, help="Commits at most.")] = 100,
+    repo: RepoOption = None,
+    folder: IndexOption = None,
+    catalog: CatalogOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what each commit after a seq did to records, oldest first.
+
+    Whoever follows the registry asks again with the `next` of the answer before.
+
+    \b
+    Examples:
+      gitreg changes --since 42
+      gitreg changes --since 42 --json
+    """
+    current = open_current(open_registry(repo), folder, quiet=as_json, catalog=catalog)
+    items, position = current.reader().changes(since=since, limit=limit)
+    current.close()
+    if since > position.seq:
+        raise UsageError(
+            f"main has not come to seq {since} yet",
+            got=f"--since {since}",
+            expected=f"at most {position.seq}",
+            mend="ask with the `next` of an earlier answer, or with the seq that a receipt names",
+        )
+    following = items[-1]["seq"] if items else since
+    if as_json:
+        print_json({"items": items, "next": following, "commit": position.commit, "seq": position.seq})
+        return
+    for item in items:
+        print_text(_headline(item))
+        print_text(f"    {_subject(item)}")
+        for change in item["changes"]:
+            print_text(f"    {change['change']}: {change['ref'] or change['path']}")
+    if following < position.seq:
+        remark(f"seq {following} of {position.seq}; --since {following} goes on")
+
+
+def _history(
+    registry: Registry, ref: Ref, field: str | None, at: str | None, reader: Reader | None
+) -> list[dict[str, Any]]:
+    position = _position(registry, reader, at)
+    if reader is not None:
+        seq = _seq(at, position)
+        try:
+            return reader.history(ref, at=seq, field=field_of(reader, ref.kind, field, at=seq) if field else None)
+        except NoHistoryError as error:
+            remark(f"{error.says}; reading it through Git, which is slower")
+    stages = through_git.history(registry, ref, position)
+    return stages if field is None else of_field(resolve(field).path, stages)
+
+
+def _position(registry: Registry, reader: Reader | None, at: str | None) -> Position:
+    if reader is None:
+        return through_git.position(registry, at)
+    return reader.position() if at is None else reader.moment(at)
+
+
+def _seq(at: str | None, position: Position) -> int | None:
+    """Give the seq to ask the reader of: None for the present."""
+    return None if at is None else position.seq
+
+
+def _name(ref: str, word: str) -> Ref:
+    """Read what must be a name of versions, without a selector."""
+    parsed = Ref.parse(ref)
+    place = KINDS[parsed.kind]
+    if not place.is_versioned:
+        raise UsageError(
+            f"a {place.word} has no {word}: there is one record of each name",
+            got=ref,
+            expected="the name of something that has versions, like acme/nlp/summarizer",
+            mend=f"`gitreg get {parsed}` shows the record",
+        )
+    if parsed.selector is not None:
+        raise UsageError(
+            f"{word} are about a name, and {ref!r} selects one version of it",
+            got=ref,
+            expected=parsed.place,
+            mend=f"cut it from '@' on: `gitreg {word} {parsed.place}`",
+        )
+    return parsed
+
+
+def _headline(stage: dict[str, Any]) -> str:
+    return f"{stage['time']}  {stage['commit'][:12]}  seq {stage['seq']}  {stage['author']}"
+
+
+def _subject(stage: dict[str, Any]) -> str:
+    return stage["message"].splitlines()[0] if stage["message"] else ""
