@@ -3,8 +3,9 @@ PYTHON ?= python3
 PORT ?= 8420
 PY := .venv/bin/python
 INSTALLED := .venv/.installed
+POSTGRES_TESTS := tests/postgres tests/test_postgres_address.py tests/test_index.py tests/property/test_index_laws.py
 
-.PHONY: help demo test lint verify bench generate format mutation test-npm test-github test-sarif test-wheel pyright clean
+.PHONY: help demo test lint verify bench generate format mutation test-npm test-github test-sarif test-postgres test-wheel pyright clean
 
 help:
 	@echo "make demo        build a sample registry, index it and serve it (PORT=$(PORT))"
@@ -17,6 +18,7 @@ help:
 	@echo "make test-npm    npm ranges against npm's own semver package (needs node and npm)"
 	@echo "make test-github GitHub's forge against GitHub's own OpenAPI description (needs node and npm)"
 	@echo "make test-sarif  SARIF reports against Microsoft's validator, GitHub's rules included (needs npm)"
+	@echo "make test-postgres  the catalog on PostgreSQL, with a server of its own (root installs it with apt-get)"
 	@echo "make test-wheel  build the wheel, install it in an empty environment, use it"
 	@echo "make pyright     a second type checker (needs node)"
 
@@ -68,6 +70,9 @@ test-github: $(INSTALLED)
 test-sarif: $(INSTALLED)
 	npm install --silent --no-audit --no-fund --prefix build/sarif @microsoft/sarif-multitool-linux@5
 	$(PY) -m pytest tests/sarif
+
+test-postgres: $(INSTALLED)
+	$(PY) tests/postgres_server.py $(PY) -m pytest -n auto --dist worksteal $(POSTGRES_TESTS)
 
 test-wheel: $(INSTALLED)
 	rm -rf build/dist build/wheel-env

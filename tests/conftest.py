@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pygit2
 import pytest
+from postgres_server import ADDRESS
+from postgres_support import close_all, on_postgres
 from pygit2.enums import ConfigLevel, Option
 
 from gitreg.repository.git import GitRepository, Signature
@@ -15,7 +19,29 @@ from gitreg.repository.writing import advance, write_commit
 
 AUTHOR = Signature("Example Author", "author@example.com", datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC))
 
+pytest_plugins = ["postgres_fixtures"]
 Committing = Callable[..., str]
+_OURS = ("GITREG_CATALOG", "PGUSER", "PGPASSWORD")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what uses `each_catalog` on SQLite, and on PostgreSQL where there is one and nothing speaks against it."""
+    if "each_catalog" in metafunc.fixturenames:
+        own = metafunc.definition.get_closest_marker("own_catalog")
+        shared = [] if own or ADDRESS not in os.environ else ["postgresql"]
+        metafunc.parametrize("each_catalog", ["sqlite", *shared], indirect=True, scope="module")
+
+
+def pytest_runtest_teardown() -> None:
+    """Let go of the connections of a test."""
+    close_all()
+
+
+@pytest.fixture(scope="module")
+def each_catalog(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Have all indexes keep their catalog in files, or in PostgreSQL."""
+    with on_postgres() if request.param == "postgresql" else nullcontext():
+        yield request.param
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,7 +52,7 @@ def _isolated_git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     levels = (ConfigLevel.PROGRAMDATA, ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL)
     before = {level: pygit2.option(Option.GET_SEARCH_PATH, level) for level in levels}
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL"):
+        for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", *_OURS):
             patch.delenv(name, raising=False)
         patch.setenv("HOME", str(home))
         patch.setenv("XDG_CONFIG_HOME", str(home / "xdg"))

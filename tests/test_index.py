@@ -47,6 +47,7 @@ from gitreg_indexer.lock import MAKING_LOCK, writing
 from gitreg_indexer.tantivy_engine import TantivyEngine
 from gitreg_indexer.tantivy_view import View
 
+pytestmark = pytest.mark.usefixtures("each_catalog")
 BAD: Final = b"apiVersion: gitreg/v1\nkind: Model\nmetadata:\n  name: [\n"
 CATCH_UP: Final = """
 import sys
@@ -295,6 +296,7 @@ def test_a_crash_while_the_catalog_is_laid_out_leaves_none(tmp_path: Path, monke
     assert Index.open(registry).catch_up().seq == 1
 
 
+@pytest.mark.own_catalog
 def test_a_process_that_is_killed_leaves_a_sound_index(tmp_path: Path) -> None:
     registry = found(tmp_path / "r")
     for number in range(150):
@@ -322,6 +324,7 @@ def test_a_process_that_is_killed_leaves_a_sound_index(tmp_path: Path) -> None:
 # What is wrong with an index, and its mend
 
 
+@pytest.mark.own_catalog
 def test_the_index_of_another_registry_is_refused(tmp_path: Path) -> None:
     _, index = indexed(tmp_path / "one", model())
     other = found(tmp_path / "other", uid=OTHER_UID)
@@ -335,6 +338,7 @@ def test_the_index_of_another_registry_is_refused(tmp_path: Path) -> None:
     assert is_as_cold(taken, tmp_path / "cold")
 
 
+@pytest.mark.own_catalog
 def test_an_index_of_another_format_is_refused(tmp_path: Path) -> None:
     registry, index = indexed(tmp_path, model())
     folder = index.generation().folder
@@ -371,6 +375,7 @@ def _half(file: Path) -> None:
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
+@pytest.mark.own_catalog
 @pytest.mark.parametrize("harm", [_garbage, _half])
 @pytest.mark.parametrize(
     "what", ["catalog.sqlite3", "meta.json", ".managed.json", "*.store", "*.term", "*.fast", "*.idx"]
@@ -410,6 +415,7 @@ def test_a_deleted_search_folder_is_filled_again_from_the_catalog(tmp_path: Path
     assert said(Index.open(registry)) == before
 
 
+@pytest.mark.own_catalog
 def test_a_deleted_catalog_is_made_again_with_its_search_index(tmp_path: Path) -> None:
     registry, index = indexed(tmp_path, model(), model("b"))
     folder = index.generation().folder
@@ -463,7 +469,7 @@ def test_a_rewritten_main_does_not_keep_search_behind_the_catalog(
     registry, index = indexed(tmp_path, model("a"))
     commit(registry.repo, model("b"))
     with monkeypatch.context() as patch:
-        patch.setattr("gitreg_indexer.index.fill", lambda *_: None)
+        patch.setattr("gitreg_indexer.index.fill", lambda *_, **__: None)
         index.catch_up()
     repo = registry.repo
     advance(repo, new=repo.resolve("main~2"), old=repo.tip(), message="rewrite")
@@ -484,6 +490,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     assert "--index" in caught.value.mend
 
 
+@pytest.mark.own_catalog
 @pytest.mark.parametrize(
     ("says", "mend"),
     [
@@ -620,6 +627,7 @@ def test_writers_that_take_turns_leave_one_sound_index(tmp_path: Path) -> None:
     assert is_as_cold(index, tmp_path / "cold")
 
 
+@pytest.mark.own_catalog
 def test_processes_that_open_a_new_index_at_once_all_open_it(tmp_path: Path) -> None:
     uid = found(tmp_path / "r").uid
     for number in range(5):
@@ -629,6 +637,7 @@ def test_processes_that_open_a_new_index_at_once_all_open_it(tmp_path: Path) -> 
         assert len(instances) == 1
 
 
+@pytest.mark.own_catalog
 def test_a_reader_of_another_process_sees_a_commit_once_it_is_indexed(tmp_path: Path) -> None:
     registry, index = indexed(tmp_path, model())
     reader = index.reader()
@@ -696,6 +705,7 @@ def _turn(seq: int) -> dict[str, bytes]:
     return {**made, **aliases(stable=version)}
 
 
+@pytest.mark.own_catalog
 def test_an_index_leaves_no_lock_behind_for_other_processes(tmp_path: Path) -> None:
     registry, index = indexed(tmp_path, model())
     commit(registry.repo, model("b"))

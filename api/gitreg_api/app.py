@@ -40,6 +40,7 @@ def create_app(
     registry: Path | str | Index,
     *,
     index_folder: Path | None = None,
+    catalog: str | None = None,
     follow: bool = True,
     triggers: Triggers = Triggers(),  # noqa: B008 - a frozen value
     cors: Collection[str] = (),
@@ -50,7 +51,9 @@ def create_app(
     `follow` keeps the index up to date while the application runs, and `triggers` says what else has it look; `cors`
     names the origins whose pages may read; `patience` is how many seconds `min_seq` waits.
     """
-    index = registry if isinstance(registry, Index) else Index.open(Registry.open(registry), index_folder)
+    index = (
+        registry if isinstance(registry, Index) else Index.open(Registry.open(registry), index_folder, catalog=catalog)
+    )
     source = Source(index, patience=patience)
     follower = _follower(index, triggers) if follow else None
     app: ASGIApp = FastLane(slow_lane(source, follower), source)

@@ -16,7 +16,7 @@ import typer
 
 from gitreg.cli.options import RepoOption, print_text, remark
 from gitreg.errors import GitregError
-from gitreg_indexer.options import EveryOption, RemoteOption, SecretOption
+from gitreg_indexer.options import CatalogOption, EveryOption, RemoteOption, SecretOption
 
 HostOption = Annotated[str, typer.Option("--host", metavar="HOST", help="The address to listen on.")]
 PortOption = Annotated[
@@ -48,6 +48,7 @@ def serve(
             "--index", metavar="DIR", show_default="inside the repository", help="The folder that holds the index."
         ),
     ] = None,
+    catalog: CatalogOption = None,
     no_follow: Annotated[
         bool, typer.Option("--no-follow", help="Serve the index as it is; do not bring it up to date.")
     ] = False,
@@ -80,6 +81,7 @@ def serve(
             port=port,
             workers=workers,
             index=str(index.absolute()) if index else None,
+            catalog=catalog,
             follow=not no_follow,
             access_log=access_log,
             cors=tuple(cors or ()),

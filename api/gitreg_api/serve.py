@@ -42,13 +42,14 @@ Announce = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to serve: `repo` and `index` are folders, `cors` the origins whose pages may read."""
+    """How to serve: `repo` and `index` are folders, `catalog` a database, `cors` the origins whose pages may read."""
 
     repo: str
     host: str = "127.0.0.1"
     port: int = 8420
     workers: int = 1
     index: str | None = None
+    catalog: str | None = None
     follow: bool = True
     access_log: bool = False
     cors: tuple[str, ...] = ()
@@ -91,6 +92,7 @@ def worker_app() -> ASGIApp:
     return create_app(
         settings.repo,
         index_folder=Path(settings.index) if settings.index else None,
+        catalog=settings.catalog,
         follow=settings.follow,
         triggers=settings.triggers(),
         cors=settings.cors,
@@ -101,7 +103,7 @@ def prepare_index(settings: Settings) -> None:
     """Bring the index up to date before anything is served; where there is a state to serve already, only try to."""
     registry = Registry.open(settings.repo)
     check_triggers(registry, settings)
-    index = Index.open(registry, Path(settings.index) if settings.index else None)
+    index = Index.open(registry, Path(settings.index) if settings.index else None, catalog=settings.catalog)
     has_state = index.reader().position().seq > 0
     try:
         if not has_state or (settings.follow and index.is_behind()):

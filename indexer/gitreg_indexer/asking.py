@@ -16,7 +16,7 @@ import yaml
 from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json, print_text, remark
 from gitreg.errors import UsageError
 from gitreg.refs import Ref
-from gitreg_indexer.options import AtOption, FromOption, IndexOption, RefArgument
+from gitreg_indexer.options import AtOption, CatalogOption, FromOption, IndexOption, RefArgument
 
 
 def get(
@@ -25,6 +25,7 @@ def get(
     repo: RepoOption = None,
     folder: IndexOption = None,
     source: FromOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one record: the newest version, or the one that the selector means, now or at a moment of the past.
@@ -35,7 +36,7 @@ def get(
       gitreg get acme/nlp/summarizer@production --at 2026-06-30
       gitreg get acme/nlp/summarizer@production --from https://registry.example.com
     """
-    data, _, _ = _ask(ref, at, repo, folder, source, quiet=as_json)
+    data, _, _ = _ask(ref, at, repo, folder, catalog, source, quiet=as_json)
     if as_json:
         print_json(data)
     else:
@@ -48,6 +49,7 @@ def resolve(
     repo: RepoOption = None,
     folder: IndexOption = None,
     source: FromOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell which version a selector means now, or meant at a moment of the past.
@@ -57,7 +59,7 @@ def resolve(
       gitreg resolve acme/nlp/summarizer@production
       gitreg resolve acme/nlp/summarizer@production --at 2026-06-30T12:00:00Z
     """
-    data, commit, seq = _ask(ref, at, repo, folder, source, quiet=as_json)
+    data, commit, seq = _ask(ref, at, repo, folder, catalog, source, quiet=as_json)
     if as_json:
         print_json({**resolution(data), "commit": commit, "seq": seq})
     else:
@@ -65,7 +67,14 @@ def resolve(
 
 
 def _ask(
-    ref: str, when: str | None, repo: Path | None, folder: Path | None, source: str | None, *, quiet: bool
+    ref: str,
+    when: str | None,
+    repo: Path | None,
+    folder: Path | None,
+    catalog: str | None,
+    source: str | None,
+    *,
+    quiet: bool,
 ) -> tuple[dict[str, Any], str, int]:
     """Give the record that a ref means, and the commit and seq that the answer is of."""
     asked = Ref.parse(ref)
@@ -74,7 +83,7 @@ def _ask(
     from gitreg.repository.git import GitRepository
     from gitreg_indexer.glance import glance
 
-    if folder is None and when is None:
+    if folder is None and catalog is None and when is None:
         found = glance(GitRepository.open((repo or Path()).absolute()), asked)
         if found is not None:
             return orjson.loads(found.doc), found.commit, found.seq
@@ -82,7 +91,7 @@ def _ask(
     from gitreg_indexer.reading import reader_or_none
 
     registry = open_registry(repo)
-    reader = reader_or_none(registry, folder, quiet=quiet)
+    reader = reader_or_none(registry, folder, quiet=quiet, catalog=catalog)
     if reader is None:
         position = through_git.position(registry, when)
         return through_git.record(registry, asked, position), position.commit, position.seq

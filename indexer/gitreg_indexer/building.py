@@ -33,6 +33,7 @@ from gitreg_indexer.facts import (
 )
 from gitreg_indexer.parsing import Crew, Outcome, read_file
 from gitreg_indexer.reuse import Earlier, Known
+from gitreg_indexer.store import Store
 
 Progress = Callable[[int], None]
 PART: Final = 500
@@ -66,9 +67,9 @@ class Source(Protocol):
 
 
 class Builder:
-    """Brings a catalog up to main's tip. `earlier` knows, or is the file of a catalog that knows, what files say."""
+    """Brings a catalog up to main's tip. `earlier` knows, or is the place of a catalog that knows, what files say."""
 
-    def __init__(self, source: Source, catalog: Catalog, earlier: Path | Known | None = None) -> None:
+    def __init__(self, source: Source, catalog: Catalog, earlier: Path | Store | Known | None = None) -> None:
         self._repo = source.repo
         self._uid = source.uid
         self._catalog = catalog
@@ -91,9 +92,9 @@ class Builder:
                 self._take_all(position, oids, earlier, progress)
 
     def _known(self) -> Known:
-        if isinstance(self._earlier, Path) or self._earlier is None:
-            return Earlier.open(self._earlier, self._uid, parser_name())
-        return self._earlier
+        if isinstance(self._earlier, Known):
+            return self._earlier
+        return Earlier.open(self._earlier, self._uid, parser_name())
 
     def _take_all(self, position: Position, oids: Iterable[str], earlier: Known, progress: Progress | None) -> None:
         parts = self._read(self._planned(position, oids, earlier))
@@ -240,8 +241,8 @@ def commit_facts(seq: int, commit: Commit) -> CommitFacts:
 
 
 def _unicode(text: str) -> str:
-    """Give a text that can be stored: an odd encoding may leave half characters in a commit's words."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """Give a text that every database can store: an odd encoding may leave half characters and NULs in a commit."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
 
 
 def storable(change: EntryChange) -> EntryChange:

@@ -1,4 +1,4 @@
-"""The catalog: every fact with its interval, in SQLite through SQLAlchemy Core.
+"""The catalog: every fact with its interval, through SQLAlchemy Core, on SQLite or PostgreSQL (`store`).
 
 - Commits are applied whole or not at all; the position is stored in the same transaction.
 - What is read in one `reading()` is of one state.
@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,18 +19,19 @@ from typing import Any, Final, Literal, get_args
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gitreg.errors import GitregError
+from gitreg_indexer.catalog_sqlite import SqliteStore
 from gitreg_indexer.facts import Birth, CommitFacts, Folded, Opened
 from gitreg_indexer.layout import FOREVER, FORMAT
+from gitreg_indexer.store import ANEW, Store
+from gitreg_indexer.store import BrokenIndexError as BrokenIndexError
 
 History = Literal["full", "none"]
 """Whether the catalog holds all that ever was, or only what stood when it was made and what came since."""
-_WRITES: Final = "gitreg_writes"
-_PATIENCE: Final = 30.0
-_MANY: Final = 500
+_MANY: Final = 512
 """Values in one `IN (...)`."""
 QUARANTINED: Final = ""
 """The row of `counts` for files that cannot be read."""
@@ -113,6 +113,11 @@ orders = sa.Table(
 )
 
 
+for _column in [column for table in metadata.tables.values() for column in table.c]:
+    if isinstance(_column.type, sa.String):  # texts are compared by code point, as SQLite and Python do
+        _column.type = _column.type.with_variant(sa.Text(collation="C"), "postgresql")
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """How far the index has come: the last commit that was applied whole. seq 0 is before the first."""
@@ -155,7 +160,7 @@ class Fact:
                 "a document of the index cannot be read",
                 where=f"{self.ref}, seq {self.seq}",
                 got=str(error),
-                mend=_ANEW,
+                mend=ANEW,
             ) from error
         return loaded
 
@@ -178,32 +183,34 @@ _FACT_COLUMNS: Final[tuple[sa.Column[Any], ...]] = (
 class Catalog:
     """The catalog of one registry. Reads may come from any thread; writes from one holder of the index's lock."""
 
-    def __init__(self, engine: sa.Engine, where: str, uid: str) -> None:
-        self.engine = engine
-        self.where = where
+    def __init__(self, store: Store, uid: str) -> None:
+        self._store = store
+        self.engine = store.engine
+        self.where = store.where
         self.uid = uid
-        self._writes = engine.execution_options(**{_WRITES: True})
 
     @classmethod
-    def open(cls, file: Path, making: Making) -> Catalog:
-        """Open the catalog in a file, making it where there is none; refuses one of another registry or format."""
-        url = sa.URL.create("sqlite", database=str(file))
-        engine = sa.create_engine(url, connect_args={"timeout": _PATIENCE, "check_same_thread": False})
-        catalog = cls(engine, str(file), making.uid)
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin)
-        with catalog._explained():
-            catalog._lay_out(making)
+    def open(cls, place: Path | Store, making: Making) -> Catalog:
+        """Open the catalog at a place, a file of SQLite's or a store, making it where there is none.
+
+        It refuses one of another registry or format.
+        """
+        catalog = cls(SqliteStore(place) if isinstance(place, Path) else place, making.uid)
+        try:
+            with catalog._explained():
+                catalog._lay_out(making)
+        except BaseException:
+            catalog.close()
+            raise
         return catalog
 
     def _lay_out(self, making: Making) -> None:
-        known = sa.inspect(self.engine).has_table("meta")
-        if not known:
+        if not sa.inspect(self.engine).has_table("meta"):
             laid = {"format": FORMAT, "instance": uuid.uuid4().hex, **asdict(making)}
-            with self._writes.begin() as db:
+            with self._store.laying_out() as db:
                 metadata.create_all(db)
-                for key, value in laid.items():
-                    db.execute(meta.insert().prefix_with("OR IGNORE").values(key=key, value=value))
+                if not about_in(db):
+                    db.execute(meta.insert(), [{"key": key, "value": value} for key, value in laid.items()])
         found = self.about()
         if found.get("format") != FORMAT:
             raise IndexFormatError(
@@ -226,7 +233,7 @@ class Catalog:
                 "what the index says of itself cannot be read",
                 where=self.where,
                 got=", ".join(f"{key}: {found.get(key)!r}" for key in ("history", "instance")),
-                mend=_ANEW,
+                mend=ANEW,
             )
         with self.reading() as db:
             position_in(db)
@@ -246,6 +253,11 @@ class Catalog:
         with self._explained(), self.engine.connect() as db:
             return position_in(db)
 
+    def knows(self, oid: str) -> bool:
+        """Tell whether a commit has been applied."""
+        with self.reading() as db:
+            return bool(db.execute(sa.select(sa.func.count()).where(commits.c.oid == oid)).scalar())
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Read several things from one state."""
@@ -255,21 +267,27 @@ class Catalog:
     @contextmanager
     def writing(self) -> Iterator[Writing]:
         """Change it: all that is done in here, or nothing."""
-        with self._explained(), self._writes.begin() as db:
+        with self._explained(), self._store.begin() as db:
             written = Writing(db)
             yield written
             written.end()
 
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Be the only one who writes it; `ConflictError` where another process does so already."""
+        with self._explained(), self._store.holding():
+            yield
+
     def close(self) -> None:
-        """Let go of the file."""
-        self.engine.dispose()
+        """Let go of files and connections."""
+        self._store.close()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (DatabaseError, sqlite3.DatabaseError) as error:
-            raise _explain(error, self.where) from error
+        except (DBAPIError, PoolTimeout, sqlite3.DatabaseError) as error:
+            raise self._store.explain(error) from error
         except BrokenIndexError as error:
             error.where = error.where or self.where
             raise
@@ -383,61 +401,6 @@ class IndexFormatError(GitregError):
     code = "index-format"
 
 
-class BrokenIndexError(GitregError):
-    """The index cannot be read or written."""
-
-    code = "broken-index"
-
-
-_ANEW: Final = "run `gitreg index --rebuild`: the index can always be made again from Git"
-
-
-def _explain(error: Exception, where: str) -> GitregError:
-    text = str(getattr(error, "orig", error))
-    if "readonly" in text or "unable to open" in text:
-        mend = "make the folder writable, or name another one with --index"
-    elif "disk is full" in text or "disk I/O" in text:
-        mend = "free some space on that disk, then run `gitreg index`"
-    elif "locked" in text:
-        mend = "wait for the other process, or end it; then try again"
-    else:
-        mend = _ANEW
-    return BrokenIndexError("the index cannot be used", where=where, got=text, mend=mend)
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # else the driver begins transactions where it likes; `_begin` does it here
-    cursor = connection.cursor()
-    _switch_to_wal(cursor)
-    for pragma in (
-        "synchronous = NORMAL",
-        "cache_size = -65536",
-        "mmap_size = 268435456",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
-    """Have the file keep a write-ahead log; SQLite does not wait by itself where another process does so just now."""
-    until = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _begin(connection: sa.Connection) -> None:
-    """Begin a transaction in truth: readers see one state, and a writer never finds its state outdated."""
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
 def position_in(db: sa.Connection) -> Position:
     """Tell how far the catalog has come, in the state that a connection sees."""
     found = dict(db.execute(_POSITION).all())
@@ -450,7 +413,7 @@ def number_of(about: Mapping[str, str], key: str, default: int = 0) -> int:
     if isinstance(text, str) and text.isascii() and text.isdigit():
         return int(text)
     raise BrokenIndexError(
-        "what the index says of itself cannot be read", got=f"{key}: {text!r}", expected="a number", mend=_ANEW
+        "what the index says of itself cannot be read", got=f"{key}: {text!r}", expected="a number", mend=ANEW
     )
 
 
@@ -468,7 +431,12 @@ def in_parts(db: sa.Connection, query: sa.Select[Any], values: Iterable[Any]) ->
     """Ask a query, whose `LISTED` stands for some of the values, for all of them."""
     listed = list(values)
     for start in range(0, len(listed), _MANY):
-        yield from db.execute(query, {"listed": listed[start : start + _MANY]})
+        yield from db.execute(query, {"listed": _padded(listed[start : start + _MANY])})
+
+
+def _padded(values: list[Any]) -> list[Any]:
+    """Repeat the last value up to a power of two: statements of few lengths are prepared only once."""
+    return values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values))
 
 
 LISTED: Final[sa.BindParameter[Any]] = sa.bindparam("listed", expanding=True)

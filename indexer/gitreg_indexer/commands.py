@@ -29,7 +29,7 @@ from gitreg.refs import Ref, kind_named
 from gitreg.registry import Registry
 from gitreg_indexer import through_git
 from gitreg_indexer.engine import SORTS
-from gitreg_indexer.options import AtOption, IndexOption, RefArgument
+from gitreg_indexer.options import AtOption, CatalogOption, IndexOption, RefArgument
 from gitreg_indexer.reader import LEXICAL
 from gitreg_indexer.reading import fill_vectors, open_current, reader_or_none
 from gitreg_indexer.searching import Asked, Result, parsed_filter, run
@@ -77,6 +77,7 @@ def list_(
     offset: Annotated[int, typer.Option("--offset", min=0, help="Records to skip.")] = 0,
     cursor: CursorOption = None,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List records by namespace, name and newest version, or as they are sorted.
@@ -99,7 +100,7 @@ def list_(
         offset=offset,
         cursor=cursor,
     )
-    reader = reader_or_none(registry, folder, quiet=as_json)
+    reader = reader_or_none(registry, folder, quiet=as_json, catalog=catalog)
     if reader is not None:
         _print_result(run(reader, asked), as_json=as_json)
         return
@@ -133,6 +134,7 @@ def search(
     offset: Annotated[int, typer.Option("--offset", min=0, help="Results to skip.")] = 0,
     cursor: CursorOption = None,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find records by words, identifiers and filters, now or as of a moment of the past.
@@ -165,7 +167,7 @@ def search(
         cursor=cursor,
         highlight=highlight,
     )
-    current = open_current(open_registry(repo), folder, quiet=as_json)
+    current = open_current(open_registry(repo), folder, quiet=as_json, catalog=catalog)
     if asked.mode != LEXICAL:
         fill_vectors(current, quiet=as_json)
     result = run(current.reader(), asked)

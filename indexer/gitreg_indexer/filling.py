@@ -18,7 +18,7 @@ from gitreg_indexer.catalog import (
     FACT_COLUMNS,
     LISTED,
     Catalog,
-    Position,
+    about_in,
     fact_of,
     facts,
     in_parts,
@@ -33,34 +33,60 @@ from gitreg_indexer.ranks import paths_moved_since, rank_new, ranks_of
 _PART: Final = 500
 
 
-def fill(catalog: Catalog, engine: SearchEngine) -> None:
-    """Bring an engine up to its catalog."""
+def rank(catalog: Catalog) -> None:
+    """Give ranks to the records that have none yet; for whoever may write the catalog."""
+    about = catalog.about()
+    ranked, seq = number_of(about, "ranked"), number_of(about, "seq")
+    if ranked < seq:
+        with catalog.writing() as written:
+            rank_new(written.db, since=ranked, seq=seq)
+            written.note(ranked=str(seq))
+
+
+def fill(catalog: Catalog, engine: SearchEngine, *, ranks: bool = True) -> None:
+    """Bring an engine up to its catalog.
+
+    `ranks` has what is new ranked first, which changes the catalog; without it, an engine waits until whoever writes
+    the catalog has done that.
+    """
+    if ranks:
+        rank(catalog)
     try:
         engine.refresh()
         instance, seq = engine.position()
     except GitregError:  # what cannot be read is made again
         instance, seq = "", 0
+    with catalog.reading() as db:
+        about = about_in(db)
+        stands = number_of(about, "seq")
+        if number_of(about, "ranked") < stands:
+            return
+        if instance != about["instance"] or seq > stands:
+            engine.clear()
+            seq = 0
+        elif seq == stands:
+            return
+        engine.apply(_prepared_since(db, engine, seq), instance=about["instance"], seq=stands)
+
+
+def is_filled(catalog: Catalog, engine: SearchEngine) -> bool:
+    """Tell whether an engine stands where its catalog does."""
     about = catalog.about()
-    position, ranked = Position(number_of(about, "seq"), about.get("commit", "")), number_of(about, "ranked")
-    if ranked < position.seq:
-        with catalog.writing() as written:
-            rank_new(written.db, since=ranked, seq=position.seq)
-            written.note(ranked=str(position.seq))
-    if instance != about["instance"] or seq > position.seq:
-        engine.clear()
-        seq = 0
-    elif seq == position.seq:
-        return
-    engine.apply(_prepared_since(catalog, engine, seq), instance=about["instance"], seq=position.seq)
+    wanted = about.get("instance", ""), number_of(about, "seq")
+    try:
+        if engine.position() != wanted:
+            engine.refresh()
+        return engine.position() == wanted
+    except GitregError:
+        return False
 
 
-def _prepared_since(catalog: Catalog, engine: SearchEngine, seq: int) -> Iterator[Any]:
+def _prepared_since(db: sa.Connection, engine: SearchEngine, seq: int) -> Iterator[Any]:
     """Make and prepare documents, in other processes where there are many."""
     named = f"{type(engine).__module__}:{type(engine).__qualname__}"
     crew: Crew[Standing, Any] = Crew("documents", maker_of_documents(named), (named,))
-    with catalog.reading() as db:
-        for _, prepared in crew.map((None, part) for part in _standing_since(db, seq)):
-            yield from prepared
+    for _, prepared in crew.map((None, part) for part in _standing_since(db, seq)):
+        yield from prepared
 
 
 Standing = tuple[Any, str, int]

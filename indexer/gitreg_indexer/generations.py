@@ -46,7 +46,7 @@ class Generations:
 
     def current(self) -> Path:
         """Give the folder of the generation that is answered from, naming one where there is none."""
-        with _explained(self.folder):
+        with telling_of(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             name = named_in(self.folder / CURRENT_FILE)
             if name is None or not (self.folder / name).is_dir():
@@ -86,7 +86,7 @@ class Generations:
 
     def begin(self) -> Path:
         """Begin another generation beside the current one; the caller holds the lock of those who do."""
-        with _explained(self.folder):
+        with telling_of(self.folder):
             self.forget_building()
             name = self._next()
             self._write(BUILDING_FILE, name)
@@ -103,7 +103,7 @@ class Generations:
     @contextmanager
     def apart(self) -> Iterator[Path]:
         """Lend a folder for a generation that nobody else knows of; it is removed unless it was put in place."""
-        with _explained(self.folder):
+        with telling_of(self.folder):
             made, use = self._new_apart()
         try:
             yield made
@@ -126,7 +126,7 @@ class Generations:
 
     def put_in_place(self, made: Path) -> None:
         """Have a generation answered from, and remove those before it that nobody has open."""
-        with _explained(self.folder):
+        with telling_of(self.folder):
             (made / _UNFINISHED_FILE).unlink(missing_ok=True)
             self._write(CURRENT_FILE, made.name)
             if named_in(self.folder / BUILDING_FILE) == made.name:
@@ -208,7 +208,8 @@ def _is_generation(name: str) -> bool:
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
+def telling_of(folder: Path) -> Iterator[None]:
+    """Say of a folder that it cannot be written."""
     try:
         yield
     except OSError as error:

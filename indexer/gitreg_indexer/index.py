@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,12 +33,14 @@ from gitreg_indexer.catalog import (
     Making,
     Position,
 )
+from gitreg_indexer.catalogs import catalogs_of
 from gitreg_indexer.engine import Query, SearchEngine, open_engine
-from gitreg_indexer.filling import fill
+from gitreg_indexer.filling import fill, is_filled, rank
 from gitreg_indexer.generations import Generations, Stamp, Use
-from gitreg_indexer.layout import CATALOG_FILE, INDEX_FOLDER
+from gitreg_indexer.layout import INDEX_FOLDER
 from gitreg_indexer.lock import MAKING_LOCK, writing
 from gitreg_indexer.reader import Page, Reader
+from gitreg_indexer.store import Store
 
 Progress = Callable[[int], None]
 """Counts commits as they are folded."""
@@ -74,13 +76,13 @@ class Report:
 class Generation:
     """One catalog with what was made from it, opened."""
 
-    def __init__(self, folder: Path, making: Making, engine: str) -> None:
+    def __init__(self, folder: Path, place: Path | Store, making: Making, engine: str) -> None:
         self.folder = folder
         self._use = Use(folder)
         self._inode = _inode_of(folder)
         catalog: Catalog | None = None
         try:
-            self.catalog = catalog = Catalog.open(folder / CATALOG_FILE, making)
+            self.catalog = catalog = Catalog.open(place, making)
             self.engine: SearchEngine = open_engine(engine, folder / engine)
         except BaseException:
             if catalog is not None:
@@ -98,6 +100,10 @@ class Generation:
         """Tell whether nobody was about to remove it when it was opened."""
         return self._use.is_held
 
+    def is_as_far_as(self, other: Generation) -> bool:
+        """Tell whether all that another one answers from is found in this one too."""
+        return is_filled(self.catalog, self.engine) and self.catalog.position().seq >= other.catalog.position().seq
+
     def close(self) -> None:
         """Let go of files and threads."""
         self.engine.close()
@@ -113,12 +119,15 @@ def _inode_of(folder: Path) -> int | None:
 
 
 class Index:
-    """The index of a registry in a folder."""
+    """The index of a registry: a folder, and the database that holds the catalog where that is shared."""
 
-    def __init__(self, registry: Registry, folder: Path, *, engine: str = DEFAULT_ENGINE) -> None:
+    def __init__(
+        self, registry: Registry, folder: Path, *, engine: str = DEFAULT_ENGINE, catalog: str | None = None
+    ) -> None:
         self.registry = registry
         self.folder = folder
         self._engine_name = engine
+        self._catalogs = catalogs_of(registry.uid, catalog)
         self._generations = Generations(folder)
         self._swapping = threading.Lock()
         self._catching_up = threading.Lock()
@@ -128,10 +137,23 @@ class Index:
         self._is_in_making = False
 
     @classmethod
-    def open(cls, registry: Registry, folder: Path | None = None, *, engine: str = DEFAULT_ENGINE) -> Index:
-        """Open a registry's index, empty where there is none yet; refuses one that is not this registry's."""
-        index = cls(registry, folder or default_folder(registry), engine=engine)
-        index.generation()
+    def open(
+        cls,
+        registry: Registry,
+        folder: Path | None = None,
+        *,
+        engine: str = DEFAULT_ENGINE,
+        catalog: str | None = None,
+    ) -> Index:
+        """Open a registry's index, empty where there is none yet; refuses one that is not this registry's.
+
+        `catalog` is the address of the database that holds the catalog; without it, the folder does.
+        """
+        index = cls(registry, folder or default_folder(registry), engine=engine, catalog=catalog)
+        with ExitStack() as begun:
+            begun.callback(index.close)
+            index.generation()
+            begun.pop_all()
         return index
 
     @classmethod
@@ -142,32 +164,43 @@ class Index:
         *,
         engine: str = DEFAULT_ENGINE,
         history: History | None = None,
+        catalog: str | None = None,
     ) -> Index:
         """Begin the index anew, beside the one that stands; or go on with what was begun and is sound.
 
         What comes of it takes the other's place when it has caught up for the first time. `history` is that of the
         one that stands unless it is told.
         """
-        index = cls(registry, folder or default_folder(registry), engine=engine)
-        with writing(index.folder, MAKING_LOCK):
-            making = Making(registry.uid, history or index._history_of_current(), parser_name())
-            index._held = index._begun(making) or Generation(index._generations.begin(), making, engine)
+        index = cls(registry, folder or default_folder(registry), engine=engine, catalog=catalog)
+        with ExitStack() as begun:
+            begun.callback(index.close)
+            with writing(index.folder, MAKING_LOCK), index._catalogs.making():
+                making = Making(registry.uid, history or index._history_of_current(), parser_name())
+                index._held = index._begun(making) or index._begin(making)
+            begun.pop_all()
         index._is_in_making = True
         return index
 
     @classmethod
-    def having(cls, registry: Registry, folder: Path | None = None, history: History | None = None) -> Index:
+    def having(
+        cls,
+        registry: Registry,
+        folder: Path | None = None,
+        *,
+        history: History | None = None,
+        catalog: str | None = None,
+    ) -> Index:
         """Open the index, made with this history, or begin one; whatever it has is fine where none is told.
 
         An index without the past is made anew with it. `UsageError` where it has the past and none is wanted.
         """
         where = folder or default_folder(registry)
-        is_new = Generations(where).standing() is None
+        is_new = catalog is None and Generations(where).standing() is None
         if history is None or (is_new and history == "full"):
-            return cls.open(registry, where)
+            return cls.open(registry, where, catalog=catalog)
         if is_new:
-            return cls.emptied(registry, where, history=history)
-        index = cls.open(registry, where)
+            return cls.emptied(registry, where, history=history, catalog=catalog)
+        index = cls.open(registry, where, catalog=catalog)
         known, is_empty = index.catalog.about().get("history"), index.catalog.position().seq == 0
         if known == history:
             return index
@@ -179,23 +212,31 @@ class Index:
                 got="--history none",
                 mend="leave --history out; to be rid of the past, run `gitreg index --rebuild --history none`",
             )
-        return cls.emptied(registry, where, history=history)
+        return cls.emptied(registry, where, history=history, catalog=catalog)
+
+    def _begin(self, making: Making) -> Generation:
+        folder = self._generations.begin()
+        self._catalogs.begin(folder)
+        return self._opened(folder, making)
+
+    def _opened(self, folder: Path, making: Making) -> Generation:
+        return Generation(folder, self._catalogs.place(folder), making, self._engine_name)
 
     def _history_of_current(self) -> History:
-        current = self._generations.named_current()
-        if current is None or not (current / CATALOG_FILE).exists():
+        place = self._catalogs.before(self.folder, self._generations.named_current())
+        if place is None or (isinstance(place, Path) and not place.exists()):
             return "full"
-        with suppress(GitregError), closing(Catalog.open(current / CATALOG_FILE, Making(self.registry.uid))) as catalog:
+        with suppress(GitregError), closing(Catalog.open(place, Making(self.registry.uid))) as catalog:
             return "none" if catalog.about().get("history") == "none" else "full"
         return "full"
 
     def _begun(self, making: Making) -> Generation | None:
         """Open the generation that another process began in the same way and did not finish, if it is of use."""
         folder = self._generations.building()
-        if folder is None:
+        if folder is None or not self._catalogs.is_building(folder):
             return None
         try:
-            found = Generation(folder, making, self._engine_name)
+            found = self._opened(folder, making)
         except GitregError:
             return None
         if self._is_of_use(found.catalog, making):
@@ -229,13 +270,12 @@ class Index:
 
     def _open_current(self) -> Generation:
         """Open what is current; it may be replaced, and removed, at any moment."""
-        making = Making(self.registry.uid, "full", parser_name())
         for _ in range(_TRIES):
             folder, stamp = self._generations.current(), self._generations.stamp()
             if self._generations.named_current() != folder:
                 continue
             try:
-                opened = Generation(folder, making, self._engine_name)
+                opened = self._opened(folder, self._as_found())
             except GitregError:
                 if self._generations.stamp() == stamp:
                     raise
@@ -250,6 +290,9 @@ class Index:
             mend="let the processes that make it anew end; then try again",
         )
 
+    def _as_found(self) -> Making:
+        return Making(self.registry.uid, "full", parser_name())
+
     def _hold(self, opened: Generation, stamp: Stamp | None) -> None:
         if self._held is not None:
             self._left.append((time.monotonic() + _GRACE, self._held))
@@ -262,6 +305,9 @@ class Index:
             self._left = [(until, generation) for until, generation in self._left if until > before]
         for generation in over:
             generation.close()
+        if over:
+            with suppress(GitregError):  # what nobody uses any more may stay a while
+                self._catalogs.sweep()
 
     @property
     def catalog(self) -> Catalog:
@@ -274,8 +320,17 @@ class Index:
         return self.generation().engine
 
     def is_behind(self) -> bool:
-        """Tell whether main has moved since the last indexed commit."""
-        return (self.registry.repo.tip() or "") != self.catalog.position().commit
+        """Tell whether there is something to catch up with: a commit on main, in the catalog, or another catalog."""
+        stands = self.generation()
+        return not self._catalogs.is_current(stands.folder) or not self._is_up(stands)
+
+    def _is_up(self, generation: Generation) -> bool:
+        return self._has_tip(generation.catalog) and is_filled(generation.catalog, generation.engine)
+
+    def _has_tip(self, catalog: Catalog) -> bool:
+        """Tell whether main's tip is applied; a shared catalog may have come further than the repository here."""
+        tip = self.registry.repo.tip() or ""
+        return tip == catalog.position().commit or (self._catalogs.may_be_ahead and catalog.knows(tip))
 
     def pending(self) -> int:
         """Count the commits on main that are not indexed yet."""
@@ -293,20 +348,35 @@ class Index:
                 self._make(progress)
             else:
                 with writing(self.folder):
+                    self._go_over(progress)
                     self._bring_up(self.generation(), progress)
         position, records, bad = self.reader().totals()
         return Report(position.seq, position.commit, records, bad, time.perf_counter() - started)
 
     def _make(self, progress: Progress | None) -> None:
         made = self.generation()
-        with writing(self.folder, MAKING_LOCK):
+        with writing(self.folder, MAKING_LOCK), self._catalogs.making():
             self._refuse_unless_begun(made)
             self._bring_up(made, progress)
             with writing(self.folder, patience=_PATIENCE):
                 self._bring_up(made, None)  # what has landed meanwhile
+                self._catalogs.put_in_place(made.folder)
                 self._generations.put_in_place(made.folder)
         self._stamp = self._generations.stamp()
         self._is_in_making = False
+
+    def _go_over(self, progress: Progress | None) -> None:
+        """Go over to the catalog that was made anew on another host, once there is a generation of it here."""
+        before = self.generation()
+        if self._catalogs.is_current(before.folder):
+            return
+        with self._generations.apart() as folder, closing(self._opened(folder, self._as_found())) as made:
+            try:
+                self._bring_up(made, progress)
+            except ConflictError:
+                if not made.is_as_far_as(before):
+                    raise
+            self._generations.put_in_place(folder)
 
     def _refuse_unless_begun(self, made: Generation) -> None:
         """Make sure that another process has not begun anew instead, and removed this one."""
@@ -319,26 +389,36 @@ class Index:
 
     def _bring_up(self, generation: Generation, progress: Progress | None) -> None:
         self._refuse_another_uid(generation.catalog)
-        builder = Builder(self.registry, generation.catalog, self._catalog_before(generation))
+        refused: GitregError | None = None
         try:
-            builder.follow(progress)
-        except HistoryRewritten:
+            with generation.catalog.holding():
+                refused = self._follow(generation, progress)
+                rank(generation.catalog)
+        except ConflictError as error:  # what the other process has written is searched here all the same
+            refused = error
+        fill(generation.catalog, generation.engine, ranks=False)
+        if refused is not None and not self._is_up(generation):
+            raise refused
+
+    def _follow(self, generation: Generation, progress: Progress | None) -> HistoryRewritten | None:
+        """Apply what is new on main; give the alarm where main does not descend."""
+        if self._has_tip(generation.catalog):
+            end_alarm(generation.catalog)
+            return None
+        before = self._catalogs.before(generation.folder, self._generations.named_current())
+        try:
+            Builder(self.registry, generation.catalog, before).follow(progress)
+        except HistoryRewritten as error:
             with suppress(GitregError):  # a full disk is told when there is something to store
                 raise_alarm(generation.catalog, self.registry.repo.tip() or "")
-            fill(generation.catalog, generation.engine)
-            raise
+            return error
         end_alarm(generation.catalog)
-        fill(generation.catalog, generation.engine)
+        return None
 
     def alarm(self) -> Alarm | None:
         """Tell of a main that was rewritten and is not followed; None where all is well."""
         found = alarm_in(self.catalog.about())
         return found if found is not None and self.is_behind() else None
-
-    def _catalog_before(self, generation: Generation) -> Path | None:
-        """Name the catalog whose manifests need not be read again."""
-        before = self._generations.named_current()
-        return before / CATALOG_FILE if before is not None and before != generation.folder else None
 
     def reader(self) -> Reader:
         """Ask it; the reader may be used from any thread."""
@@ -350,6 +430,7 @@ class Index:
         if self._held is not None:
             self._held.close()
             self._held = None
+        self._catalogs.close()
 
     def _refuse_another_uid(self, catalog: Catalog) -> None:
         """Ids are derived from the registry's uid, so commits of two uids cannot stand in one index."""

@@ -16,7 +16,7 @@ from gitreg.errors import Finding, Severity, UsageError
 from gitreg.registry import Registry
 from gitreg_indexer.catalog import History
 from gitreg_indexer.index import Index
-from gitreg_indexer.options import IndexOption
+from gitreg_indexer.options import CatalogOption, IndexOption
 from gitreg_indexer.reading import fill_vectors
 from gitreg_indexer.truth_commands import accept_command, status_command, verify_command
 from gitreg_indexer.watch_command import watch
@@ -44,6 +44,7 @@ def index(
     ] = False,
     history: HistoryOption = None,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Bring the index up to main's tip.
@@ -55,15 +56,22 @@ def index(
       gitreg index --repo my-registry
     """
     if context.invoked_subcommand is None:
-        _bring_up(open_registry(repo), folder, rebuild=rebuild, history=history, as_json=as_json)
+        _bring_up(open_registry(repo), folder, catalog, rebuild=rebuild, history=history, as_json=as_json)
     else:
         _refuse_options_before(context, context.invoked_subcommand)
 
 
 def _bring_up(
-    registry: Registry, folder: Path | None, *, rebuild: bool, history: History | None, as_json: bool
+    registry: Registry,
+    folder: Path | None,
+    catalog: str | None,
+    *,
+    rebuild: bool,
+    history: History | None,
+    as_json: bool,
 ) -> None:
-    opened = Index.emptied(registry, folder, history=history) if rebuild else Index.having(registry, folder, history)
+    make = Index.emptied if rebuild else Index.having
+    opened = make(registry, folder, history=history, catalog=catalog)
     with closing(opened) as made:
         with progress("indexing", total=made.pending(), silent=as_json) as step:
             report = made.catch_up(progress=step)

@@ -15,6 +15,15 @@ IndexOption = Annotated[
     Path | None,
     typer.Option("--index", metavar="DIR", help="The index's folder; inside the Git folder unless named."),
 ]
+CatalogOption = Annotated[
+    str | None,
+    typer.Option(
+        "--catalog",
+        metavar="URL",
+        envvar="GITREG_CATALOG",
+        help="A PostgreSQL database that holds the catalog, for hosts that share it: postgresql://USER@HOST/DATABASE.",
+    ),
+]
 AtOption = Annotated[
     str | None,
     typer.Option(

@@ -12,9 +12,9 @@ from gitreg_indexer.catalog import ForeignIndexError, IndexFormatError
 from gitreg_indexer.index import Index, Reader
 
 
-def open_current(registry: Registry, folder: Path | None, *, quiet: bool) -> Index:
+def open_current(registry: Registry, folder: Path | None, *, quiet: bool, catalog: str | None = None) -> Index:
     """Open a registry's index, brought up to main's tip as far as that can be done now."""
-    index = Index.open(registry, folder)
+    index = Index.open(registry, folder, catalog=catalog)
     if index.is_behind():
         try:
             with progress("indexing", total=index.pending(), silent=quiet) as step:
@@ -39,14 +39,16 @@ def fill_vectors(index: Index, *, quiet: bool) -> None:
         remark(f"semantic search is not up to date: {error.says}; {error.mend}")
 
 
-def reader_or_none(registry: Registry, folder: Path | None, *, quiet: bool) -> Reader | None:
+def reader_or_none(
+    registry: Registry, folder: Path | None, *, quiet: bool, catalog: str | None = None
+) -> Reader | None:
     """Give a reader of the current index; None, with a note, where no index can be kept and none was named."""
     try:
-        return open_current(registry, folder, quiet=quiet).reader()
+        return open_current(registry, folder, quiet=quiet, catalog=catalog).reader()
     except (ForeignIndexError, IndexFormatError):
         raise
     except GitregError as error:
-        if folder is not None:
+        if folder is not None or catalog is not None:
             raise
         remark(f"reading through Git, which is slower: {error.says}" + (f" ({error.got})" if error.got else ""))
         return None

@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import sqlalchemy as sa
 
 from gitreg.errors import GitregError
 from gitreg_indexer.catalog import LISTED, Catalog, Making, facts, in_parts
 from gitreg_indexer.facts import Opened, Quarantined, Standing, reopened
+from gitreg_indexer.store import Store
 
 
+@runtime_checkable
 class Known(Protocol):
     """What knows what some files say, so that they need not be read."""
 
@@ -37,12 +39,12 @@ class Earlier:
         self._catalog = catalog
 
     @classmethod
-    def open(cls, file: Path | None, uid: str, parser: str) -> Self:
-        """Open the catalog in a file, if there is one that can be used."""
-        if file is None or not file.exists():
+    def open(cls, place: Path | Store | None, uid: str, parser: str) -> Self:
+        """Open the catalog at a place, if there is one that can be used."""
+        if place is None or (isinstance(place, Path) and not place.exists()):
             return cls(None)
         with suppress(GitregError):
-            catalog = Catalog.open(file, Making(uid))
+            catalog = Catalog.open(place, Making(uid))
             if catalog.about().get("parser") == parser:
                 return cls(catalog)
             catalog.close()

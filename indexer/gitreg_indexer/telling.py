@@ -20,7 +20,7 @@ from gitreg_indexer.commands import line_of, short
 from gitreg_indexer.fields import resolve
 from gitreg_indexer.moments import NoHistoryError
 from gitreg_indexer.names import aliases_of, versions_of
-from gitreg_indexer.options import AtOption, IndexOption, RefArgument
+from gitreg_indexer.options import AtOption, CatalogOption, IndexOption, RefArgument
 from gitreg_indexer.reader import Reader, of_field
 from gitreg_indexer.reading import open_current, reader_or_none
 from gitreg_indexer.searching import field_of
@@ -37,6 +37,7 @@ def history(
     at: AtOption = None,
     repo: RepoOption = None,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell which commits touched a record, newest first, and what each changed.
@@ -47,7 +48,7 @@ def history(
       gitreg history acme/nlp/summarizer@1.2.0 --field spec.pricing
     """
     registry, parsed = open_registry(repo), Ref.parse(ref)
-    stages = _history(registry, parsed, field, at, reader_or_none(registry, folder, quiet=as_json))
+    stages = _history(registry, parsed, field, at, reader_or_none(registry, folder, quiet=as_json, catalog=catalog))
     if as_json:
         print_json(stages)
         return
@@ -64,6 +65,7 @@ def versions(
     at: AtOption = None,
     repo: RepoOption = None,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the versions of a name, highest first, now or as of a moment of the past.
@@ -74,7 +76,7 @@ def versions(
       gitreg versions acme/nlp/summarizer --at 2026-06-30
     """
     registry, name = open_registry(repo), _name(ref, "versions")
-    reader = reader_or_none(registry, folder, quiet=as_json)
+    reader = reader_or_none(registry, folder, quiet=as_json, catalog=catalog)
     position = _position(registry, reader, at)
     if reader is None:
         items = through_git.versions(registry, name, position)
@@ -95,6 +97,7 @@ def aliases(
     at: AtOption = None,
     repo: RepoOption = None,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell the aliases of a name and the version that each means, now or as of a moment of the past.
@@ -107,7 +110,7 @@ def aliases(
       gitreg aliases acme/nlp/summarizer --at v1.0
     """
     registry, name = open_registry(repo), _name(ref, "aliases")
-    reader = reader_or_none(registry, folder, quiet=as_json)
+    reader = reader_or_none(registry, folder, quiet=as_json, catalog=catalog)
     position = _position(registry, reader, at)
     if reader is None:
         named, latest = through_git.aliases(registry, name, position)
@@ -124,6 +127,7 @@ def changes(
     limit: Annotated[int, typer.Option("--limit", min=1, max=MOST_CHANGES, help="Commits at most.")] = 100,
     repo: RepoOption = None,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell what each commit after a seq did to records, oldest first.
@@ -135,7 +139,7 @@ def changes(
       gitreg changes --since 42
       gitreg changes --since 42 --json
     """
-    current = open_current(open_registry(repo), folder, quiet=as_json)
+    current = open_current(open_registry(repo), folder, quiet=as_json, catalog=catalog)
     items, position = current.reader().changes(since=since, limit=limit)
     current.close()
     if since > position.seq:

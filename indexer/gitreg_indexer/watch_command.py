@@ -31,7 +31,14 @@ from gitreg.errors import GitregError, UsageError
 from gitreg.repository.fetching import Remote
 from gitreg_indexer.index import Index, Progress, Report
 from gitreg_indexer.news import CaughtUp, News, Over, Remark, Tell, Trouble, Waiting
-from gitreg_indexer.options import EveryOption, IndexOption, RemoteOption, SecretOption, check_remote_options
+from gitreg_indexer.options import (
+    CatalogOption,
+    EveryOption,
+    IndexOption,
+    RemoteOption,
+    SecretOption,
+    check_remote_options,
+)
 from gitreg_indexer.polling import EVERY
 from gitreg_indexer.receiving import ROOT, Receiver, read_secret
 from gitreg_indexer.watching import Watcher
@@ -63,6 +70,7 @@ class Webhook:
 def watch(
     repo: RepoOption = None,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     remote: RemoteOption = None,
     every: EveryOption = None,
     webhook: WebhookOption = None,
@@ -83,7 +91,7 @@ def watch(
     followed = Remote.open(registry.repo, remote) if remote else None
     hook = _open_webhook(webhook, secret_file)
     said: Said = SimpleQueue()
-    index = Index.open(registry, folder)
+    index = Index.open(registry, folder, catalog=catalog)
     try:
         watcher = Watcher(
             index,

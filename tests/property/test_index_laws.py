@@ -39,6 +39,7 @@ from gitreg.refs import KINDS, Ref, addresses_at
 from gitreg.registry import Registry
 from gitreg_indexer import SORTS, Index, Query, Reader
 
+pytestmark = pytest.mark.usefixtures("each_catalog")
 laws = settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
