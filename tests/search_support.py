@@ -49,7 +49,8 @@ def document(number: int, name: str = "", **more: Any) -> Document:
     for field, path in PATHS.items():
         value = stated.pop(field, None)
         items = value if isinstance(value, tuple) else (value,)
-        values += [(path, float(item) if isinstance(item, int) else item) for item in items if item is not None]
+        stated_here = [item for item in items if item is not None]
+        values += [(path, float(item) if type(item) is int else item) for item in stated_here]
     heading = f"{name} {' '.join(more.get('tags', ()))}"
     fields: dict[str, Any] = {
         "kind": "Model",
@@ -98,6 +99,12 @@ class ReferenceEngine:
 
     def faults(self) -> list[str]:
         return []
+
+    def count(self) -> int:
+        return len(self._kept)
+
+    def digests(self, ids: Sequence[int]) -> dict[int, int]:
+        return {id_: self._kept[id_].digest for id_ in ids if id_ in self._kept}
 
     def search(
         self, query: Query, *, offset: int, limit: int, at: int | None = None, facets: Sequence[str] = ()

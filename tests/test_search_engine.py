@@ -457,6 +457,26 @@ def test_a_condition_that_is_nested_beyond_reason_is_refused(stated: SearchEngin
         ids(stated, Query(where=deep))
 
 
+def test_ranges_of_many_numbers(engine: SearchEngine) -> None:
+    sizes = [(-1.5) ** n if n % 3 else float(n) for n in range(1, 90)]
+    filled(engine, *(document(n, values=(("size", size),)) for n, size in enumerate(sizes, start=1)))
+    for low, high in ((-10.0, 100.0), (None, 0.0), (27.0, None), (3.0, 3.0), (0.1, 0.2), (-1e9, 1e9)):
+        least, most = float("-inf") if low is None else low, float("inf") if high is None else high
+        wanted = [number for number, size in enumerate(sizes, start=1) if least <= size <= most]
+        assert ids(engine, Query(where=Between("size", low, high))) == wanted
+        wanted = [number for number in range(1, 90) if least <= number <= most]
+        assert ids(engine, Query(where=Between("registry.createdAt", low, high))) == wanted
+
+
+def test_a_few_numbers_beside_what_is_rare(engine: SearchEngine) -> None:
+    filled(engine, *(document(n, context_length=float(n % 3), tags=("x",) if n == 4 else ()) for n in range(1, 30)))
+    filled(engine, document(40, context_length=None, tags=("x",)))
+    filled(engine, document(41, context_length=True, tags=("x",)))
+    where = Between("spec.capabilities.contextLength", 0.5, 9.0)
+    assert ids(engine, Query(tag=("x",), where=where)) == [4]
+    assert ids(engine, Query(tag=("x",), where=Not(where))) == [40, 41]
+
+
 def test_ids_restrict_what_is_found(engine: SearchEngine) -> None:
     filled(engine, *(document(n, tags=("chat",)) for n in range(1, 6)))
     assert ids(engine, Query(ids=(4, 2, 99))) == [2, 4]
@@ -537,6 +557,21 @@ def test_a_folder_that_sorts_by_other_paths_counts_as_empty(opening: Opening, mo
 
 def files_of(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*") if file.is_file() and file.stat().st_size > 200)
+
+
+def test_the_digests_of_what_is_kept_are_given_back(opening: Opening, engine: SearchEngine) -> None:
+    assert (engine.count(), engine.digests([1]), engine.digests([])) == (0, {}, {})
+    largest = 2**62 - 1
+    filled(engine, *(document(number, digest=largest - number) for number in (1, 2, 3)))
+    assert engine.count() == 3
+    assert engine.digests([3, 1, 9]) == {1: largest - 1, 3: largest - 3}
+    filled(engine, ended(document(2, digest=5), 4), seq=4)
+    filled(engine, document(10, digest=0))
+    for reader in (engine, opening()):
+        assert reader.count() == 4
+        assert reader.digests([1, 2, 3, 10]) == {1: largest - 1, 2: 5, 3: largest - 3, 10: 0}
+    engine.clear()
+    assert (engine.count(), engine.digests([1, 2])) == (0, {})
 
 
 def test_a_whole_index_has_no_faults(engine: SearchEngine) -> None:

@@ -400,9 +400,23 @@ def _own_schemas() -> dict[str, Schema]:
                 "status": {"const": "ready"},
                 "behind": {**_or_null("boolean"), "description": "Whether main has moved on; null without Git."},
                 "following": _object({"on": {"type": "boolean"}, "fault": fault}),
+                "alarm": {"oneOf": [_alarm(), {"type": "null"}]},
                 **_POSITION,
             }
         ),
+    }
+
+
+def _alarm() -> Schema:
+    return {
+        **_object(
+            {
+                **dict.fromkeys(("says", "mend", "from", "to"), _STRING),
+                "fromSeq": _COUNT,
+                "seen": {**_or_null("string"), "format": "date-time"},
+            }
+        ),
+        "description": "Main was rewritten, from which commit to which; until that is accepted, it is not followed.",
     }
 
 

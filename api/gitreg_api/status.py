@@ -108,6 +108,7 @@ class Status:
             "status": "ready",
             "behind": self._is_behind(),
             "following": following,
+            "alarm": self._alarm(),
             "commit": position.commit,
             "seq": position.seq,
         }
@@ -120,6 +121,18 @@ class Status:
             "on": bool(follower and follower.is_running),
             "fault": {"says": fault.says, "mend": fault.mend} if fault else None,
         }
+
+    def _alarm(self) -> dict[str, Any] | None:
+        """Tell of a rewritten main, also where this process does not follow it."""
+        try:
+            alarm = self._source.index.alarm()
+        except GitregError:
+            return None
+        if alarm is None:
+            return None
+        says = "main was rewritten: it no longer descends from the last indexed commit"
+        mend = "find out who did it and put the branch back; to follow it, run `gitreg index accept-rewrite`"
+        return {"says": says, "mend": mend, **alarm.as_data()}
 
     def _is_behind(self) -> bool | None:
         try:

@@ -55,6 +55,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     },
     "Serve": {
         "index": "Bring the search index up to date, or keep it so.",
+        "publish": "Publish the registry as static files, for any web server.",
         "serve": "Answer over HTTP: the read API and the web pages.",
         "demo": "Make a sample registry, index it and serve it.",
     },

@@ -77,6 +77,9 @@ RawTree = Mapping[bytes, tuple[bytes, bytes]]
 # counts only for repositories opened after it. The second lets wide directories into its cache (else 4 KiB).
 pygit2.option(Option.ENABLE_FSYNC_GITDIR, True)
 pygit2.option(Option.SET_CACHE_OBJECT_LIMIT, ObjectType.TREE, _CACHED_TREE_BYTES)
+# Packs are mapped piece by piece: whole, a pack of 1 GB counts as 1 GB of memory in each process that reads it.
+pygit2.settings.mwindow_size = 16 * 1024 * 1024
+pygit2.settings.mwindow_mapped_limit = 256 * 1024 * 1024
 
 
 class HistoryRewritten(RepositoryError):  # noqa: N818 - it is what happened

@@ -22,7 +22,10 @@ _NONE: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Main was rewritten: it went from a commit, the last one that is indexed, to one that does not descend from it."""
+    """Main was rewritten: it went from a commit, the last one that is indexed, to one that does not descend from it.
+
+    `seen` is the time at which it was first met; empty where nobody has tried to follow it yet.
+    """
 
     seq: int
     commit: str
@@ -31,7 +34,7 @@ class Alarm:
 
     def as_data(self) -> dict[str, Any]:
         """Give it as JSON data."""
-        return {"from": self.commit, "fromSeq": self.seq, "to": self.tip, "seen": self.seen}
+        return {"from": self.commit, "fromSeq": self.seq, "to": self.tip, "seen": self.seen or None}
 
 
 def alarm_in(about: Mapping[str, str]) -> Alarm | None:

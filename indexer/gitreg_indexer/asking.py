@@ -2,6 +2,7 @@
 
 - Where the present is asked of and the index stands at main's tip, a look at it answers; the rest of the index is
   loaded only where that is not enough.
+- What is published elsewhere (`--from`) is read without Git and without an index; neither is loaded then.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from typing import Any
 import orjson
 import yaml
 
-from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json, print_text
+from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json, print_text, remark
+from gitreg.errors import UsageError
 from gitreg.refs import Ref
-from gitreg.repository.git import GitRepository
-from gitreg_indexer.glance import glance
-from gitreg_indexer.options import AtOption, IndexOption, RefArgument
+from gitreg_indexer.options import AtOption, FromOption, IndexOption, RefArgument
 
 
 def get(
@@ -24,6 +24,7 @@ def get(
     at: AtOption = None,
     repo: RepoOption = None,
     folder: IndexOption = None,
+    source: FromOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one record: the newest version, or the one that the selector means, now or at a moment of the past.
@@ -32,8 +33,9 @@ def get(
     Examples:
       gitreg get acme/nlp/summarizer@^1.2
       gitreg get acme/nlp/summarizer@production --at 2026-06-30
+      gitreg get acme/nlp/summarizer@production --from https://registry.example.com
     """
-    data, _, _ = _ask(ref, at, repo, folder, quiet=as_json)
+    data, _, _ = _ask(ref, at, repo, folder, source, quiet=as_json)
     if as_json:
         print_json(data)
     else:
@@ -45,6 +47,7 @@ def resolve(
     at: AtOption = None,
     repo: RepoOption = None,
     folder: IndexOption = None,
+    source: FromOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell which version a selector means now, or meant at a moment of the past.
@@ -54,7 +57,7 @@ def resolve(
       gitreg resolve acme/nlp/summarizer@production
       gitreg resolve acme/nlp/summarizer@production --at 2026-06-30T12:00:00Z
     """
-    data, commit, seq = _ask(ref, at, repo, folder, quiet=as_json)
+    data, commit, seq = _ask(ref, at, repo, folder, source, quiet=as_json)
     if as_json:
         print_json({**resolution(data), "commit": commit, "seq": seq})
     else:
@@ -62,10 +65,15 @@ def resolve(
 
 
 def _ask(
-    ref: str, when: str | None, repo: Path | None, folder: Path | None, *, quiet: bool
+    ref: str, when: str | None, repo: Path | None, folder: Path | None, source: str | None, *, quiet: bool
 ) -> tuple[dict[str, Any], str, int]:
     """Give the record that a ref means, and the commit and seq that the answer is of."""
     asked = Ref.parse(ref)
+    if source is not None:
+        return _ask_published(asked, source, when, folder)
+    from gitreg.repository.git import GitRepository
+    from gitreg_indexer.glance import glance
+
     if folder is None and when is None:
         found = glance(GitRepository.open((repo or Path()).absolute()), asked)
         if found is not None:
@@ -81,6 +89,25 @@ def _ask(
     position = reader.position() if when is None else reader.moment(when)
     fact = reader.resolve(asked, at=None if when is None else position.seq)
     return fact.data(), position.commit, position.seq
+
+
+def _ask_published(asked: Ref, source: str, when: str | None, folder: Path | None) -> tuple[dict[str, Any], str, int]:
+    if folder is not None:
+        raise UsageError("--from and --index exclude each other", mend="leave one of them out")
+    if when is not None:
+        raise UsageError(
+            "--from and --at exclude each other: what is published is the present",
+            got=f"--at {when}",
+            mend="leave --at out, or ask the registry itself",
+        )
+    from gitreg_indexer.published.reader import Published
+
+    published = Published.at(source, tell=remark)
+    try:
+        found = published.ask(asked)
+    finally:
+        published.close()
+    return orjson.loads(found.doc), found.commit, found.seq
 
 
 def resolution(data: dict[str, Any]) -> dict[str, Any]:

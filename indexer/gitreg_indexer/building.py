@@ -14,11 +14,11 @@ from functools import cache, partial
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import gitreg.kinds
 import gitreg.manifests
-from gitreg.registry import Registry, timestamp
+from gitreg.registry import timestamp
 from gitreg.repository.git import Commit, Entry, EntryChange, GitRepository, HistoryRewritten, encode_path
 from gitreg_indexer.catalog import Catalog, Position, Writing
 from gitreg_indexer.facts import (
@@ -51,12 +51,26 @@ class _Part:
     is_last: bool
 
 
+class Source(Protocol):
+    """Where a catalog comes from: a repository, and the uid that ids are derived from. A `Registry` is one."""
+
+    @property
+    def repo(self) -> GitRepository:
+        """The repository."""
+        raise NotImplementedError
+
+    @property
+    def uid(self) -> str:
+        """The registry's UUID."""
+        raise NotImplementedError
+
+
 class Builder:
     """Brings a catalog up to main's tip. `earlier` knows, or is the file of a catalog that knows, what files say."""
 
-    def __init__(self, registry: Registry, catalog: Catalog, earlier: Path | Known | None = None) -> None:
-        self._repo = registry.repo
-        self._uid = registry.uid
+    def __init__(self, source: Source, catalog: Catalog, earlier: Path | Known | None = None) -> None:
+        self._repo = source.repo
+        self._uid = source.uid
         self._catalog = catalog
         self._earlier = earlier
         self._recent: dict[str, Birth] = {}

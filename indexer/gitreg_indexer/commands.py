@@ -1,4 +1,4 @@
-"""The commands that read many things: `index`, `search`, `list`.
+"""The commands that read many things: `search`, `list`.
 
 - They answer from the index, and bring it up to main's tip first where they may write it.
 - Where no index can be kept (a read-only disk), records are read through Git; searching then says that it cannot.
@@ -22,16 +22,13 @@ from gitreg.cli.options import (
     print_json,
     print_table,
     print_text,
-    progress,
     remark,
 )
 from gitreg.cli.output import is_terminal, shown
-from gitreg.errors import Finding, Severity
 from gitreg.refs import Ref, kind_named
 from gitreg.registry import Registry
 from gitreg_indexer import through_git
 from gitreg_indexer.engine import SORTS
-from gitreg_indexer.index import Index
 from gitreg_indexer.options import AtOption, IndexOption, RefArgument
 from gitreg_indexer.reader import LEXICAL
 from gitreg_indexer.reading import fill_vectors, open_current, reader_or_none
@@ -66,38 +63,6 @@ CursorOption = Annotated[
     str | None,
     typer.Option("--cursor", metavar="C", help="Go on where the page before ended, as of the same commit."),
 ]
-
-
-def index(
-    repo: RepoOption = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Delete the index and make it again from Git.")] = False,
-    folder: IndexOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Bring the index up to main's tip.
-
-    \b
-    Example:
-      gitreg index --repo my-registry
-    """
-    registry = open_registry(repo)
-    made = Index.emptied(registry, folder) if rebuild else Index.open(registry, folder)
-    with progress("indexing", total=made.pending(), silent=as_json) as step:
-        report = made.catch_up(progress=step)
-    fill_vectors(made, quiet=as_json)
-    bad = made.reader().quarantine()
-    made.close()
-    if as_json:
-        print_json(report.as_data())
-        return
-    print_text(
-        f"{report.records} records at commit {report.commit[:12] or '-'} (seq {report.seq}), "
-        f"{report.quarantined} quarantined, in {report.seconds:.2f} s"
-    )
-    for entry in bad:
-        for found in entry["findings"]:
-            finding = Finding(**{**found, "severity": Severity(found["severity"])})
-            print_text(f"quarantined: {finding.explain()}")
 
 
 def list_(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import Any
 
 from gitreg_indexer.catalog import Fact
@@ -32,7 +33,14 @@ def document_of(fact: Fact, version_key: str, rank: int) -> Document:
         seq_from=fact.seq,
         seq_to=fact.seq_to,
         values=tuple(_values(data, fact.status)),
+        digest=digest_of(fact.etag, fact.kind, fact.ref, fact.status, version_key, (fact.seq, fact.seq_to, rank)),
     )
+
+
+def digest_of(etag: str, kind: str, ref: str, status: str | None, version_key: str, held: tuple[int, int, int]) -> int:
+    """Give the digest of what a document is made of, below 2^62; `held` is when it holds from, until, and its rank."""
+    raw = repr((etag, kind, ref, status, version_key, *held)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "big") >> 2
 
 
 def order_of(namespace: str, name: str, version_key: str, kind: str, ref: str) -> str:

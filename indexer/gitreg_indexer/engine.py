@@ -138,6 +138,7 @@ class Document:
     - An id keeps its `seq_from` for ever.
     - `values` are (canonical path, value): every text, number and truth value of the record, as `values.values_of`
       gives them; numbers (`float`, times included) and texts may stand at one path.
+    - `digest`, below 2^62, is of all that it was made of; an engine gives it back (`SearchEngine.digests`).
     """
 
     id: int
@@ -153,6 +154,7 @@ class Document:
     seq_from: int
     seq_to: int
     values: tuple[tuple[str, Scalar], ...] = field(default=())
+    digest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,14 @@ class SearchEngine(Protocol):
 
     def faults(self) -> list[str]:
         """Read all its files and name those that are damaged, as far as the engine can tell."""
+        raise NotImplementedError
+
+    def count(self) -> int:
+        """Count the documents that it keeps, whenever they hold."""
+        raise NotImplementedError
+
+    def digests(self, ids: Sequence[int]) -> dict[int, int]:
+        """Give the digests of documents by id; what it does not keep is absent."""
         raise NotImplementedError
 
     def refresh(self) -> None:

@@ -51,8 +51,8 @@ class Generations:
             name = named_in(self.folder / CURRENT_FILE)
             if name is None or not (self.folder / name).is_dir():
                 name = name or self._newest() or self._next()
-                (self.folder / name).mkdir(exist_ok=True)
                 self._write(CURRENT_FILE, name)
+                (self.folder / name).mkdir(exist_ok=True)
         return self.folder / name
 
     def _newest(self) -> str | None:
@@ -68,6 +68,13 @@ class Generations:
     def named_current(self) -> Path | None:
         """Give the folder of the generation that is answered from, if there is one."""
         name = named_in(self.folder / CURRENT_FILE)
+        return self.folder / name if name is not None else None
+
+    def standing(self) -> Path | None:
+        """Give the folder of the generation that is, or would be, answered from, naming none; None where none is."""
+        if not self.folder.is_dir():
+            return None
+        name = named_in(self.folder / CURRENT_FILE) or self._newest()
         return self.folder / name if name is not None else None
 
     def building(self) -> Path | None:

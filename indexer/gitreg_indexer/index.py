@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gitreg.errors import ConflictError, GitregError
+from gitreg.errors import ConflictError, GitregError, UsageError
 from gitreg.registry import Registry
 from gitreg.repository.git import HistoryRewritten
 from gitreg_indexer.alarms import Alarm, alarm_in, end_alarm, raise_alarm
@@ -154,6 +154,32 @@ class Index:
             index._held = index._begun(making) or Generation(index._generations.begin(), making, engine)
         index._is_in_making = True
         return index
+
+    @classmethod
+    def having(cls, registry: Registry, folder: Path | None = None, history: History | None = None) -> Index:
+        """Open the index, made with this history, or begin one; whatever it has is fine where none is told.
+
+        An index without the past is made anew with it. `UsageError` where it has the past and none is wanted.
+        """
+        where = folder or default_folder(registry)
+        is_new = Generations(where).standing() is None
+        if history is None or (is_new and history == "full"):
+            return cls.open(registry, where)
+        if is_new:
+            return cls.emptied(registry, where, history=history)
+        index = cls.open(registry, where)
+        known, is_empty = index.catalog.about().get("history"), index.catalog.position().seq == 0
+        if known == history:
+            return index
+        index.close()
+        if history == "none" and not is_empty:
+            raise UsageError(
+                "the index has the whole past already",
+                where=str(where),
+                got="--history none",
+                mend="leave --history out; to be rid of the past, run `gitreg index --rebuild --history none`",
+            )
+        return cls.emptied(registry, where, history=history)
 
     def _history_of_current(self) -> History:
         current = self._generations.named_current()

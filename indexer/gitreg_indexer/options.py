@@ -49,6 +49,11 @@ SecretOption = Annotated[
     ),
 ]
 
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="URL", help="Read what `gitreg publish` wrote: a URL, or a folder. Needs no Git."),
+]
+
 
 def check_remote_options(remote: str | None, every: float | None) -> None:
     """Refuse a pace without a remote that it could be for."""

@@ -38,6 +38,7 @@ from gitreg_indexer.texts import TextQuery, parse_text
 from gitreg_indexer.typos import beginnings, faults_allowed, near_words
 
 _LIVE: Final = AnyTerm((LIVE,))
+_NO_TEXT: Final = TextQuery()
 Meant = tuple[tuple[str, str], ...]
 
 
@@ -46,13 +47,14 @@ class Plan:
     """What is found: what passes `filters` and is in one of `tiers`, the first that it is in being its own.
 
     The first filter asks for the time, and for nothing else.
-    `anything` asks for all that is in one of the tiers.
+    `anything` asks for all that is in one of the tiers; where that is nothing, `corrected` knows more.
     """
 
     filters: tuple[Asked, ...]
     tiers: tuple[Asked, ...] = (EVERYTHING,)
     anything: Asked = EVERYTHING
     meant: Meant = ()
+    text: TextQuery = _NO_TEXT
 
     @property
     def is_tiered(self) -> bool:
@@ -76,7 +78,9 @@ def plan(query: Query, at: int | None, vocabulary: Vocabulary) -> Plan:
     filters += _excluded(text)
     if not text.asks and not text.plain:
         return Plan(tuple(filters))
-    return _planned(text, tuple(filters), vocabulary)
+    forms = asked_forms(text.plain) if text.plain else ()
+    worded = _tiers(text, [(word,) for word in text.words]) if text.asks else []
+    return Plan(tuple(filters), (*forms, *worded), Either((*forms, *worded[-1:])), (), text)
 
 
 def _excluded(text: TextQuery) -> list[Asked]:
@@ -84,15 +88,6 @@ def _excluded(text: TextQuery) -> list[Asked]:
     found += [Neither(WordPrefixed(prefix)) for prefix in text.excluded_prefixes]
     found += [Neither(InOrder(phrase)) for phrase in text.excluded_phrases]
     return found
-
-
-def _planned(text: TextQuery, filters: tuple[Asked, ...], vocabulary: Vocabulary) -> Plan:
-    forms = asked_forms(text.plain) if text.plain else ()
-    worded = _tiers(text, [(word,) for word in text.words]) if text.asks else []
-    made = Plan(filters, (*forms, *worded), Either((*forms, *worded[-1:])))
-    if not text.words or vocabulary.is_any(Both((*filters, made.anything))):
-        return made
-    return _corrected(text, filters, vocabulary) or made
 
 
 def _tiers(text: TextQuery, words: Sequence[tuple[str, ...]]) -> list[Asked]:
@@ -112,8 +107,9 @@ def _tiers(text: TextQuery, words: Sequence[tuple[str, ...]]) -> list[Asked]:
     return [*made, Both((*anywhere, *phrases))]
 
 
-def _corrected(text: TextQuery, filters: tuple[Asked, ...], vocabulary: Vocabulary) -> Plan | None:
-    """Plan with the words that were meant; None where that finds nothing either."""
+def corrected(made: Plan, vocabulary: Vocabulary) -> Plan | None:
+    """Plan anew, where a plan finds nothing, with the words that were meant; None where that finds nothing either."""
+    text, filters = made.text, made.filters
     taken = {word: _meant_for(word, filters, vocabulary) for word in text.words}
     if not any(taken.values()):
         return None

@@ -22,7 +22,7 @@ import tantivy
 from gitreg.errors import GitregError
 from gitreg_indexer.engine import LONGEST_PREFIX, TAGS, Document, Facet, Found, Query, Scalar, unusable
 from gitreg_indexer.fields import columns
-from gitreg_indexer.tantivy_view import ID, MARK, RANK, SEQ, TERM, TEXT, VERSION, View
+from gitreg_indexer.tantivy_view import DIGEST, ID, MARK, RANK, SEQ, TERM, TEXT, VERSION, View
 from gitreg_indexer.terms import Shape, TermMaker, key_of
 
 _FORMAT: Final = "made_by_2"
@@ -161,6 +161,17 @@ class TantivyEngine:
         with self._explained():
             return view.search(query, offset=offset, limit=limit, at=at, facets=facets)
 
+    def count(self) -> int:
+        """Count the documents that it keeps."""
+        view = self._view
+        return view.documents if view else 0
+
+    def digests(self, ids: Sequence[int]) -> dict[int, int]:
+        """Give the digests of documents by id."""
+        view = self._view
+        with self._explained():
+            return view.digests(ids) if view else {}
+
     def faults(self) -> list[str]:
         """Read all its files and name those that are damaged: each ends with the checksum of what stands before."""
         try:
@@ -184,6 +195,7 @@ class Laid(NamedTuple):
     id: int
     rank: int
     seq_from: int
+    digest: int
     version_key: str
     terms: str
     text: str
@@ -196,6 +208,7 @@ class Laid(NamedTuple):
         made.add_integer(ID, self.id)
         made.add_integer(RANK, self.rank)
         made.add_integer(SEQ, self.seq_from)
+        made.add_integer(DIGEST, self.digest)
         if self.version_key:
             made.add_text(VERSION, self.version_key)
         made.add_text(TERM, self.terms)
@@ -225,6 +238,7 @@ class _Fields:
         builder.add_integer_field(ID, indexed=True, fast=True)
         builder.add_integer_field(RANK, fast=True)
         builder.add_integer_field(SEQ, indexed=True, fast=True)
+        builder.add_integer_field(DIGEST, fast=True)
         builder.add_text_field(VERSION, tokenizer_name=_NOTHING, index_option="basic", fast=True)
         builder.add_text_field(TERM, tokenizer_name=_BLANKS, index_option="basic")
         builder.add_text_field(TEXT, tokenizer_name=_PASSAGES, index_option="position")
@@ -244,7 +258,7 @@ class _Fields:
         text = self._maker.passages(document, _BREAK)
         numbers, texts = self._columns_of(document.values, shape)
         key = document.version_key
-        return Laid(document.id, document.rank, document.seq_from, key, terms, text, numbers, texts)
+        return Laid(document.id, document.rank, document.seq_from, document.digest, key, terms, text, numbers, texts)
 
     def _columns_of(
         self, values: tuple[tuple[str, Scalar], ...], shape: Shape

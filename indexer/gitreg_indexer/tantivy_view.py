@@ -16,10 +16,10 @@ from operator import itemgetter
 from typing import Any, Final
 
 import tantivy
-from tantivy import Occur, Order
+from tantivy import FieldType, Occur, Order
 
 from gitreg_indexer.engine import LONGEST_PREFIX, MOST_COUNTED, Facet, Found, Query, is_shown
-from gitreg_indexer.plans import Plan, plan
+from gitreg_indexer.plans import Plan, corrected, plan
 from gitreg_indexer.terms import (
     WITHOUT_VERSION,
     AnyBetween,
@@ -32,6 +32,7 @@ from gitreg_indexer.terms import (
     Either,
     InOrder,
     Neither,
+    OneOfFew,
     T,
     WordPrefixed,
     having_in_column,
@@ -46,11 +47,16 @@ TEXT: Final = "text"
 ID: Final = "id"
 RANK: Final = "rank"
 SEQ: Final = "seq_from"
+DIGEST: Final = "digest"
 VERSION: Final = "version_key"
 MARK: Final = "mark"
-_SET_FROM: Final = 8
+_SET_FROM: Final = 200
 """From how many terms on a set of them is quicker than a union."""
-_REMEMBERED: Final = 512
+_SPREAD: Final = 6
+"""Up to how many parts a union is asked part by part."""
+_REMEMBERED: Final = 4_096
+_RECENT: Final = 64
+"""The newest commits that are looked at first for what was updated last."""
 _PROBED: Final = 1_000
 _BUCKETS: Final = 20_000
 """The most values that are counted by a fast field; where there are more, terms are counted."""
@@ -89,9 +95,9 @@ class View:
         """Tell whether there is such a term."""
         return self.searcher.doc_freq(TERM, term) > 0
 
-    def starting(self, prefix: str, limit: int | None = None) -> list[str]:
-        """List the terms that begin with a text, or the first few of them."""
-        return [term for term, _ in self.searcher.terms_with_prefix(TERM, prefix, limit=limit)]
+    def starting(self, prefix: str) -> list[str]:
+        """List the terms that begin with a text."""
+        return [term for term, _ in self.searcher.terms_with_prefix(TERM, prefix)]
 
     def words_starting(self, prefix: str) -> list[str]:
         """List the words of passages that begin with a text."""
@@ -112,16 +118,37 @@ class View:
         made = self._remembered[key] = make()
         return made
 
+    # -------------------------------------------------------------------------------------------- documents
+
+    @property
+    def documents(self) -> int:
+        """How many documents there are, beside the mark."""
+        return int(self.searcher.num_docs) - int(self.has(MARK))
+
+    def digests(self, ids: Sequence[int]) -> dict[int, int]:
+        """Give the digests of documents by id."""
+        if not ids:
+            return {}
+        asked = tantivy.Query.term_set_query(self.schema, ID, list(ids))
+        hits = self.searcher.search(tantivy.Query.const_score_query(asked, 1.0), len(ids), count=False).hits
+        addresses = [address for _, address in hits]
+        if not addresses:
+            return {}
+        pairs = zip(self._ids(hits), self.searcher.fast_field_values(DIGEST, addresses), strict=True)
+        return {id_: int(digest or 0) for id_, digest in pairs}
+
     # -------------------------------------------------------------------------------------------- searching
 
     def search(self, query: Query, *, offset: int, limit: int, at: int | None, facets: Sequence[str]) -> Found:
         """Find documents; offset and limit may be of any size."""
         made = plan(query, at, self)
         everything = self._query(Both((*made.filters, made.anything)))
-        if everything is None:
-            return Found(0, (), self.instance, self.seq, tuple(Facet(path, ()) for path in facets), made.meant)
-        total, ids = self._ordered(query, made, everything, max(offset, 0), max(limit, 0))
-        counted = tuple(self._facet(path, everything, is_all=made.is_all) for path in facets)
+        found = (0, []) if everything is None else self._ordered(query, made, everything, offset, limit)
+        if not found[0] and (better := corrected(made, self)) is not None:
+            made, everything = better, self._query(Both((*better.filters, better.anything)))
+            found = self._ordered(query, made, everything, offset, limit)
+        total, ids = found
+        counted = tuple(self._facet(path, everything if total else None, is_all=made.is_all) for path in facets)
         return Found(total, tuple(ids), self.instance, self.seq, counted, made.meant)
 
     def _ordered(self, query: Query, made: Plan, everything: Any, offset: int, limit: int) -> tuple[int, list[int]]:
@@ -131,7 +158,7 @@ class View:
         for more than there is.
         """
         room = max(self.searcher.num_docs, 1)
-        offset, limit = min(offset, room), min(limit, room)
+        offset, limit = min(max(offset, 0), room), min(max(limit, 0), room)
         if not limit:
             return self._count(everything), []
         name, is_reversed = query.order()
@@ -139,7 +166,30 @@ class View:
             return self._by_tier(made, everything, is_reversed, offset, limit)
         if name in ("relevance", "name"):
             return self._by_rank(everything, offset, limit, is_reversed=is_reversed)
+        if name == "updatedAt" and is_reversed:
+            total = self._total(made, everything)
+            newest = self._newest(everything, min(offset + limit, total) + 1)
+            return total, self._by_value(newest, self._column(name), is_reversed, offset, limit)[1]
         return self._by_value(everything, self._column(name), is_reversed, offset, limit)
+
+    def _total(self, made: Plan, everything: Any) -> int:
+        if made.is_all:
+            return self.remembered("total", lambda: self._count(everything))
+        return self._count(everything)
+
+    def _newest(self, query: Any, wanted: int) -> Any:
+        """Narrow a query down to the newest commits that have as many documents as are wanted.
+
+        Documents come in the order of commits: to look for the newest among all is to find a newer one each time.
+        """
+        span = _RECENT
+        while span < self.seq:
+            since = tantivy.Query.range_query(self.schema, SEQ, FieldType.Integer, self.seq - span, None)
+            narrow = _all([query, since])
+            if self._count(narrow) >= wanted:
+                return narrow
+            span *= 16
+        return query
 
     def _by_tier(
         self, made: Plan, everything: Any, is_reversed: bool, offset: int, limit: int
@@ -231,6 +281,8 @@ class View:
 
     def _facet(self, path: str, everything: Any, *, is_all: bool) -> Facet:
         """Count the values of a path in what is found; all that is live is counted once."""
+        if everything is None:
+            return Facet(path, ())
         if is_all:
             return self.remembered(("facet", path), lambda: self._counted_facet(path, everything))
         return self._counted_facet(path, everything)
@@ -245,7 +297,7 @@ class View:
     def _from_column(self, path: str, everything: Any) -> dict[str, int] | None:
         """Count by a fast field of texts; None where the path has none, or other values, or more than can be told."""
         field = self.counted.get(path)
-        if field is None or any(self.starting(prefix, 1) for prefix in other_than_text(path)):
+        if field is None or not self._is_text(path):
             return None
         asked = {"values": {"terms": {"field": field, "size": _BUCKETS, "segment_size": _BUCKETS}}}
         found = self.searcher.aggregate(everything, asked)["values"]
@@ -255,6 +307,10 @@ class View:
         if any(len(value) >= LONGEST_PREFIX for value in counts):
             return None
         return {value: count for value, count in counts.items() if is_shown(value)}
+
+    def _is_text(self, path: str) -> bool:
+        others = other_than_text(path)
+        return self.remembered(("text", path), lambda: not any(map(self.starting, others)))
 
     def _from_terms(self, path: str, everything: Any) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -281,15 +337,15 @@ class View:
                 return _either([made for made in map(self._query, each) if made is not None])
             case Neither():
                 return self._both((asked,))
-            case AnyTerm(terms):
-                return self._terms(terms)
             case _:
-                return self._leaf(asked)
+                return self.remembered(asked, lambda: self._leaf(asked))
 
     def _leaf(self, asked: Asked) -> Any:
         match asked:
+            case AnyTerm(terms) | OneOfFew(terms):
+                return self._terms(terms)
             case AnyPrefixed(prefixes):
-                return _either([self._prefixed(TERM, prefix) for prefix in prefixes if self.starting(prefix, 1)])
+                return _either([self._prefixed(TERM, prefix) for prefix in prefixes])
             case AnyBetween(intervals):
                 text = " OR ".join(f"{TERM}:[{low} TO {high}]" for low, high in intervals)
                 return self.index.parse_query(text)
@@ -307,22 +363,80 @@ class View:
             case _:
                 raise TypeError(f"{asked!r} cannot be asked")
 
-    def _both(self, asked: Sequence[Asked]) -> Any:
+    def _both(self, conditions: Sequence[Asked]) -> Any:
+        asked = self._quicker(conditions)
         wanted: list[tuple[Occur, Any]] = []
-        has_positive = False
-        for each in asked:
-            query = self._query(each.asked if isinstance(each, Neither) else each)
+        spread = self._worth_spreading(asked)
+        for place, each in enumerate(asked):
+            query = self._query(each.asked if isinstance(each, Neither) else each) if place != spread else None
             if isinstance(each, Neither):
                 if query is not None:
                     wanted.append((Occur.MustNot, query))
-            elif query is None:
-                return None
-            else:
+            elif query is not None:
                 wanted.append((Occur.Must, query))
-                has_positive = True
-        if not has_positive:
+            elif place != spread:
+                return None
+        if spread is not None:
+            parts = filter(None, map(self._query, _parts(asked[spread])))
+            return _either([tantivy.Query.boolean_query([*wanted, (Occur.Must, part)]) for part in parts])
+        if all(occur == Occur.MustNot for occur, _ in wanted):
             wanted.append((Occur.Must, tantivy.Query.all_query()))
         return wanted[0][1] if len(wanted) == 1 else tantivy.Query.boolean_query(wanted)
+
+    def _quicker(self, asked: Sequence[Asked]) -> Sequence[Asked]:
+        """Ask for one of a few values by naming the others, where something else leaves few documents anyway."""
+        if not any(isinstance(each, OneOfFew) for each in asked):
+            return asked
+        others = (self._size(each) for each in asked if not isinstance(each, OneOfFew))
+        fewest = min(others, default=self.searcher.num_docs)
+        made: list[Asked] = []
+        for each in asked:
+            if not isinstance(each, OneOfFew):
+                made.append(each)
+            elif 2 * fewest < self._size(AnyTerm(each.terms)):
+                made += each.instead
+            else:
+                made.append(AnyTerm(each.terms))
+        return made
+
+    def _worth_spreading(self, asked: Sequence[Asked]) -> int | None:
+        """Tell which of several questions should be asked part by part, each with all the others.
+
+        tantivy goes through a whole union, however little the others leave of it; a term it looks up as needed.
+        """
+        if not any(_is_union(each) for each in asked):
+            return None
+        sizes = [self._size(each) for each in asked]
+        best, most = None, 1.0
+        for place, each in enumerate(asked):
+            others = [size for other, size in enumerate(sizes) if other != place]
+            parts = _parts(each)
+            if 2 <= len(parts) <= _SPREAD and others:
+                gain = sizes[place] / max(len(parts) * min(others), 1)
+                if gain > most:
+                    best, most = place, gain
+        return best
+
+    def _size(self, asked: Asked) -> int:
+        """Give an upper bound of how many documents match; for what cannot be told, all."""
+        match asked:
+            case AnyTerm() | AnyWord():
+                return self.remembered(("size", asked), lambda: self._frequency(asked))
+            case OneOfFew(terms):
+                return self._size(AnyTerm(terms))
+            case Both(each):
+                return min(map(self._size, each), default=self.searcher.num_docs)
+            case Either(each):
+                return sum(map(self._size, each))
+            case AnyId(ids):
+                return len(ids)
+            case _:
+                return self.searcher.num_docs
+
+    def _frequency(self, asked: AnyTerm | AnyWord) -> int:
+        if isinstance(asked, AnyTerm):
+            return sum(self.searcher.doc_freq(TERM, term) for term in asked.terms)
+        return sum(self.searcher.doc_freq(TEXT, word) for word in asked.words)
 
     def _terms(self, terms: Sequence[str]) -> Any:
         known = [term for term in terms if self.has(term)]
@@ -338,6 +452,28 @@ class View:
 
     def _prefixed(self, field: str, prefix: str) -> Any:
         return tantivy.Query.regex_query(self.schema, field, f"{re.escape(prefix)}.*")
+
+
+def _is_union(asked: Asked) -> bool:
+    match asked:
+        case AnyTerm(terms):
+            return len(terms) > 1
+        case AnyWord(words):
+            return len(words) > 1
+        case _:
+            return isinstance(asked, Either)
+
+
+def _parts(asked: Asked) -> tuple[Asked, ...]:
+    match asked:
+        case AnyTerm(terms):
+            return tuple(AnyTerm((term,)) for term in terms)
+        case AnyWord(words):
+            return tuple(AnyWord((word,)) for word in words)
+        case Either(each):
+            return tuple(part for one in each for part in _parts(one))
+        case _:
+            return (asked,)
 
 
 def _direction(is_reversed: bool) -> Order:

@@ -68,6 +68,8 @@ _OPEN: Final = "o"
 _END_BITS: Final = 40
 """Seqs are below 2^40."""
 _DEEPEST: Final = 500
+_FEW: Final = 64
+"""Up to how many numbers at a path are asked for by name."""
 _CACHED: Final = 60_000
 T = TypeVar("T")
 
@@ -80,6 +82,14 @@ class AnyTerm:
     """The document has one of these terms."""
 
     terms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OneOfFew:
+    """The document has one of `terms`; which is to say that all of `instead` hold. An engine asks what is quicker."""
+
+    terms: tuple[str, ...]
+    instead: tuple[Asked, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +156,7 @@ class Neither:
 
 
 Asked: TypeAlias = (
-    AnyTerm | AnyPrefixed | AnyBetween | AnyId | AnyWord | WordPrefixed | InOrder | Both | Either | Neither
+    AnyTerm | OneOfFew | AnyPrefixed | AnyBetween | AnyId | AnyWord | WordPrefixed | InOrder | Both | Either | Neither
 )
 NOTHING: Final = Either(())
 EVERYTHING: Final = Both(())
@@ -160,8 +170,8 @@ class Vocabulary(Protocol):
         """Tell whether there is such a term."""
         raise NotImplementedError
 
-    def starting(self, prefix: str, limit: int | None = None) -> list[str]:
-        """List the terms that begin with a text, or the first few of them."""
+    def starting(self, prefix: str) -> list[str]:
+        """List the terms that begin with a text."""
         raise NotImplementedError
 
     def words_starting(self, prefix: str) -> list[str]:
@@ -304,7 +314,7 @@ def _intervals(key: str, low: int, high: int) -> Iterator[tuple[str, str]]:
         low, high = first, last - 1
 
 
-def _between(asked: Between) -> Asked:
+def _between(asked: Between, vocabulary: Vocabulary) -> Asked:
     low = float("-inf") if asked.low is None else float(asked.low)
     high = float("inf") if asked.high is None else float(asked.high)
     if low != low or high != high:  # NaN lies nowhere
@@ -313,9 +323,32 @@ def _between(asked: Between) -> Asked:
     last = _ordered_bits(high) - (asked.high is not None and not asked.includes_high)
     if first > last:
         return NOTHING
+    few = vocabulary.remembered(("numbers", asked.path), lambda: _few_numbers(asked.path, vocabulary))
+    if few is not None:
+        return _one_of_few(asked.path, few, f"{first:016x}", f"{last:016x}")
     made = tuple(_intervals(key_of(asked.path), first, last))
-    moments = tuple((_MOMENT + low[2:], high[2:]) for low, high in made if low.startswith(_NUMBER))
-    return AnyBetween(made + tuple((low, _MOMENT + high) for low, high in moments))
+    exact = [(low, high) for low, high in made if low.startswith(_NUMBER)]
+    return AnyBetween((*made, *((_MOMENT + low[2:], _MOMENT + high[2:]) for low, high in exact)))
+
+
+def _few_numbers(path: str, vocabulary: Vocabulary) -> tuple[str, ...] | None:
+    """Give the terms of all numbers at a path; None where there are many."""
+    found: list[str] = []
+    for marks in (("na",), ("nb",), (_NUMBER, _MOMENT)):  # many are likely to be many in the coarse grains already
+        found = [term for mark in marks for term in vocabulary.starting(mark + key_of(path))]
+        if len(found) > _FEW:
+            return None
+    return tuple(found)
+
+
+def _one_of_few(path: str, few: tuple[str, ...], first: str, last: str) -> Asked:
+    """Ask for those of a few numbers that lie between two: by name, or by naming the others."""
+    inside = tuple(term for term in few if first <= term[-16:] <= last)
+    outside = tuple(term for term in few if not first <= term[-16:] <= last)
+    if len(outside) >= len(inside) or columns().get(path) != "number":
+        return AnyTerm(inside) if inside else NOTHING
+    truths = (_equal(path, True), _equal(path, False))
+    return OneOfFew(inside, (AnyTerm((column(path),)), Neither(AnyTerm((*truths, *outside)))))
 
 
 # ------------------------------------------------------------------------------------------------ time
@@ -405,7 +438,7 @@ def _compare(condition: Condition, vocabulary: Vocabulary) -> Asked:
         case Says(path, text):
             return _says(path, text, vocabulary)
         case Between():
-            return _between(condition)
+            return _between(condition, vocabulary)
         case Satisfies(path, range_):
             made = vocabulary.remembered((path, range_), lambda: tuple(_satisfying(path, range_, vocabulary)))
             return AnyTerm(made)
@@ -443,12 +476,16 @@ def _says(path: str, text: str, vocabulary: Vocabulary) -> Asked:
     whole = dict.fromkeys([folded(text), *(words if len(words) == 1 else ())])
     made: list[Asked] = [AnyTerm(tuple(f"{mark}{key}{_value(each)}" for each in whole for mark in (_EQUAL, _FOLDED)))]
     number = 0
-    while words and (not number or vocabulary.starting(f"{_WORD}{number}.{key}", 1)):
+    while words and (not number or _is_worded(f"{_WORD}{number}.{key}", vocabulary)):
         terms = [f"{_WORD}{number}.{key}{written(word)}" for word in words]
         if all(vocabulary.has(term) for term in terms):
             made.append(_both([AnyTerm((term,)) for term in terms]))
         number += 1
     return _either(made)
+
+
+def _is_worded(start: str, vocabulary: Vocabulary) -> bool:
+    return vocabulary.remembered(("worded", start), lambda: bool(vocabulary.starting(start)))
 
 
 def _satisfying(path: str, range_: Range, vocabulary: Vocabulary) -> Iterator[str]:

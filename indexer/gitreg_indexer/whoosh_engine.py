@@ -26,7 +26,7 @@ from whoosh.reading import TermNotFound
 from gitreg.errors import GitregError
 from gitreg_indexer.engine import MOST_COUNTED, Document, Facet, Found, Query, unusable
 from gitreg_indexer.fields import columns
-from gitreg_indexer.plans import Plan, plan
+from gitreg_indexer.plans import Plan, corrected, plan
 from gitreg_indexer.terms import (
     AnyBetween,
     AnyId,
@@ -38,6 +38,7 @@ from gitreg_indexer.terms import (
     Either,
     InOrder,
     Neither,
+    OneOfFew,
     T,
     TermMaker,
     WordPrefixed,
@@ -47,7 +48,7 @@ from gitreg_indexer.terms import (
     value_prefixes,
 )
 
-_FORMAT: Final = "2"
+_FORMAT: Final = "3"
 _TERM: Final = "term"
 _TEXT: Final = "text"
 _STORED: Final = "stored"
@@ -183,7 +184,7 @@ class WhooshEngine:
                 value = next((each for each in found if each is not None), None)
                 if value is not None:
                     kept[path] = value
-        stored = (document.id, document.rank, document.seq_from, document.version_key, kept)
+        stored = (document.id, document.rank, document.seq_from, document.version_key, kept, document.digest)
         return {_TERM: terms, _TEXT: words, _STORED: stored}
 
     def clear(self) -> None:
@@ -206,6 +207,18 @@ class WhooshEngine:
         query.order()
         with self._explained():
             return self._shown().search(query, offset=offset, limit=limit, at=at, facets=facets)
+
+    def count(self) -> int:
+        """Count the documents that it keeps."""
+        with self._explained():
+            return len(self._shown().kept)
+
+    def digests(self, ids: Sequence[int]) -> dict[int, int]:
+        """Give the digests of documents by id."""
+        with self._explained():
+            view = self._shown()
+            numbers = {id_: view.numbers[id_] for id_ in ids if id_ in view.numbers}
+            return {id_: view.kept[number].digest for id_, number in numbers.items()}
 
     def faults(self) -> list[str]:
         """Read all its files and name those whose checksum is another than when they were written."""
@@ -254,6 +267,7 @@ class _Kept:
     seq_from: int
     version_key: str
     columns: dict[str, str | float]
+    digest: int
 
     def sorted_by(self, name: str) -> Any:
         """Give what it is sorted by; None where it has none."""
@@ -299,9 +313,9 @@ class _View:
         """Tell whether there is such a term."""
         return bool(self._docs(_TERM, term))
 
-    def starting(self, prefix: str, limit: int | None = None) -> list[str]:
-        """List the terms that begin with a text, or the first few of them."""
-        return self._prefixed(_TERM, prefix, limit)
+    def starting(self, prefix: str) -> list[str]:
+        """List the terms that begin with a text."""
+        return self._prefixed(_TERM, prefix)
 
     def words_starting(self, prefix: str) -> list[str]:
         """List the words of passages that begin with a text."""
@@ -320,15 +334,10 @@ class _View:
         known: T = self._remembered[key]
         return known
 
-    def _prefixed(self, field: str, prefix: str, limit: int | None = None) -> list[str]:
+    def _prefixed(self, field: str, prefix: str) -> list[str]:
         if not self._has_terms():
             return []
-        found: list[str] = []
-        for term in self._reader.expand_prefix(field, prefix.encode()):
-            found.append(term.decode())
-            if len(found) == limit:
-                break
-        return found
+        return [term.decode() for term in self._reader.expand_prefix(field, prefix.encode())]
 
     def _has_terms(self) -> bool:
         return bool(self._reader.doc_count_all())
@@ -354,6 +363,8 @@ class _View:
                 return Found(0, (), "", 0, tuple(Facet(path, ()) for path in facets))
             made = plan(query, at, self)
             allowed = self._matching(Both(made.filters))
+            if not allowed & self._matching(made.anything):
+                made = corrected(made, self) or made
             found = self._ordered(query, made, allowed)
             ids = [self.kept[number].id for number in found[max(offset, 0) :][: max(limit, 0)]]
             counted = tuple(self._facet(path, frozenset(found)) for path in facets)
@@ -403,7 +414,7 @@ class _View:
                 return _NONE.union(*map(self._matching, each))
             case Neither(inner):
                 return frozenset(self.kept) - self._matching(inner)
-            case AnyTerm(terms):
+            case AnyTerm(terms) | OneOfFew(terms):
                 return _NONE.union(*(self._docs(_TERM, term) for term in terms))
             case AnyWord(words):
                 return _NONE.union(*(self._docs(_TEXT, word) for word in words))

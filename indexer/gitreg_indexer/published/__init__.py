@@ -1,0 +1,1 @@
+"""Reading a published registry: `gitreg get --from URL` and a node that needs no Git."""
