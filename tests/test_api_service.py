@@ -84,6 +84,15 @@ def test_the_page_loads_nothing_and_escapes_what_it_shows(tmp_path: Path, commit
     assert "unsafe" not in policy
 
 
+def test_the_page_asks_what_the_search_takes(api: Api) -> None:
+    text = api.get("/?q=chat&kind=models&filter=name%20=%20chat&at=3").text
+    asked = set(re.findall(r'<(?:input|select) name="(\w+)"', text)) | set(re.findall(r'asked\.set\("(\w+)"', text))
+    assert asked == {"q", "kind", "filter", "at", "limit", "highlight", "cursor", "facets"}
+    counted = ",".join(re.findall(r'"(\w+)"', re.findall(r"const counted = \[(.*)\]", text)[0]))
+    answer = api.get(f"/api/v1/search?q=chat&kind=&filter=&at=&limit=20&highlight=true&facets={counted}")
+    assert list(answer.json()["facets"]) == counted.split(",")
+
+
 def test_the_description_is_the_golden_one() -> None:
     made = written(document(described_app()))
     assert made == GOLDEN.read_bytes(), "run `make generate`, and look at what changed"

@@ -307,6 +307,7 @@ FAULTS: dict[str, tuple[int, str, str]] = {
     "provider = a AND contextLenght > 8": (18, "there is no field 'contextLenght'", "did you mean 'contextLength'?"),
     "spec.capabilities.contextlength > 8": (1, "there is no field", "did you mean 'capabilities.contextLength'?"),
     "zzzzz = 8": (1, "there is no field 'zzzzz'", "docs/query-language.md lists the fields"),
+    'provdier = "custom"': (1, "there is no field 'provdier'", "did you mean 'provider'?"),
     "8000 < contextLength": (1, "'8000' is no field", "write the field first"),
     "labels. = x": (1, "there is no field 'labels.'", "did you mean 'labels'?"),
     "has(licence)": (5, "there is no field 'licence'", "did you mean 'license'?"),

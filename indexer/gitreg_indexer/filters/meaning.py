@@ -54,7 +54,7 @@ class _Reader:
             case Call(name, arguments):
                 return self.call(name, arguments)
             case Comparison(name, operator, at, values, is_list):
-                field = self.field(name, values[0].raw)
+                field = self.field(name, "" if values[0].is_quoted else values[0].raw)
                 if is_list:
                     return compare_with_each(field, operator, at, values, self.custom)
                 return compare(field, operator, at, values[0], self.custom)
