@@ -182,6 +182,7 @@ def similar(
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Records at most.")] = 10,
     repo: RepoOption = None,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the records most like one: of its kind, one version of each other name, the most like first.
@@ -191,7 +192,7 @@ def similar(
       gitreg similar acme/nlp/summarizer --filter 'status = "active"'
     """
     asked = Ref.parse(ref)
-    current = open_current(open_registry(repo), folder, quiet=as_json)
+    current = open_current(open_registry(repo), folder, quiet=as_json, catalog=catalog)
     fill_vectors(current, quiet=as_json)
     reader = current.reader()
     moment = reader.position() if at is None else reader.moment(at)

@@ -402,7 +402,8 @@ class View:
     def _worth_spreading(self, asked: Sequence[Asked]) -> int | None:
         """Tell which of several questions should be asked part by part, each with all the others.
 
-        tantivy goes through a whole union, however little the others leave of it; a term it looks up as needed.
+        tantivy goes through a whole union, however little the others leave of it; a term it looks up as needed. What
+        is asked several times is simple: nothing that is nested is doubled at every level.
         """
         if not any(_is_union(each) for each in asked):
             return None
@@ -411,7 +412,8 @@ class View:
         for place, each in enumerate(asked):
             others = [size for other, size in enumerate(sizes) if other != place]
             parts = _parts(each)
-            if 2 <= len(parts) <= _SPREAD and others:
+            rest = (one for other, one in enumerate(asked) if other != place)
+            if 2 <= len(parts) <= _SPREAD and others and all(map(_is_simple, rest)):
                 gain = sizes[place] / max(len(parts) * min(others), 1)
                 if gain > most:
                     best, most = place, gain
@@ -462,6 +464,16 @@ def _is_union(asked: Asked) -> bool:
             return len(words) > 1
         case _:
             return isinstance(asked, Either)
+
+
+def _is_simple(asked: Asked) -> bool:
+    match asked:
+        case Both() | Either():
+            return False
+        case Neither(inner):
+            return _is_simple(inner)
+        case _:
+            return True
 
 
 def _parts(asked: Asked) -> tuple[Asked, ...]:

@@ -67,7 +67,7 @@ _SPAN: Final = "s"
 _OPEN: Final = "o"
 _END_BITS: Final = 40
 """Seqs are below 2^40."""
-_DEEPEST: Final = 500
+_DEEPEST: Final = 300
 _FEW: Final = 64
 """Up to how many numbers at a path are asked for by name."""
 _CACHED: Final = 60_000
@@ -402,10 +402,11 @@ def _ask(condition: Condition, vocabulary: Vocabulary, depth: int) -> Asked:
             mend="write it with fewer parentheses",
         )
     match condition:
-        case All(conditions):
-            return _both([_ask(each, vocabulary, depth + 1) for each in conditions])
-        case Any(conditions):
-            return _either([_ask(each, vocabulary, depth + 1) for each in conditions])
+        case All(conditions) | Any(conditions):
+            parts: list[Asked] = []
+            for each in conditions:  # no comprehension: it would take a second frame a level
+                parts.append(_ask(each, vocabulary, depth + 1))  # noqa: PERF401
+            return _both(parts) if isinstance(condition, All) else _either(parts)
         case Not(inner):
             made = _ask(inner, vocabulary, depth + 1)
             return made.asked if isinstance(made, Neither) else Neither(made)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json, print_text, progress
-from gitreg_indexer.options import IndexOption
+from gitreg_indexer.options import CatalogOption, IndexOption
 from gitreg_indexer.publishing.writing import publish as publish_into
 from gitreg_indexer.reading import open_current
 
@@ -21,6 +21,7 @@ def publish(
     ],
     repo: RepoOption = None,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     keep: Annotated[
         int,
         typer.Option(
@@ -46,7 +47,7 @@ def publish(
       gitreg publish public --repo my-registry
       gitreg publish /srv/www/registry --keep 600
     """
-    index = open_current(open_registry(repo), folder, quiet=as_json)
+    index = open_current(open_registry(repo), folder, quiet=as_json, catalog=catalog)
     try:
         with progress("publishing", silent=as_json) as step:
             report = publish_into(index.catalog, root, whole=whole, keep=keep, progress=step)
