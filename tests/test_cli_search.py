@@ -37,7 +37,7 @@ def gone(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise GitregError("the index cannot be used", got="read-only", mend="name another folder with --index")
 
     monkeypatch.setattr(OpenedIndex, "open", refuse)
-    monkeypatch.setattr("gitreg_indexer.asking.glance", lambda *_: None)
+    monkeypatch.setattr("gitreg_indexer.glance.glance", lambda *_: None)
     return repo
 
 
@@ -202,13 +202,13 @@ def test_what_a_ref_meant_is_told_with_the_commit(repo: Path) -> None:
 
 
 def test_the_present_is_still_a_look_at_the_index(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
+    seen, look = [], glance.glance
 
     def noted(*words: Any) -> Any:
         seen.append(words)
-        return glance.glance(*words)
+        return look(*words)
 
-    monkeypatch.setattr("gitreg_indexer.asking.glance", noted)
+    monkeypatch.setattr(glance, "glance", noted)
     with patch("gitreg_indexer.reading.reader_or_none", side_effect=AssertionError("loaded the rest")):
         fine("get", CHAT, "--repo", repo)
     assert len(seen) == 1
