@@ -528,7 +528,7 @@ def test_what_the_search_engine_says_is_told_with_the_mend(
     registry, index = indexed(tmp_path, model())
     commit(registry.repo, model("b"))
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ValueError(says)
 
     with monkeypatch.context() as patch:

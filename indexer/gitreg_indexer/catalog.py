@@ -268,8 +268,8 @@ class Catalog:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (DatabaseError, sqlite3.DatabaseError) as error:
-            raise _explain(error, self.where) from error
+        except (DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the last where even its words
+            raise _explain(error, self.where) from error  # of a damaged file are damaged
         except BrokenIndexError as error:
             error.where = error.where or self.where
             raise
@@ -441,7 +441,7 @@ def _begin(connection: sa.Connection) -> None:
 def position_in(db: sa.Connection) -> Position:
     """Tell how far the catalog has come, in the state that a connection sees."""
     found = dict(db.execute(_POSITION).all())
-    return Position(number_of(found, "seq"), found.get("commit", ""))
+    return Position(number_of(found, "seq"), str(found.get("commit", "")))
 
 
 def number_of(about: Mapping[str, str], key: str, default: int = 0) -> int:
