@@ -286,7 +286,8 @@ class Catalog:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (DBAPIError, PoolTimeout, sqlite3.DatabaseError) as error:
+        except (DBAPIError, PoolTimeout, sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            # the last where even the words of a damaged file are damaged
             raise self._store.explain(error) from error
         except BrokenIndexError as error:
             error.where = error.where or self.where
@@ -404,7 +405,7 @@ class IndexFormatError(GitregError):
 def position_in(db: sa.Connection) -> Position:
     """Tell how far the catalog has come, in the state that a connection sees."""
     found = dict(db.execute(_POSITION).all())
-    return Position(number_of(found, "seq"), found.get("commit", ""))
+    return Position(number_of(found, "seq"), str(found.get("commit", "")))
 
 
 def number_of(about: Mapping[str, str], key: str, default: int = 0) -> int:

@@ -84,7 +84,7 @@ def open_as_it_is(file: Path, making: Making) -> Catalog:
     with closing(_read_only(file)) as db:
         try:
             known = db.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").fetchone()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise BrokenIndexError("the catalog cannot be read", where=str(file), got=str(error), mend="") from error
     if known is None:
         raise BrokenIndexError("the catalog is empty", where=str(file), mend="")
@@ -96,7 +96,7 @@ def open_as_it_is(file: Path, making: Making) -> Catalog:
 
 def uid_in(file: Path) -> str | None:
     """Read off a catalog which registry it is of, whatever else is wrong with it."""
-    with suppress(sqlite3.Error), closing(_read_only(file)) as db:
+    with suppress(sqlite3.Error, UnicodeDecodeError), closing(_read_only(file)) as db:
         found = db.execute("SELECT value FROM meta WHERE key = 'uid'").fetchone()
         return str(found[0]) if found else None
     return None
@@ -149,7 +149,7 @@ def _caught(pair: Pair, part: str, check: Callable[..., Iterator[Damage]], *more
     """Give the damages that a check finds; that it cannot go on is one more."""
     try:
         yield from check(pair, *more)
-    except (sa.exc.SQLAlchemyError, sqlite3.Error, GitregError) as error:
+    except (sa.exc.SQLAlchemyError, sqlite3.Error, GitregError, TypeError, ValueError) as error:
         got = str(getattr(error, "orig", None) or getattr(error, "got", None) or error)
         yield Damage(f"{pair.where}: {part}", "it cannot be read to its end", shown(got))
 
@@ -204,17 +204,18 @@ def _check_ranks(pair: Pair) -> Iterator[Damage]:
     query = sa.select(orders.c.key, orders.c.rank, orders.c.moved).order_by(orders.c.key)
     before, last = 0, ""
     for key, rank, moved in pair.got.execute(query.execution_options(yield_per=PART)):
+        where = f"{pair.where}: orders: {_record(key)}"
         if not isinstance(rank, int) or not before < rank < ranks.TOP:
-            yield Damage(
-                f"{pair.where}: orders: {shown(key)}",
-                "the rank is not between those of its neighbours",
-                shown(rank),
-                f"more than {before}, the rank of {shown(last)}, and less than {ranks.TOP}",
-            )
+            expected = f"more than {before}, the rank of {_record(last) if last else 'none'}, and less than {ranks.TOP}"
+            yield Damage(where, "the rank is not between those of its neighbours", shown(rank), expected)
         if not isinstance(moved, int) or not 0 < moved <= pair.position:
-            where = f"{pair.where}: orders: {shown(key)}"
             yield Damage(where, "moved is no seq", shown(moved), f"1 to {pair.position}")
         before, last = (rank, key) if isinstance(rank, int) else (before, last)
+
+
+def _record(key: object) -> str:
+    """Name the record that a key of the order is of: it ends with the ref."""
+    return shown(key.rpartition("\x01")[2] if isinstance(key, str) else key)
 
 
 class _Table:
@@ -284,8 +285,9 @@ class _Table:
                     yield Damage(where, what, was, wanted)
 
     def _named(self, pair: Pair, key: Key) -> str:
-        words = {"seq_from": "from seq", "seq": "seq", "path": "", "key": ""}
-        named = " ".join(f"{words[name]} {shown(part)}".strip() for name, part in zip(self._key, key, strict=True))
+        words = {"seq_from": "from seq ", "seq": "seq "}
+        parts = zip(self._key, key, strict=True)
+        named = " ".join(words.get(name, "") + (_record if name == "key" else shown)(part) for name, part in parts)
         return f"{pair.where}: {self.name}: {named}"
 
 

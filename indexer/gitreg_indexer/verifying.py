@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from gitreg.errors import GitregError, RepositoryError
 from gitreg.registry import Registry
 from gitreg.repository.git import GitRepository, HistoryRewritten
@@ -228,8 +230,8 @@ class _Verifier:
             catalog = open_as_it_is(look.file, Making(look.uid))
             stack.callback(catalog.close)
             about, look.position = catalog.about(), catalog.position()
-            look.history = "none" if about["history"] == "none" else "full"
-            look.begins = number_of(about, "history_from", 0 if look.history == "full" else look.position.seq)
+            look.begins = number_of(about, "history_from")
+            look.history = "none" if about["history"] == "none" and look.begins else "full"
         except ForeignIndexError as error:
             look.foreign = error
             where, got, expected = str(look.file), shown(error.got), shown(error.expected)
@@ -326,22 +328,23 @@ class _Verifier:
 
     def _compare(self, look: _Look, catalog: Catalog, anew: Catalog) -> None:
         """Compare the catalog, in one state of it, with what was made anew."""
-        self._settle(catalog)
-        with ExitStack() as stack:
-            try:
-                got = stack.enter_context(catalog.reading())
-                position, about = position_in(got), about_in(got)
-                if number_of(about, "ranked") != position.seq:
-                    where, ranked = f"{look.file}: meta", shown(about.get("ranked"))
-                    look.in_catalog.add(Damage(where, "ranked is another", ranked, str(position.seq)))
-                if look.is_whole and position.seq > look.position.seq:
-                    self._go_on(look, anew, position)
-                expected = stack.enter_context(anew.reading())
-                pair = Pair(str(look.file), got, expected, look.seq, self._last(look, position))
-                with self._stage("comparing the catalog", None) as step:
-                    look.checked.update(check_catalog(pair, look.in_catalog, progress=step))
-            except GitregError as error:
-                look.in_catalog.add(Damage.of(error, where=str(look.file)))
+        try:
+            self._settle(catalog)
+            with catalog.reading() as got:
+                self._compare_in(look, got, anew)
+        except GitregError as error:
+            look.in_catalog.add(Damage.of(error, where=str(look.file)))
+
+    def _compare_in(self, look: _Look, got: sa.Connection, anew: Catalog) -> None:
+        position, about = position_in(got), about_in(got)
+        if number_of(about, "ranked") != position.seq:
+            where, ranked = f"{look.file}: meta", shown(about.get("ranked"))
+            look.in_catalog.add(Damage(where, "ranked is another", ranked, str(position.seq)))
+        if look.is_whole and position.seq > look.position.seq:
+            self._go_on(look, anew, position)
+        with anew.reading() as expected, self._stage("comparing the catalog", None) as step:
+            pair = Pair(str(look.file), got, expected, look.seq, self._last(look, position))
+            look.checked.update(check_catalog(pair, look.in_catalog, progress=step))
 
     @staticmethod
     def _last(look: _Look, position: Position) -> int:
@@ -401,13 +404,12 @@ class _Verifier:
 
     def _catch_up(self, look: _Look, anew: Catalog) -> None:
         """Go to where the catalog stands by now: answers never go back. Where it has none, go to main's tip."""
-        until: str | None = None
+        until = look.position.commit
         if look.catalog is not None:
             with suppress(GitregError):
                 until = look.catalog.position().commit
-            until = until if until is not None and self._has(until) else look.position.commit
         with suppress(HistoryRewritten):
-            Builder(_Source(self._repo, look.uid), anew).follow(None, until=until)
+            Builder(_Source(self._repo, look.uid), anew).follow(None, until=until if self._has(until) else None)
         if look.rewritten_to is not None:
             raise_alarm(anew, look.rewritten_to)
 
