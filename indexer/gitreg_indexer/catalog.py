@@ -404,8 +404,12 @@ class IndexFormatError(GitregError):
 
 def position_in(db: sa.Connection) -> Position:
     """Tell how far the catalog has come, in the state that a connection sees."""
-    found = dict(db.execute(_POSITION).all())
-    return Position(number_of(found, "seq"), str(found.get("commit", "")))
+    return position_of(dict(db.execute(_POSITION).all()))
+
+
+def position_of(about: Mapping[str, str]) -> Position:
+    """Tell how far the catalog has come, from what it says of itself."""
+    return Position(number_of(about, "seq"), str(about.get("commit", "")))
 
 
 def number_of(about: Mapping[str, str], key: str, default: int = 0) -> int:
@@ -416,11 +420,6 @@ def number_of(about: Mapping[str, str], key: str, default: int = 0) -> int:
     raise BrokenIndexError(
         "what the index says of itself cannot be read", got=f"{key}: {text!r}", expected="a number", mend=ANEW
     )
-
-
-def instance_in(db: sa.Connection) -> str:
-    """Give the catalog's own random id, in the state that a connection sees."""
-    return str(db.execute(_INSTANCE).scalar() or "")
 
 
 def about_in(db: sa.Connection) -> dict[str, str]:
@@ -443,7 +442,6 @@ def _padded(values: list[Any]) -> list[Any]:
 LISTED: Final[sa.BindParameter[Any]] = sa.bindparam("listed", expanding=True)
 """Stands for the values of `in_parts` in a query."""
 _ABOUT: Final = sa.select(meta.c.key, meta.c.value)
-_INSTANCE: Final = sa.select(meta.c.value).where(meta.c.key == "instance")
 _POSITION: Final = sa.select(meta.c.key, meta.c.value).where(meta.c.key.in_(("seq", "commit")))
 _CLOSE_FACT: Final = (
     facts.update()

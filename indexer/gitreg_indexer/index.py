@@ -409,11 +409,16 @@ class Index:
         try:
             Builder(self.registry, generation.catalog, before).follow(progress)
         except HistoryRewritten as error:
-            with suppress(GitregError):  # a full disk is told when there is something to store
-                raise_alarm(generation.catalog, self.registry.repo.tip() or "")
+            if self._has_all_of(generation.catalog):
+                with suppress(GitregError):  # a full disk is told when there is something to store
+                    raise_alarm(generation.catalog, self.registry.repo.tip() or "")
             return error
         end_alarm(generation.catalog)
         return None
+
+    def _has_all_of(self, catalog: Catalog) -> bool:
+        """Tell whether the repository here has what a catalog was made from: else the others need not hear of it."""
+        return not self._catalogs.may_be_ahead or catalog.position().commit in self.registry.repo.handle
 
     def alarm(self) -> Alarm | None:
         """Tell of a main that was rewritten and is not followed; None where all is well."""

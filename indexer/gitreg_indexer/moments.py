@@ -77,7 +77,7 @@ def _one(db: sa.Connection, *where: sa.ColumnElement[bool]) -> Position | None:
 
 def _several(db: sa.Connection, start: str) -> list[Position]:
     query = sa.select(commits.c.seq, commits.c.oid).where(commits.c.oid >= start, commits.c.oid < f"{start}g")
-    return [Position(row.seq, row.oid) for row in db.execute(query.limit(3))]
+    return [Position(row.seq, row.oid) for row in db.execute(query.order_by(commits.c.oid).limit(3))]
 
 
 def _at_time(db: sa.Connection, until: int) -> Position | None:

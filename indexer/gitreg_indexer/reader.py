@@ -31,9 +31,9 @@ from gitreg_indexer.catalog import (
     fact_of,
     facts,
     in_parts,
-    instance_in,
     number_of,
     position_in,
+    position_of,
     quarantine,
 )
 from gitreg_indexer.conditions import All, Condition, Is, Not
@@ -177,8 +177,9 @@ class Reader:
         generation = self._generation()
         found = find(generation)
         with generation.catalog.reading() as db:
-            position = position_in(db)
-            if found.instance != instance_in(db) or (found.seq < position.seq and not is_last):
+            about = about_in(db)
+            position = position_of(about)
+            if found.instance != about.get("instance", "") or (found.seq < position.seq and not is_last):
                 return None
             items = _facts_of(db, found.ids)
             seq = found.seq if at is None else min(at, found.seq)
@@ -232,8 +233,8 @@ class Reader:
         change is added, changed, removed, or quarantined (the file cannot be read).
         """
         with self._generation().catalog.reading() as db:
-            position = position_in(db)
-            begins = number_of(about_in(db), "history_from", 1)
+            about = about_in(db)
+            position, begins = position_of(about), number_of(about, "history_from", 1)
             if since < begins - 1:
                 raise NoHistoryError(
                     f"the index holds no changes before seq {begins}",
@@ -287,7 +288,7 @@ _VERSIONS: Final = _now_and_at(sa.select(*FACT_COLUMNS).where(*_NAMED).order_by(
 _STATUSES: Final = _now_and_at(
     sa.select(facts.c.version, facts.c.status).where(*_NAMED).order_by(facts.c.version_key.desc())
 )
-_NAMES: Final = _now_and_at(sa.select(facts.c.name).where(*_NAMED[:2]).distinct().limit(5000))
+_NAMES: Final = _now_and_at(sa.select(facts.c.name).where(*_NAMED[:2]).distinct().order_by(facts.c.name).limit(5000))
 _COUNTS: Final = sa.select(counts.c.kind, counts.c.live).order_by(counts.c.kind)
 _COUNTS_AT: Final = sa.select(facts.c.kind, sa.func.count()).where(AT).group_by(facts.c.kind).order_by(facts.c.kind)
 _BY_IDS: Final = sa.select(*FACT_COLUMNS).where(facts.c.id.in_(LISTED))

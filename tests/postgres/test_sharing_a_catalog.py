@@ -22,6 +22,8 @@ from postgres_support import kept
 
 from gitreg.errors import ConflictError
 from gitreg.registry import Registry
+from gitreg.repository.git import HistoryRewritten
+from gitreg.repository.writing import advance
 from gitreg_indexer import BrokenIndexError, Index, Query, catalogs_postgres
 from gitreg_indexer.catalog import position_in
 from gitreg_indexer.postgres_address import Address
@@ -30,6 +32,8 @@ HOLD: Final = """
 import sys
 from pathlib import Path
 from gitreg.registry import Registry
+from gitreg.repository.git import HistoryRewritten
+from gitreg.repository.writing import advance
 from gitreg_indexer import Index
 index = Index.open(Registry.open(sys.argv[1]), Path(sys.argv[2]), catalog=sys.argv[3])
 with index.catalog.holding():
@@ -40,6 +44,8 @@ HALF_A_COMMIT: Final = """
 import sys
 from pathlib import Path
 from gitreg.registry import Registry
+from gitreg.repository.git import HistoryRewritten
+from gitreg.repository.writing import advance
 from gitreg_indexer import Index
 from gitreg_indexer.catalog import facts
 index = Index.open(Registry.open(sys.argv[1]), Path(sys.argv[2]), catalog=sys.argv[3])
@@ -54,6 +60,8 @@ import sys
 from pathlib import Path
 from gitreg.errors import ConflictError
 from gitreg.registry import Registry
+from gitreg.repository.git import HistoryRewritten
+from gitreg.repository.writing import advance
 from gitreg_indexer import Index
 index = Index.open(Registry.open(sys.argv[1]), Path(sys.argv[2]), catalog=sys.argv[3])
 print("open", flush=True)
@@ -199,9 +207,66 @@ def test_a_host_that_is_new_asks_the_catalog_and_not_git(tmp_path: Path, shared:
     assert said(second) == said(first)
 
 
+def test_a_host_whose_repository_is_behind_raises_no_alarm(tmp_path: Path, shared: str) -> None:
+    registry, ahead = indexed(tmp_path, model("a"))
+    clone = tmp_path / "clone.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", registry.repo.git_dir, clone], check=True)
+    behind = Index.open(Registry.open(clone), tmp_path / "behind")
+    behind.catch_up()
+    commit(registry.repo, model("b"))
+    ahead.catch_up()
+    assert behind.is_behind()
+    assert behind.catch_up().seq == 3
+    assert not behind.is_behind()
+    assert behind.alarm() is None
+    assert said(behind) == said(ahead)
+    subprocess.run(["git", "-C", clone, "fetch", "--quiet", "origin", "main:main"], check=True)
+    commit(behind.registry.repo, model("c"))
+    assert behind.catch_up().seq == 4
+    assert not ahead.is_behind() or ahead.catch_up().seq == 4
+    assert said(ahead) == said(behind)
+
+
+def test_a_main_that_was_rewritten_is_an_alarm_on_every_host(tmp_path: Path, shared: str) -> None:
+    registry, first = indexed(tmp_path, model("a"), model("b"))
+    second = cold(registry, tmp_path / "second")
+    before, repo = said(first), registry.repo
+    advance(repo, new=repo.resolve("main~1"), old=repo.tip(), message="rewrite")
+    commit(repo, model("c"))
+    for index in (first, second):
+        with pytest.raises(HistoryRewritten):
+            index.catch_up()
+        assert index.alarm() is not None
+        assert said(index) == before
+
+
+def test_a_repository_of_another_past_alarms_nobody_else(tmp_path: Path, shared: str) -> None:
+    registry, first = indexed(tmp_path, model("a"), model("b"))
+    before, repo = said(first), registry.repo
+    tip = repo.tip() or ""
+    advance(repo, new=repo.resolve("main~1"), old=tip, message="as it was before")
+    clone = tmp_path / "clone.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", "--no-local", repo.git_dir, clone], check=True)
+    advance(repo, new=tip, old=repo.tip(), message="as it is")
+    other = Index.open(Registry.open(clone), tmp_path / "other")
+    commit(other.registry.repo, model("c"))
+    with pytest.raises(HistoryRewritten):
+        other.catch_up()
+    assert first.alarm() is None
+    assert not first.is_behind()
+    assert said(first) == said(other) == before
+
+
 # Made anew
 
 
+@pytest.fixture
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Generations that another one has taken the place of are closed at once."""
+    monkeypatch.setattr("gitreg_indexer.index._GRACE", 0.0)
+
+
+@pytest.mark.usefixtures("no_grace")
 def test_a_rebuild_is_followed_by_the_others_and_the_old_one_goes(tmp_path: Path, shared: str) -> None:
     registry, serving = indexed(tmp_path, model("a"), model("b"))
     before = said(serving)
@@ -219,7 +284,7 @@ def test_a_rebuild_is_followed_by_the_others_and_the_old_one_goes(tmp_path: Path
     serving.catch_up()
     rebuilt.catch_up()
     assert said(serving) == said(rebuilt)
-    assert len(schemas(shared)) == 1
+    assert len(schemas(shared)) == 1  # the last one that left it dropped it
     assert rows_as_cold(serving, tmp_path)
 
 
