@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from cli_support import fine
+from docs_support import run_as_written, steps_of
 from publish_support import files_in
-from test_readme import MARK, pattern_of
 
 from gitreg.cli import main
 
-PAGE = (Path(__file__).parent.parent / "docs" / "publish.md").read_text(encoding="utf-8")
+FILE = Path(__file__).parent.parent / "docs" / "publish.md"
+PAGE = FILE.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -25,16 +23,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return where
 
 
-def test_the_commands_print_what_the_page_says(demo: Path) -> None:
-    blocks = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
-    steps = [step.partition("\n") for block in blocks for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+def test_the_commands_print_what_the_page_says(demo: Path, tmp_path: Path) -> None:
+    steps = steps_of(FILE)
     assert len(steps) >= 4
-    script = "exec 2>&1\n" + "".join(f"{command}\nprintf '{MARK}'\n" for command, _, _ in steps)
-    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    env.pop("GITREG_REPO", None)
-    ran = subprocess.run(["bash", "-c", script], cwd=demo, env=env, capture_output=True, text=True, timeout=120)
-    for (command, _, said), answer in zip(steps, ran.stdout.split(MARK), strict=False):
-        assert re.fullmatch(pattern_of(said), answer.rstrip()), command
+    run_as_written(steps, demo, tmp_path)
 
 
 def test_the_python_example_runs(
