@@ -52,8 +52,10 @@ VERSION: Final = "version_key"
 MARK: Final = "mark"
 _SET_FROM: Final = 200
 """From how many terms on a set of them is quicker than a union."""
-_SPREAD: Final = 6
+_SPREAD: Final = 64
 """Up to how many parts a union is asked part by part."""
+_PART: Final = 1_000
+"""What asking for one more part costs, in documents looked at."""
 _REMEMBERED: Final = 4_096
 _RECENT: Final = 64
 """The newest commits that are looked at first for what was updated last."""
@@ -274,7 +276,7 @@ class View:
         return [int(value or 0) for value in self.searcher.fast_field_values(ID, addresses)] if addresses else []
 
     def _count(self, query: Any) -> int:
-        result: Any = self.searcher.search(tantivy.Query.const_score_query(query, 1.0), 1)
+        result: Any = self.searcher.search(query, 1, True, RANK)  # by a field: else unions score what they find
         return int(result.count)
 
     # -------------------------------------------------------------------------------------------- facets
@@ -377,27 +379,36 @@ class View:
             elif place != spread:
                 return None
         if spread is not None:
-            parts = filter(None, map(self._query, _parts(asked[spread])))
+            parts = [part for part in map(self._query, _parts(asked[spread])) if part is not None]
             return _either([tantivy.Query.boolean_query([*wanted, (Occur.Must, part)]) for part in parts])
         if all(occur == Occur.MustNot for occur, _ in wanted):
             wanted.append((Occur.Must, tantivy.Query.all_query()))
         return wanted[0][1] if len(wanted) == 1 else tantivy.Query.boolean_query(wanted)
 
-    def _quicker(self, asked: Sequence[Asked]) -> Sequence[Asked]:
-        """Ask for one of a few values by naming the others, where something else leaves few documents anyway."""
-        if not any(isinstance(each, OneOfFew) for each in asked):
-            return asked
-        others = (self._size(each) for each in asked if not isinstance(each, OneOfFew))
-        fewest = min(others, default=self.searcher.num_docs)
-        made: list[Asked] = []
-        for each in asked:
-            if not isinstance(each, OneOfFew):
-                made.append(each)
-            elif 2 * fewest < self._size(AnyTerm(each.terms)):
-                made += each.instead
-            else:
-                made.append(AnyTerm(each.terms))
+    def _quicker(self, asked: Sequence[Asked]) -> list[Asked]:
+        """Ask without what nothing can match, and for one of a few values in the quicker of two ways."""
+        made = [part for each in asked for part in self._possible(each)]
+        if any(isinstance(each, OneOfFew) for each in made):
+            others = (self._size(each) for each in made if not isinstance(each, OneOfFew))
+            fewest = min(others, default=self.searcher.num_docs)
+            made = [part for each in made for part in self._few(each, fewest)]
         return made
+
+    def _few(self, asked: Asked, fewest: int) -> tuple[Asked, ...]:
+        """Ask for one of a few values by naming the others, where something else leaves few documents anyway."""
+        if not isinstance(asked, OneOfFew):
+            return (asked,)
+        named = AnyTerm(asked.terms)
+        return asked.instead if 2 * fewest < self._size(named) else (named,)
+
+    def _possible(self, asked: Asked) -> tuple[Asked, ...]:
+        """Give what must hold all of where a question does: of a union with one possible part, that part's own."""
+        if not isinstance(asked, Either):
+            return (asked,)
+        parts = tuple(part for part in _parts(asked) if self._size(part))
+        if len(parts) != 1:
+            return (Either(parts),)
+        return parts[0].asked if isinstance(parts[0], Both) else parts
 
     def _worth_spreading(self, asked: Sequence[Asked]) -> int | None:
         """Tell which of several questions should be asked part by part, each with all the others.
@@ -405,19 +416,28 @@ class View:
         tantivy goes through a whole union, however little the others leave of it; a term it looks up as needed. What
         is asked several times is simple: nothing that is nested is doubled at every level.
         """
-        if not any(_is_union(each) for each in asked):
+        if not any(map(_is_union, asked)):
             return None
-        sizes = [self._size(each) for each in asked]
-        best, most = None, 1.0
+        best, most = None, 0.0
         for place, each in enumerate(asked):
-            others = [size for other, size in enumerate(sizes) if other != place]
-            parts = _parts(each)
-            rest = (one for other, one in enumerate(asked) if other != place)
-            if 2 <= len(parts) <= _SPREAD and others and all(map(_is_simple, rest)):
-                gain = sizes[place] / max(len(parts) * min(others), 1)
-                if gain > most:
-                    best, most = place, gain
+            rest = [one for other, one in enumerate(asked) if other != place]
+            if _is_union(each) and rest and all(map(_is_simple, rest)):
+                saved = self._saved_by_spreading(each, min(map(self._size, rest)))
+                if saved > most:
+                    best, most = place, saved
         return best
+
+    def _saved_by_spreading(self, union: Asked, fewest: int) -> float:
+        """Estimate how many documents less are looked at, where what is asked besides leaves so few."""
+        sizes = self._sizes_of_parts(union)
+        if len(sizes) > _SPREAD:
+            return 0.0
+        return sum(sizes) - sum(_PART + 0.9 * min(size, fewest) for size in sizes)
+
+    def _sizes_of_parts(self, union: Asked) -> list[int]:
+        if isinstance(union, Either):
+            return [size for size in map(self._size, _parts(union)) if size]
+        return self.remembered(("sizes", union), lambda: [n for n in map(self._frequency, _parts(union)) if n])
 
     def _size(self, asked: Asked) -> int:
         """Give an upper bound of how many documents match; for what cannot be told, all."""
@@ -435,10 +455,14 @@ class View:
             case _:
                 return self.searcher.num_docs
 
-    def _frequency(self, asked: AnyTerm | AnyWord) -> int:
-        if isinstance(asked, AnyTerm):
-            return sum(self.searcher.doc_freq(TERM, term) for term in asked.terms)
-        return sum(self.searcher.doc_freq(TEXT, word) for word in asked.words)
+    def _frequency(self, asked: Asked) -> int:
+        match asked:
+            case AnyTerm(terms):
+                return sum(self.searcher.doc_freq(TERM, term) for term in terms)
+            case AnyWord(words):
+                return sum(self.searcher.doc_freq(TEXT, word) for word in words)
+            case _:
+                return self.searcher.num_docs
 
     def _terms(self, terms: Sequence[str]) -> Any:
         known = [term for term in terms if self.has(term)]
