@@ -77,10 +77,10 @@ class Generation:
     def __init__(self, folder: Path, making: Making, engine: str) -> None:
         self.folder = folder
         self._use = Use(folder)
-        self._inode = _inode_of(folder)
         catalog: Catalog | None = None
         try:
             self.catalog = catalog = Catalog.open(folder / CATALOG_FILE, making)
+            self._inode = _inode_of(folder / CATALOG_FILE)
             self.engine: SearchEngine = open_engine(engine, folder / engine)
         except BaseException:
             if catalog is not None:
@@ -90,8 +90,8 @@ class Generation:
 
     @property
     def is_there(self) -> bool:
-        """Tell whether its folder is still the one that was opened."""
-        return _inode_of(self.folder) == self._inode
+        """Tell whether its catalog is still the one that was opened."""
+        return _inode_of(self.folder / CATALOG_FILE) == self._inode
 
     @property
     def is_held(self) -> bool:
@@ -105,9 +105,9 @@ class Generation:
         self._use.end()
 
 
-def _inode_of(folder: Path) -> int | None:
+def _inode_of(file: Path) -> int | None:
     try:
-        return folder.stat().st_ino
+        return file.stat().st_ino
     except OSError:
         return None
 
