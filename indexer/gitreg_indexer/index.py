@@ -37,7 +37,7 @@ from gitreg_indexer.catalogs import catalogs_of
 from gitreg_indexer.engine import Query, SearchEngine, open_engine
 from gitreg_indexer.filling import fill, is_filled, rank
 from gitreg_indexer.generations import Generations, Stamp, Use
-from gitreg_indexer.layout import INDEX_FOLDER
+from gitreg_indexer.layout import CATALOG_FILE, INDEX_FOLDER
 from gitreg_indexer.lock import MAKING_LOCK, writing
 from gitreg_indexer.reader import Page, Reader
 from gitreg_indexer.store import Store
@@ -79,10 +79,10 @@ class Generation:
     def __init__(self, folder: Path, place: Path | Store, making: Making, engine: str) -> None:
         self.folder = folder
         self._use = Use(folder)
-        self._inode = _inode_of(folder)
         catalog: Catalog | None = None
         try:
             self.catalog = catalog = Catalog.open(place, making)
+            self._inode = _inode_of(folder / CATALOG_FILE)
             self.engine: SearchEngine = open_engine(engine, folder / engine)
         except BaseException:
             if catalog is not None:
@@ -92,8 +92,8 @@ class Generation:
 
     @property
     def is_there(self) -> bool:
-        """Tell whether its folder is still the one that was opened."""
-        return _inode_of(self.folder) == self._inode
+        """Tell whether its catalog is still the one that was opened."""
+        return _inode_of(self.folder / CATALOG_FILE) == self._inode
 
     @property
     def is_held(self) -> bool:
@@ -111,9 +111,9 @@ class Generation:
         self._use.end()
 
 
-def _inode_of(folder: Path) -> int | None:
+def _inode_of(file: Path) -> int | None:
     try:
-        return folder.stat().st_ino
+        return file.stat().st_ino
     except OSError:
         return None
 
