@@ -2,8 +2,8 @@
 
 - The registry is generated; the cold build, the first page of every kind of search now and as of the past, gets by
   version, range and alias, and a commit made while the index is served are measured on it.
-- Raw tantivy asks the same index files in the same run: the same terms with the one that says what holds now, the
-  best twenty by score, with the count. Memory is Linux's `VmHWM` of the building process and of those that help it.
+- Searches go through the whole reader, stored documents included; `bench_search` compares the engine with raw tantivy.
+- Memory is Linux's `VmHWM` of the building process and of those that help it; files that are mapped count in it.
 - `--entries 100000 --commits 1000` for a shorter run; `--keep DIR` keeps what was made for the next one.
 """
 
@@ -18,25 +18,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 
-from gitreg_indexer.filters import parse_filter
-
+from benchmarks.bench_search import milliseconds
 from benchmarks.histories import entry, make, manifest
 from gitreg.refs import Ref
 from gitreg.registry import Registry
 from gitreg.repository.git import Signature
 from gitreg.repository.writing import advance, write_commit
 from gitreg_indexer import Index, Query, Reader
+from gitreg_indexer.filters import parse_filter
 
 ENTRIES: Final = 1_000_000
 COMMITS: Final = 10_000
-ROUNDS: Final = 40
 VISIBLE: Final = 25
 
 
@@ -73,17 +72,6 @@ def searches() -> Iterator[Asked]:
     yield Asked("exact identifier", Query(one.ref))
     yield Asked("a phrase", Query('"low latency" legal'))
     yield Asked("nothing matches, typo", Query("sumarizer"))
-
-
-def milliseconds(work: Callable[[], object], rounds: int = ROUNDS) -> tuple[float, float]:
-    """Give the median and the 95th percentile of the times of one call."""
-    work()
-    times = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - started) * 1000)
-    return statistics.median(times), statistics.quantiles(times, n=20)[-1]
 
 
 _BUILD: Final = """
@@ -143,26 +131,15 @@ def print_build(what: str, made: dict[str, Any]) -> None:
 
 
 def print_searches(index: Index, past: int) -> None:
-    """Print a row for each search: now, raw, as of the past."""
+    """Print a row for each search: now, and as of the past beside it."""
     reader = index.reader()
     title = "search, first 20 and the count (ms)"
-    print(f"{title:60} {'found':>8} {'p50':>7} {'p95':>7} {'raw':>7} {'ratio':>6} {'as of':>7}")
+    print(f"{title:60} {'found':>8} {'p50':>7} {'p95':>7} {'as of':>7}")
     for asked in searches():
         page = reader.search(asked.query, facets=asked.facets)
         p50, p95 = milliseconds(lambda asked=asked: reader.search(asked.query, facets=asked.facets))  # type: ignore[misc]
         then, _ = milliseconds(lambda asked=asked: reader.search(asked.query, facets=asked.facets, at=past))  # type: ignore[misc]
-        raw = raw_milliseconds(index, asked.query)
-        told = f"{raw:7.2f} {p50 / raw:5.1f}x" if raw else f"{'':7} {'':6}"
-        print(f"{asked.what[:60]:60} {page.total:8} {p50:7.2f} {p95:7.2f} {told} {then / p50:6.2f}x", flush=True)
-
-
-def raw_milliseconds(index: Index, query: Query) -> float | None:
-    """Time the same terms in raw tantivy, where the engine can give them as one query."""
-    raw_query = getattr(index.engine, "raw_query", None)
-    if raw_query is None:
-        return None
-    searcher, asked = raw_query(query)
-    return milliseconds(lambda: searcher.search(asked, 20))[0]
+        print(f"{asked.what[:60]:60} {page.total:8} {p50:7.2f} {p95:7.2f} {then / p50:6.2f}x", flush=True)
 
 
 def print_gets(reader: Reader, entries: int) -> None:
