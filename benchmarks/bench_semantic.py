@@ -115,9 +115,9 @@ def run(listed: list[str]) -> None:
 
 def _print_times(vectors: Vectors, text: str) -> None:
     asked = HashedEmbedder().embed([text])[0]
-    ours = milliseconds(lambda: vectors.nearest(asked, 1_000), ROUNDS)
+    ours = milliseconds(lambda: vectors.nearest(asked, 1_000), rounds=ROUNDS)
     rows = np.array([vectors.row(id_) for id_ in range(len(vectors.near(asked)))], np.float32)
-    raw = milliseconds(lambda: rows @ asked, ROUNDS)
+    raw = milliseconds(lambda: rows @ asked, rounds=ROUNDS)
     print(f"{'(ms)':34} {'p50':>8} {'p95':>8} {'to bare':>8}")
     print(f"{'bare float32 product':34} {raw[0]:8.2f} {raw[1]:8.2f} {1:7.2f}x")
     print(f"{'nearest 1,000, with ids, in order':34} {ours[0]:8.2f} {ours[1]:8.2f} {ours[0] / raw[0]:7.2f}x")
