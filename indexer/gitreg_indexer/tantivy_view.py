@@ -324,6 +324,8 @@ class View:
                 return _either([made for made in map(self._query, each) if made is not None])
             case Neither():
                 return self._both((asked,))
+            case AnyId(ids):  # many, and hardly the same again
+                return tantivy.Query.term_set_query(self.schema, ID, list(ids)) if ids else None
             case _:
                 return self.remembered(asked, lambda: self._leaf(asked))
 
@@ -336,8 +338,6 @@ class View:
             case AnyBetween(intervals):
                 text = " OR ".join(f"{TERM}:[{low} TO {high}]" for low, high in intervals)
                 return self.index.parse_query(text)
-            case AnyId(ids):
-                return tantivy.Query.term_set_query(self.schema, ID, list(ids)) if ids else None
             case AnyWord(words):
                 known = [word for word in words if self.searcher.doc_freq(TEXT, word)]
                 return _either([self._field_query(TEXT, word) for word in known])
