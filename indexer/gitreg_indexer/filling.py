@@ -15,6 +15,7 @@ from gitreg.errors import GitregError
 from gitreg_indexer.catalog import (
     FACT_COLUMNS,
     LISTED,
+    BrokenIndexError,
     Catalog,
     Position,
     fact_of,
@@ -73,4 +74,11 @@ def _documents(db: sa.Connection, rows: Sequence[Any]) -> Iterator[Document]:
     keys = [order_of(row.namespace, row.name, row.version_key, row.kind, row.ref) for row in rows]
     ranks = ranks_of(db, keys)
     for row, key in zip(rows, keys, strict=True):
+        if key not in ranks:
+            raise BrokenIndexError(
+                "a record of the index has no place in the order of records",
+                where=row.ref,
+                got=f"no rank, though seq {row.seq_from} was ranked",
+                mend="run `gitreg index verify --repair`",
+            )
         yield document_of(fact_of(row[: len(FACT_COLUMNS)]), row.version_key, ranks[key])
