@@ -183,7 +183,7 @@ def test_the_past_is_not_thrown_away_by_the_way(tmp_path: Path) -> None:
     index = cold(registry, tmp_path / "index")
     before = said(index)
     with pytest.raises(UsageError) as caught:
-        Index.having(registry, tmp_path / "index", "none")
+        Index.having(registry, tmp_path / "index", history="none")
     assert "gitreg index --rebuild --history none" in caught.value.mend
     assert said(index) == before
 
