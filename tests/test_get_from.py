@@ -503,6 +503,7 @@ def test_the_path_that_is_written_there_is_not_followed(web: Web, where: Path) -
         pytest.param({"level": 3, "entries": []}, "lists nothing", id="empty above others"),
         pytest.param({"level": "x", "entries": []}, "not a page", id="level"),
         pytest.param([], "not a page", id="a list"),
+        pytest.param({"level": 0, "entries": 5}, "not a page", id="entries"),
     ],
 )
 def test_a_page_that_is_none_is_refused(web: Web, where: Path, page: object, says: str) -> None:
@@ -529,6 +530,50 @@ def test_a_page_that_leads_in_circles_is_refused(web: Web, where: Path) -> None:
         changed(where, lambda data, d=digest, c=content: data["names"].update(sha256=d, size=len(c)))
         with pytest.raises(DamagedError):
             got(web.url)
+
+
+GOOD: Final = {"ref": "model:acme/chat@1.1.0", "version": "1.1.0", "status": "active"}
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        pytest.param([], "not the line of a record", id="a list"),
+        pytest.param({"ref": 1}, "not the line of a record", id="no ref"),
+        pytest.param({**GOOD, "version": "one"}, "not a version", id="version"),
+        pytest.param({**GOOD, "aliases": []}, "are no aliases", id="aliases"),
+        pytest.param({**GOOD, "digest": "md5:00", "size": 1}, "not a digest", id="algorithm"),
+        pytest.param({**GOOD, "digest": "sha256:../..", "size": 1}, "not a SHA-256", id="digest"),
+        pytest.param(GOOD, "not a digest", id="no digest"),
+    ],
+)
+def test_a_line_that_is_none_is_refused(web: Web, where: Path, line: object, says: str) -> None:
+    relisted(where, orjson.dumps(line))
+    with pytest.raises(DamagedError) as told:
+        got(web.url)
+    assert says in str(told.value.got)
+    assert str(told.value.where).startswith(f"{web.url}names/model/acme/chat.")
+
+
+def relisted(where: Path, lines: bytes) -> None:
+    """Publish a name with other lines, all digests right."""
+    digest = sha256(lines).hexdigest()
+    (where / "names" / "model" / "acme" / f"chat.{digest}.ndjson").write_bytes(lines)
+    page = orjson.dumps({"level": 0, "entries": [["model acme chat", digest, len(lines)]]})
+    (where / "pages" / "names" / f"{sha256(page).hexdigest()}.json").write_bytes(page)
+    changed(where, lambda data: data["names"].update(sha256=sha256(page).hexdigest(), size=len(page)))
+
+
+@pytest.mark.parametrize("record", [b"", b"[]", b"{}", b'{"registry":{"ref":"model:acme/chat@9.9.9"}}'])
+def test_a_record_that_is_another_than_was_asked_for_is_refused(web: Web, where: Path, record: bytes) -> None:
+    digest = sha256(record).hexdigest()
+    path = where / "records" / "sha256" / digest[:2] / f"{digest[2:]}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(record)
+    relisted(where, orjson.dumps({**GOOD, "digest": f"sha256:{digest}", "size": len(record)}))
+    with pytest.raises(DamagedError) as told:
+        got(web.url)
+    assert told.value.where == f"{web.url}{path.relative_to(where)}"
 
 
 def test_files_are_bounded_in_size(web: Web, where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -695,7 +740,7 @@ def test_the_feed_can_be_read_from_anywhere(index: Index, where: Path) -> None:
     moved_on(index, where, *(model("chat", f"1.3.{n}") for n in range(5)))
     at = Published.at(str(where))
     for since in range(8):
-        assert [told["seq"] for told in at.changes(at.front(), since)] == list(range(since + 1, 8))
+        assert [told.seq for told in at.changes(at.front(), since)] == list(range(since + 1, 8))
 
 
 def test_a_mirror_is_a_copy_of_the_files(index: Index, where: Path, tmp_path: Path) -> None:

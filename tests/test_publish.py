@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
+import sqlalchemy as sa
 from cli_support import fine, run
 from index_support import (
     OTHER_UID,
@@ -35,8 +37,8 @@ from publish_support import files_in, holds_nothing_else, listed, published
 from gitreg.errors import ConflictError, GitregError, UsageError
 from gitreg.repository.writing import advance
 from gitreg_indexer import Index
-from gitreg_indexer.catalog import Catalog, Making
-from gitreg_indexer.publishing import feed, layout
+from gitreg_indexer.catalog import Catalog, Making, facts
+from gitreg_indexer.publishing import feed, layout, states
 from gitreg_indexer.publishing.folder import Folder
 
 ROLE: Final = {"access/reader.yaml": manifest("Role", {"name": "reader"}, {"permissions": ["registry:read"]})}
@@ -200,6 +202,14 @@ def test_a_damaged_manifest_is_not_published(tmp_path: Path) -> None:
     _, index = indexed(tmp_path, {**model("a"), "models/acme/b/1.0.0.yaml": b"broken: ["})
     published(index, tmp_path / "out")
     assert set(holds_nothing_else(tmp_path / "out").names) == {"model acme a", "registry  registry"}
+
+
+def test_names_come_in_the_order_of_their_bytes_from_any_database() -> None:
+    """The catalog may stand in PostgreSQL, which orders texts as a language does."""
+    for url, expected in (("postgresql://", 'facts.name COLLATE "C"'), ("sqlite://", "facts.name")):
+        dialect = sa.make_url(url).get_dialect()()
+        database: Any = SimpleNamespace(dialect=dialect)
+        assert str(states._bytewise(database, facts.c.name).compile(dialect=dialect)) == expected
 
 
 # What changes later
@@ -542,7 +552,7 @@ import sys
 from pathlib import Path
 from gitreg_indexer.catalog import Catalog, Making
 from gitreg_indexer.publishing.writing import publish
-catalog = Catalog.open(Path(sys.argv[1]) / "catalog.sqlite3", uid=sys.argv[2])
+catalog = Catalog.open(Path(sys.argv[1]) / "catalog.sqlite3", Making(sys.argv[2]))
 print("ready", flush=True)
 publish(catalog, Path(sys.argv[3]), whole=sys.argv[4] == "whole")
 """
@@ -555,7 +565,7 @@ def test_kill_9_leaves_a_whole_state(tmp_path: Path, whole: str) -> None:
     published(index, where)
     for number in range(4):
         moved_on(index, models(30, f"2.{number}.0"))
-        words = [str(index.folder), index.catalog.uid, str(where), whole]
+        words = [str(index.generation().folder), index.catalog.uid, str(where), whole]
         process = subprocess.Popen([sys.executable, "-c", PUBLISH, *words], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"

@@ -39,7 +39,7 @@ from gitreg_indexer.catalog import (
     orders,
     quarantine,
 )
-from gitreg_indexer.damage import Damage, Ledger, shown
+from gitreg_indexer.damage import REPAIR, Damage, Ledger, shown
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.store import Store
 
@@ -86,9 +86,11 @@ def open_as_it_is(file: Path, making: Making) -> Catalog:
         try:
             known = db.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").fetchone()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            raise BrokenIndexError("the catalog cannot be read", where=str(file), got=str(error), mend="") from error
+            raise BrokenIndexError(
+                "the catalog cannot be read", where=str(file), got=str(error), mend=REPAIR
+            ) from error
     if known is None:
-        raise BrokenIndexError("the catalog is empty", where=str(file), mend="")
+        raise BrokenIndexError("the catalog is empty", where=str(file), mend=REPAIR)
     catalog = Catalog.open(file, making)
     catalog.engine.dispose()
     event.listen(catalog.engine, "connect", _be_lenient)

@@ -17,6 +17,7 @@ from gitreg.errors import GitregError
 from gitreg_indexer.catalog import (
     FACT_COLUMNS,
     LISTED,
+    BrokenIndexError,
     Catalog,
     about_in,
     fact_of,
@@ -121,4 +122,12 @@ _SELECTED: Final = sa.select(*FACT_COLUMNS, facts.c.namespace, facts.c.name, fac
 def _ranked(db: sa.Connection, rows: Sequence[Any]) -> list[Standing]:
     keys = [order_of(row.namespace, row.name, row.version_key, row.kind, row.ref) for row in rows]
     ranks = ranks_of(db, keys)
+    for row, key in zip(rows, keys, strict=True):
+        if key not in ranks:
+            raise BrokenIndexError(
+                "a record of the index has no place in the order of records",
+                where=row.ref,
+                got=f"no rank, though seq {row.seq_from} was ranked",
+                mend="run `gitreg index verify --repair`",
+            )
     return [(tuple(row[: len(FACT_COLUMNS)]), row.version_key, ranks[key]) for row, key in zip(rows, keys, strict=True)]

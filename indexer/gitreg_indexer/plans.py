@@ -69,7 +69,7 @@ class Plan:
 
 def plan(query: Query, at: int | None, vocabulary: Vocabulary) -> Plan:
     """Plan how to answer a query of now, or as of a seq."""
-    filters: list[Asked] = [_LIVE if at is None else _holding(at, vocabulary)]
+    filters: list[Asked] = [_LIVE if at is None else holding_at(at, vocabulary)]
     if query.ids is not None:
         filters.append(AnyId(query.ids))
     asked = ask(query.condition(), vocabulary)
@@ -81,12 +81,6 @@ def plan(query: Query, at: int | None, vocabulary: Vocabulary) -> Plan:
     forms = asked_forms(text.plain) if text.plain else ()
     worded = _tiers(text, [(word,) for word in text.words]) if text.asks else []
     return Plan(tuple(filters), (*forms, *worded), Either((*forms, *worded[-1:])), (), text)
-
-
-def _holding(at: int, vocabulary: Vocabulary) -> AnyTerm:
-    """Ask for what held at a seq, by those terms that there are."""
-    asked = vocabulary.remembered(("at", at), lambda: tuple(filter(vocabulary.has, holding_at(at).terms)))
-    return AnyTerm(asked)
 
 
 def _excluded(text: TextQuery) -> list[Asked]:

@@ -25,7 +25,7 @@ from gitreg_indexer.fields import columns
 from gitreg_indexer.tantivy_view import DIGEST, ID, MARK, RANK, SEQ, TERM, TEXT, VERSION, View
 from gitreg_indexer.terms import Shape, TermMaker, key_of
 
-_FORMAT: Final = "made_by_2"
+_FORMAT: Final = "made_by_3"
 """A field that is there for its name: it changes when terms do, and makes the folder one of another schema."""
 _HEAP: Final = 256_000_000
 _BREAK: Final = " | "

@@ -28,6 +28,7 @@ from gitreg_indexer.terms import (
     AnyTerm,
     AnyWord,
     Asked,
+    BegunBy,
     Both,
     Either,
     InOrder,
@@ -150,7 +151,7 @@ class View:
             made, everything = better, self._query(Both((*better.filters, better.anything)))
             found = self._ordered(query, made, everything, offset, limit)
         total, ids = found
-        counted = tuple(self._facet(path, everything if total else None, is_all=made.is_all) for path in facets)
+        counted = self._facets(facets, everything if total else None, is_all=made.is_all) if facets else ()
         return Found(total, tuple(ids), self.instance, self.seq, counted, made.meant)
 
     def _ordered(self, query: Query, made: Plan, everything: Any, offset: int, limit: int) -> tuple[int, list[int]]:
@@ -281,34 +282,38 @@ class View:
 
     # -------------------------------------------------------------------------------------------- facets
 
-    def _facet(self, path: str, everything: Any, *, is_all: bool) -> Facet:
-        """Count the values of a path in what is found; all that is live is counted once."""
+    def _facets(self, paths: Sequence[str], everything: Any, *, is_all: bool) -> tuple[Facet, ...]:
+        """Count the values of paths in what is found; all that is live is counted once."""
         if everything is None:
-            return Facet(path, ())
+            return tuple(Facet(path, ()) for path in paths)
+        asked = tuple(dict.fromkeys(paths))
         if is_all:
-            return self.remembered(("facet", path), lambda: self._counted_facet(path, everything))
-        return self._counted_facet(path, everything)
+            counts = {path: self._counts_of_all(path, everything) for path in asked}
+        else:
+            counts = self._counts(asked, everything)
+        return tuple(_most_frequent(path, counts[path]) for path in paths)
 
-    def _counted_facet(self, path: str, everything: Any) -> Facet:
-        counts = self._from_column(path, everything)
-        if counts is None:
-            counts = self._from_terms(path, everything)
-        listed = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        return Facet(path, tuple(listed[:MOST_COUNTED]))
+    def _counts_of_all(self, path: str, everything: Any) -> dict[str, int]:
+        return self.remembered(("facet", path), lambda: self._counts((path,), everything)[path])
 
-    def _from_column(self, path: str, everything: Any) -> dict[str, int] | None:
-        """Count by a fast field of texts; None where the path has none, or other values, or more than can be told."""
-        field = self.counted.get(path)
-        if field is None or not self._is_text(path):
-            return None
-        asked = {"values": {"terms": {"field": field, "size": _BUCKETS, "segment_size": _BUCKETS}}}
-        found = self.searcher.aggregate(everything, asked)["values"]
-        if found["sum_other_doc_count"]:
-            return None
-        counts = {each["key"]: each["doc_count"] for each in found["buckets"]}
-        if any(len(value) >= LONGEST_PREFIX for value in counts):
-            return None
-        return {value: count for value, count in counts.items() if is_shown(value)}
+    def _counts(self, paths: Sequence[str], everything: Any) -> dict[str, dict[str, int]]:
+        """Count values: by columns of texts, all in one pass; where there is none, or it has too many, by terms."""
+        by_column = [path for path in paths if path in self.counted and self._is_text(path)]
+        counts = self._from_columns(by_column, everything) if by_column else {}
+        return {path: counts[path] if path in counts else self._from_terms(path, everything) for path in paths}
+
+    def _from_columns(self, paths: Sequence[str], everything: Any) -> dict[str, dict[str, int]]:
+        """Count by columns; a path whose column cannot tell is left out."""
+        bounds = {"size": _BUCKETS, "segment_size": _BUCKETS}
+        asked = {path: {"terms": {"field": self.counted[path], **bounds}} for path in paths}
+        told = self.searcher.aggregate(everything, asked)
+        counts: dict[str, dict[str, int]] = {}
+        for path in paths:
+            values = {each["key"]: each["doc_count"] for each in told[path]["buckets"]}
+            is_cut = any(len(value) >= LONGEST_PREFIX for value in values)
+            if not told[path]["sum_other_doc_count"] and not is_cut:
+                counts[path] = {value: count for value, count in values.items() if is_shown(value)}
+        return counts
 
     def _is_text(self, path: str) -> bool:
         others = other_than_text(path)
@@ -339,6 +344,8 @@ class View:
                 return _either([made for made in map(self._query, each) if made is not None])
             case Neither():
                 return self._both((asked,))
+            case AnyId(ids):  # many, and hardly the same again
+                return tantivy.Query.term_set_query(self.schema, ID, list(ids)) if ids else None
             case _:
                 return self.remembered(asked, lambda: self._leaf(asked))
 
@@ -351,13 +358,13 @@ class View:
             case AnyBetween(intervals):
                 text = " OR ".join(f"{TERM}:[{low} TO {high}]" for low, high in intervals)
                 return self.index.parse_query(text)
-            case AnyId(ids):
-                return tantivy.Query.term_set_query(self.schema, ID, list(ids)) if ids else None
             case AnyWord(words):
                 known = [word for word in words if self.searcher.doc_freq(TEXT, word)]
                 return _either([self._field_query(TEXT, word) for word in known])
             case WordPrefixed(prefix):
                 return self._prefixed(TEXT, prefix)
+            case BegunBy(seq):
+                return tantivy.Query.range_query(self.schema, SEQ, FieldType.Integer, None, seq)
             case InOrder(words):
                 if all(self.searcher.doc_freq(TEXT, word) for word in words):
                     return tantivy.Query.phrase_query(self.schema, TEXT, list(words))
@@ -478,6 +485,11 @@ class View:
 
     def _prefixed(self, field: str, prefix: str) -> Any:
         return tantivy.Query.regex_query(self.schema, field, f"{re.escape(prefix)}.*")
+
+
+def _most_frequent(path: str, counts: Mapping[str, int]) -> Facet:
+    listed = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return Facet(path, tuple(listed[:MOST_COUNTED]))
 
 
 def _is_union(asked: Asked) -> bool:

@@ -64,9 +64,6 @@ _NAME_WORD: Final = "N"
 _HEADING_WORD: Final = "H"
 _FORM: Final = "x"
 _SPAN: Final = "s"
-_OPEN: Final = "o"
-_END_BITS: Final = 40
-"""Seqs are below 2^40."""
 _DEEPEST: Final = 300
 _FEW: Final = 64
 """Up to how many numbers at a path are asked for by name."""
@@ -135,6 +132,13 @@ class InOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class BegunBy:
+    """The document began at this seq or before."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Both:
     """All of these hold."""
 
@@ -156,7 +160,18 @@ class Neither:
 
 
 Asked: TypeAlias = (
-    AnyTerm | OneOfFew | AnyPrefixed | AnyBetween | AnyId | AnyWord | WordPrefixed | InOrder | Both | Either | Neither
+    AnyTerm
+    | OneOfFew
+    | AnyPrefixed
+    | AnyBetween
+    | AnyId
+    | AnyWord
+    | WordPrefixed
+    | InOrder
+    | BegunBy
+    | Both
+    | Either
+    | Neither
 )
 NOTHING: Final = Either(())
 EVERYTHING: Final = Both(())
@@ -355,17 +370,14 @@ def _one_of_few(path: str, few: tuple[str, ...], first: str, last: str) -> Asked
 
 
 def _span_terms(seq_from: int, seq_to: int) -> Iterator[str]:
-    """Cover an interval of seqs by dyadic ones, of which each seq is in exactly one: `s`, level, `.`, index.
+    """Cover an interval of seqs, from 1, by dyadic ones, of which each seq is in exactly one: `s`, level, `.`, index.
 
-    What goes on for ever is covered from the power of two above its beginning by one term: `o` and its bits.
+    What goes on for ever has one term, `LIVE`, and its beginning.
     """
-    end = min(seq_to, 1 << _END_BITS)
     if seq_to >= FOREVER:
         yield LIVE
-        bits = seq_from.bit_length()
-        yield f"{_OPEN}{bits}"
-        end = 1 << bits
-    low, level = seq_from, 0
+        return
+    low, end, level = seq_from, seq_to, 0
     while low < end:
         if low & 1:
             yield f"{_SPAN}{level}.{low}"
@@ -376,14 +388,14 @@ def _span_terms(seq_from: int, seq_to: int) -> Iterator[str]:
         low, end, level = low >> 1, end >> 1, level + 1
 
 
-def holding_at(seq: int) -> AnyTerm:
-    """Ask for what held at a seq: of these terms, each document that did has exactly one."""
+def holding_at(seq: int, vocabulary: Vocabulary) -> Asked:
+    """Ask for what held at a seq: what is live and had begun, or has one of these terms; no document has two."""
     if seq < 0:
-        return AnyTerm(())
-    known = min(seq, (1 << _END_BITS) - 1)
-    spans = (f"{_SPAN}{level}.{known >> level}" for level in range(_END_BITS + 1))
-    opened = (f"{_OPEN}{bits}" for bits in range(known.bit_length()))
-    return AnyTerm((*opened, *spans))
+        return NOTHING
+    spans = (f"{_SPAN}{level}.{seq >> level}" for level in range(seq.bit_length() + 1))
+    known = vocabulary.remembered(("at", seq), lambda: tuple(filter(vocabulary.has, spans)))
+    live = Both((AnyTerm((LIVE,)), BegunBy(seq)))
+    return Either((live, AnyTerm(known))) if known else live
 
 
 # ------------------------------------------------------------------------------------------------ conditions

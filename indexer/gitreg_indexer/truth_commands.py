@@ -116,9 +116,7 @@ def _lines(status: IndexStatus) -> Iterable[str]:
         yield f"catalog      {status.catalog}"
     if status.rebuild is not None:
         made = status.rebuild
-        at_work = (
-            f"by process {made.by}" if made.by else "left by a process that ended; `gitreg index --rebuild` goes on"
-        )
+        at_work = f"by process {made.by}" if made.by else "by nobody now; `gitreg index --rebuild` goes on"
         left = f", {made.behind} commits to go" if made.behind is not None else ""
         yield f"rebuild      {made.generation} at seq {made.seq}{left}, {at_work}"
     if status.writer is not None:

@@ -34,6 +34,7 @@ from gitreg_indexer.terms import (
     AnyTerm,
     AnyWord,
     Asked,
+    BegunBy,
     Both,
     Either,
     InOrder,
@@ -447,6 +448,8 @@ class _View:
                 return frozenset(self.numbers[id_] for id_ in ids if id_ in self.numbers)
             case WordPrefixed(prefix):
                 return _NONE.union(*(self._docs(_TEXT, word) for word in self.words_starting(prefix)))
+            case BegunBy(seq):
+                return frozenset(number for number, each in self.kept.items() if each.seq_from <= seq)
             case InOrder(words):
                 return self._in_order(words)
             case _:

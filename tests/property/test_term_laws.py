@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from search_support import document
 
 from gitreg_indexer.conditions import Between
 from gitreg_indexer.layout import FOREVER
-from gitreg_indexer.terms import AnyBetween, Either, TermMaker, all_terms, ask, holding_at, read, written
+from gitreg_indexer.terms import (
+    AnyBetween,
+    AnyTerm,
+    BegunBy,
+    Both,
+    Either,
+    TermMaker,
+    all_terms,
+    ask,
+    holding_at,
+    read,
+    written,
+)
 
 numbers = st.one_of(st.floats(allow_nan=False), st.integers(-1000, 1000).map(float), st.floats(1.7e9, 1.8e9))
-seqs = st.one_of(st.integers(0, 40), st.integers(0, 2**40 - 1))
+seqs = st.one_of(st.integers(1, 40), st.integers(1, 2**40 - 1))
 
 
 class ManyNumbers:
@@ -57,12 +70,16 @@ def test_a_number_has_a_term_in_a_range_where_it_lies_in_it(
     assert found == (above and below)
 
 
-@given(seqs, st.one_of(st.just(FOREVER), seqs), seqs)
-def test_what_holds_at_a_seq_has_exactly_one_of_its_terms(begins: int, ends: int, at: int) -> None:
-    asked = holding_at(at).terms
-    assert len(asked) <= 81
-    found = terms_of(seq_from=begins, seq_to=ends) & set(asked)
-    assert len(found) == (begins <= at < ends)
+@given(seqs, st.one_of(st.just(FOREVER), seqs), st.one_of(st.just(0), seqs))
+def test_what_holds_at_a_seq_is_found_in_exactly_one_way(begins: int, ends: int, at: int) -> None:
+    terms = terms_of(seq_from=begins, seq_to=ends)
+    match holding_at(at, MANY):
+        case Either((Both((AnyTerm(live), BegunBy(by))), AnyTerm(spans))):
+            assert len(spans) <= 42
+            ways = len(terms & set(spans)) + (begins <= by and bool(terms & set(live)))
+            assert ways == (begins <= at < ends)
+        case other:
+            pytest.fail(str(other))
 
 
 @given(st.text(st.characters(), max_size=20))

@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from gitreg.errors import NotFoundError
-from gitreg.refs import KINDS, Ref
+from gitreg.refs import KINDS, Ref, is_version
 from gitreg.resolution import ENDED, choose, why_nothing
 from gitreg.versions import Version
 from gitreg_indexer.publishing.layout import Stated
@@ -36,16 +36,67 @@ def read_line(raw: bytes) -> Line:
     data = orjson.loads(raw)
     if not isinstance(data, dict) or not isinstance(data.get("ref"), str):
         raise ValueError("it is not the line of a record")  # noqa: TRY004 - as of any wrong text
-    aliases = data.get("aliases")
+    aliases, version = data.get("aliases"), _text_or_none(data.get("version"))
+    if version is not None and not is_version(version):
+        raise ValueError(f"{version!r} is not a version")
     if aliases is not None and not isinstance(aliases, dict):
         raise ValueError(f"{aliases!r} are no aliases")
     return Line(
         ref=data["ref"],
-        version=_text_or_none(data.get("version")),
+        version=version,
         status=_text_or_none(data.get("status")),
         aliases={str(name): str(version) for name, version in aliases.items()} if aliases is not None else None,
         stated=stated_in(data),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a commit did to a record. `stated` is what it is since then; None where it was removed."""
+
+    change: str
+    ref: str
+    path: str
+    stated: Stated | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A commit as the feed tells it."""
+
+    seq: int
+    commit: str
+    time: str
+    author: str
+    message: str
+    changes: tuple[Change, ...]
+
+
+def read_commit(raw: bytes) -> Told:
+    """Read a line of the feed; ValueError says what is wrong with it."""
+    data = orjson.loads(raw)
+    if not isinstance(data, dict) or not isinstance(data.get("seq"), int):
+        raise ValueError("it is not the line of a commit")  # noqa: TRY004 - as of any wrong text
+    changes = data.get("changes")
+    if not isinstance(changes, list):
+        raise ValueError(f"{changes!r} are no changes")  # noqa: TRY004
+    commit, time, author, message = (_text(data, name) for name in ("commit", "time", "author", "message"))
+    return Told(data["seq"], commit, time, author, message, tuple(_change(found) for found in changes))
+
+
+def _change(data: Any) -> Change:
+    if not isinstance(data, dict):
+        raise ValueError(f"{data!r} is no change")  # noqa: TRY004
+    word = _text(data, "change")
+    stated = None if word == "removed" else stated_in(data)
+    return Change(word, _text(data, "ref"), _text(data, "path"), stated)
+
+
+def _text(data: dict[str, Any], name: str) -> str:
+    found = data.get(name)
+    if not isinstance(found, str):
+        raise ValueError(f"its {name!r} is {found!r}, not a text")  # noqa: TRY004
+    return found
 
 
 def stated_in(data: dict[str, Any]) -> Stated:

@@ -6,16 +6,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import orjson
 
-from gitreg.errors import ConflictError
+from gitreg.errors import ConflictError, GitregError
 from gitreg.refs import Ref
 from gitreg.versions import Version
-from gitreg_indexer.published.lines import Line, chosen_line, stated_in
+from gitreg_indexer.published.lines import Change, Line, chosen_line
 from gitreg_indexer.published.reader import Found, Published
+from gitreg_indexer.publishing.errors import DamagedError
 from gitreg_indexer.publishing.front import Front
 from gitreg_indexer.publishing.layout import Key, Stated
 
@@ -52,7 +52,7 @@ class Node:
         before = self.seq
         commits = published.changes(front, before - 1)
         known = next(commits, None)
-        if known is None or (known["seq"], known["commit"]) != (self.seq, self.commit):
+        if known is None or (known.seq, known.commit) != (self.seq, self.commit):
             raise ConflictError(
                 "what is published is not of the history that this node follows",
                 got=f"commit {front.commit[:12]} (seq {front.seq})",
@@ -60,8 +60,8 @@ class Node:
                 mend="start a new node from the snapshot",
             )
         for told in commits:
-            self._apply(published, told["changes"])
-            self.commit, self.seq = told["commit"], told["seq"]
+            self._apply(published, told.changes)
+            self.commit, self.seq = told.commit, told.seq
         return self.seq - before
 
     def get(self, ref: Ref) -> Found:
@@ -79,28 +79,26 @@ class Node:
                 if kind in (None, Ref.parse(line.ref).kind):
                     yield line.ref
 
-    def _apply(self, published: Published, changes: Iterable[dict[str, Any]]) -> None:
+    def _apply(self, published: Published, changes: Sequence[Change]) -> None:
         """Do what a commit did, whole or not at all: its records are fetched first."""
-        began = {change["ref"]: stated_in(change) for change in changes if change["change"] != "removed"}
-        docs = [published.record(stated) for stated in began.values()]
+        docs = [published.record(change.stated) for change in changes if change.stated]
         for change in changes:
-            if change["change"] == "removed":
-                self._drop(change["ref"])
+            if change.stated is None:
+                self._drop(change.ref)
         for doc in docs:
             self._put(doc)
 
     def _put(self, doc: bytes) -> None:
-        data = orjson.loads(doc)
-        ref = data["registry"]["ref"]
-        spec = data["spec"]
-        line = Line(
-            ref=ref,
-            version=data["metadata"].get("version"),
-            status=(spec.get("lifecycle") or {}).get("status"),
-            aliases=spec["aliases"] if data["kind"] == "Aliases" else None,
-            stated=Stated.of(doc),
-        )
-        self._names.setdefault(Key.of(Ref.parse(ref)), {})[ref] = (line, doc)
+        try:
+            line = _line_of(doc)
+        except (ValueError, TypeError, KeyError, AttributeError, GitregError) as error:
+            raise DamagedError(
+                "a published record is none",
+                where=f"the record with sha256:{Stated.of(doc).sha256}",
+                got=f"{type(error).__name__}: {error}",
+                mend="run `gitreg publish --whole` where it is published",
+            ) from error
+        self._names.setdefault(Key.of(Ref.parse(line.ref)), {})[line.ref] = (line, doc)
 
     def _drop(self, ref: str) -> None:
         key = Key.of(Ref.parse(ref))
@@ -108,6 +106,17 @@ class Node:
         under.pop(ref, None)
         if not under:
             self._names.pop(key, None)
+
+
+def _line_of(doc: bytes) -> Line:
+    """Make the line that a name's file has for a record."""
+    data = orjson.loads(doc)
+    spec = data["spec"]
+    ref = Ref.parse(data["registry"]["ref"])
+    version = str(ref.selector) if isinstance(ref.selector, Version) else None
+    status = (spec.get("lifecycle") or {}).get("status")
+    aliases = dict(spec["aliases"]) if ref.kind == "Aliases" else None
+    return Line(ref.address(version).ref, version, status, aliases, Stated.of(doc))
 
 
 def _rank(held: tuple[Line, bytes]) -> str:

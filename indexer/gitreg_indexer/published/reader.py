@@ -19,7 +19,7 @@ import orjson
 from gitreg.errors import NotFoundError
 from gitreg.refs import Ref
 from gitreg_indexer.published.cache import Cache, Kept
-from gitreg_indexer.published.lines import Line, chosen_line, no_such, read_line
+from gitreg_indexer.published.lines import Line, Told, chosen_line, no_such, read_commit, read_line
 from gitreg_indexer.published.origins import AbsentError, Origin, UnreachableError, origin_at
 from gitreg_indexer.publishing.errors import DamagedError
 from gitreg_indexer.publishing.front import Front
@@ -117,14 +117,14 @@ class Published:
             raw = self.read(path, entry.stated, limit=MAX_FILE, keep=False)
             yield from self._unpacked(path, raw)
 
-    def changes(self, front: Front, since: int = 0) -> Iterator[dict[str, Any]]:
+    def changes(self, front: Front, since: int = 0) -> Iterator[Told]:
         """Give the commits after a seq, each with what it changed."""
         for entry in walk(front.roots["changes"], self._load("changes"), seq_text(since + 1)):
             first, last = self._parsed(page_path("changes", front.roots["changes"].sha256), segment_span, entry.key)
             path = segment_path(first, last, entry.sha256)
             for line in self.read(path, entry.stated, limit=MAX_FILE, keep=False).splitlines():
-                told = self._parsed(path, _commit_line, line)
-                if told["seq"] > since:
+                told = self._parsed(path, read_commit, line)
+                if told.seq > since:
                     yield told
 
     def steadily(self, work: Callable[[Front], T]) -> T:
@@ -147,7 +147,11 @@ class Published:
         if not lines:
             raise self._unknown(front, ref)
         line = chosen_line(ref, lines)
-        return Found(self.record(line.stated), front.commit, front.seq)
+        doc, path = self.record(line.stated), record_path(line.stated.sha256)
+        told = self._parsed(path, _ref_in, doc)
+        if told != line.ref:
+            raise self._damaged(path, got=told, expected=line.ref)
+        return Found(doc, front.commit, front.seq)
 
     def _unknown(self, front: Front, ref: Ref) -> NotFoundError:
         from difflib import get_close_matches
@@ -295,8 +299,10 @@ class Published:
         )
 
 
-def _commit_line(raw: bytes) -> dict[str, Any]:
-    told = orjson.loads(raw)
-    if not isinstance(told, dict) or not isinstance(told.get("seq"), int) or not isinstance(told.get("changes"), list):
-        raise ValueError("it is not a commit with its changes")  # noqa: TRY004 - as of any wrong text
-    return told
+def _ref_in(doc: bytes) -> str:
+    """Read the ref off a record; ValueError where it is none."""
+    data = orjson.loads(doc)
+    try:
+        return str(data["registry"]["ref"])
+    except (TypeError, KeyError, IndexError) as error:
+        raise ValueError("it is not a record") from error

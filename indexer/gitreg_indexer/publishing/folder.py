@@ -201,6 +201,7 @@ class Folder:
         os.fsync(journal)
         if self._there(ENTRY, len(entry)) != entry:
             self._write(ENTRY, entry, after=self._mtime(ENTRY))
+            _flush_folder(self.root)
         self._retire(self._orphans() if self._kept is not None else gone, keep=self._keep)
         (self.root / _JOURNAL).unlink()
         os.close(journal)
@@ -431,6 +432,14 @@ def _write_all(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _is_same(left: str, right: str) -> bool:

@@ -64,9 +64,10 @@ class Page:
     def read(cls, raw: bytes) -> Page:
         """Read a page; ValueError where it is none."""
         data = orjson.loads(raw)
-        if not isinstance(data, dict) or not isinstance(data.get("level"), int):
+        entries = data.get("entries") if isinstance(data, dict) else None
+        if not isinstance(entries, list) or not isinstance(data.get("level"), int):
             raise ValueError("it is not a page")  # noqa: TRY004 - as of any wrong text
-        page = cls(data["level"], tuple(_entry(found) for found in data.get("entries") or ()))
+        page = cls(data["level"], tuple(_entry(found) for found in entries))
         if page.level > 0 and not page.entries:
             raise ValueError("it lists nothing")
         if any(left >= right for left, right in zip(page.keys, page.keys[1:], strict=False)):

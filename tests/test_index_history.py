@@ -1,0 +1,257 @@
+"""An index without the past answers the present as one with it does, says that it has no past, and can be given it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from cli_support import fine, run
+from index_support import (
+    Files,
+    aliases,
+    answers,
+    cold,
+    commit,
+    dataset,
+    docs,
+    found,
+    model,
+    of,
+    rows,
+    said,
+)
+
+from gitreg.errors import UsageError
+from gitreg.registry import Registry
+from gitreg_indexer import Index, Query, Reader
+from gitreg_indexer.building import Builder
+from gitreg_indexer.catalog import Catalog, History
+from gitreg_indexer.moments import NoHistoryError
+from gitreg_indexer.verifying import verify
+
+BAD: Final = b"apiVersion: gitreg/v1\nkind: Model\nmetadata:\n  name: [\n"
+BEFORE: Final[tuple[Files, ...]] = (
+    {**model("a"), **model("b"), **dataset(), **aliases(stable="1.0.0")},
+    {**model("a", description="Answers."), "models/acme/bad/1.0.0.yaml": BAD, "models/acme/gone/1.0.0.yaml": BAD},
+    {**model("a", "1.1.0"), **dict.fromkeys(model("b")), "models/acme/gone/1.0.0.yaml": None},
+    {**model("b", description="Back again.")},
+)
+AFTER: Final[tuple[Files, ...]] = (
+    {**model("a", description="Answers questions."), **model("c")},
+    {**dict.fromkeys(model("a", "1.1.0")), **model("bad")},
+    {"models/acme/c/1.0.0.yaml": BAD},
+)
+
+
+def filled(where: Path) -> Registry:
+    registry = found(where)
+    for files in BEFORE:
+        commit(registry.repo, files)
+    return registry
+
+
+def without_past(registry: Registry, folder: Path | None = None) -> Index:
+    index = Index.emptied(registry, folder, history="none")
+    index.catch_up()
+    return index
+
+
+def present(reader: Reader) -> list[Any]:
+    """Give all that is said of the present."""
+    facts = [reader.resolve(of(ref)) for ref in ("acme/a", "acme/b", "dataset:acme/a", "acme/a@stable", "registry")]
+    named = [reader.versions(of("acme/a")), reader.versions(of("acme/b"))]
+    return [
+        *answers(reader),
+        [(fact.doc, fact.etag, fact.seq) for fact in facts],
+        [[(fact.doc, fact.etag, fact.seq) for fact in listed] for listed in named],
+        reader.aliases(of("acme/a")),
+        reader.quarantine(),
+        reader.counts(),
+        reader.position(),
+        reader.totals(),
+        reader.manifests("Model"),
+    ]
+
+
+def test_the_present_is_the_same_with_and_without_the_past(tmp_path: Path) -> None:
+    registry = filled(tmp_path / "r")
+    bare, full = without_past(registry), cold(registry, tmp_path / "full")
+    assert present(bare.reader()) == present(full.reader())
+    assert bare.catalog.about()["history_from"] == "5"
+    for files in AFTER:
+        commit(registry.repo, files)
+        bare.catch_up()
+        full.catch_up()
+        assert present(bare.reader()) == present(full.reader())
+
+
+def test_the_past_that_it_has_is_the_same_too(tmp_path: Path) -> None:
+    registry = filled(tmp_path / "r")
+    bare = without_past(registry)
+    for files in AFTER:
+        commit(registry.repo, files)
+    bare.catch_up()
+    full = cold(registry, tmp_path / "full")
+    for seq in range(5, 9):
+        assert answers(bare.reader(), at=seq) == answers(full.reader(), at=seq)
+        assert bare.reader().counts(at=seq) == full.reader().counts(at=seq)
+        assert bare.reader().quarantine(at=seq) == full.reader().quarantine(at=seq)
+        assert bare.reader().moment(str(seq)) == full.reader().moment(str(seq))
+        assert bare.reader().changes(since=seq) == full.reader().changes(since=seq)
+
+
+def test_what_it_has_not_is_an_error_and_never_an_empty_answer(tmp_path: Path) -> None:
+    registry = filled(tmp_path / "r")
+    reader = without_past(registry).reader()
+    asked: tuple[Callable[[], object], ...] = (
+        lambda: reader.history(of("acme/a@1.0.0")),
+        lambda: reader.history(of("acme/a@1.0.0"), field="spec.pricing"),
+        lambda: reader.moment("4"),
+        lambda: reader.moment("main~1"),
+        lambda: reader.changes(since=3),
+    )
+    for ask in asked:
+        with pytest.raises(NoHistoryError) as caught:
+            ask()
+        assert "gitreg index --history full" in caught.value.mend
+    assert reader.changes(since=4)[0][0]["seq"] == 5
+
+
+def test_given_the_past_it_is_as_one_that_always_had_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = filled(tmp_path / "r")
+    index = without_past(registry)
+    read: list[str] = []
+    real = Builder.__init__.__globals__["read_file"]
+
+    def count(repo: Any, uid: str, standing: Any) -> Any:
+        read.append(standing.path)
+        return real(repo, uid, standing)
+
+    monkeypatch.setattr("gitreg_indexer.building.read_file", count)
+    filled_in = Index.having(registry, history="full")
+    assert index.reader().position().seq == 5  # what is there is answered from until then
+    filled_in.catch_up()
+    assert set(read) == {
+        *("models/acme/a/1.0.0.yaml", "models/acme/b/1.0.0.yaml"),  # as they were before
+        *("models/acme/bad/1.0.0.yaml", "models/acme/gone/1.0.0.yaml"),  # what cannot be read is read again
+    }
+    assert said(filled_in) == said(index) == said(cold(registry, tmp_path / "full"))
+    assert index.reader().history(of("acme/a@1.0.0"))
+    assert verify(registry).is_clean
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "after"),
+    [
+        (None, None, "full"),
+        (None, "full", "full"),
+        (None, "none", "none"),
+        ("full", None, "full"),
+        ("full", "full", "full"),
+        ("none", None, "none"),
+        ("none", "none", "none"),
+        ("none", "full", "full"),
+    ],
+)
+def test_an_index_has_the_history_that_is_asked_for(
+    tmp_path: Path, before: History | None, asked: History | None, after: History
+) -> None:
+    registry = filled(tmp_path / "r")
+    if before is not None:
+        Index.emptied(registry, history=before).catch_up()
+    index = Index.having(registry, history=asked)
+    index.catch_up()
+    index.close()
+    assert Index.open(registry).catalog.about()["history"] == after
+    assert Index.open(registry).reader().position().seq == 5
+    Index.emptied(registry).catch_up()
+    assert Index.open(registry).catalog.about()["history"] == after
+
+
+def test_an_index_that_was_opened_and_never_filled_may_leave_the_past_out(tmp_path: Path) -> None:
+    registry = filled(tmp_path / "r")
+    Index.open(registry).close()
+    Index.having(registry, history="none").catch_up()
+    assert Index.open(registry).catalog.about()["history"] == "none"
+
+
+def test_the_past_is_not_thrown_away_by_the_way(tmp_path: Path) -> None:
+    registry = filled(tmp_path / "r")
+    index = cold(registry, tmp_path / "index")
+    before = said(index)
+    with pytest.raises(UsageError) as caught:
+        Index.having(registry, tmp_path / "index", "none")
+    assert "gitreg index --rebuild --history none" in caught.value.mend
+    assert said(index) == before
+
+
+def test_what_no_longer_stands_when_the_first_build_goes_on_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tip may move between a build that was killed and the one that goes on."""
+    registry = filled(tmp_path / "r")
+    monkeypatch.setattr("gitreg_indexer.building.PART", 2)
+    real = Catalog.writing
+    turns = iter(range(100))
+
+    def stop(catalog: Catalog) -> Any:
+        if next(turns) == 3:
+            raise KeyboardInterrupt
+        return real(catalog)
+
+    begun = Index.emptied(registry, history="none")
+    with monkeypatch.context() as patch:
+        patch.setattr(Catalog, "writing", stop)
+        with pytest.raises(KeyboardInterrupt):
+            begun.catch_up()
+    facts, bad = rows(begun)
+    assert facts
+    begun.close()
+    gone = {row[6]: None for row in facts[:-1] if row[6] != "registry.yaml"}
+    commit(registry.repo, {**gone, **model("new")})
+    index = without_past(registry)
+    assert present_or_not(index) == present_or_not(cold(registry, tmp_path / "full"))
+    assert verify(registry).is_clean
+    assert bad is not None
+
+
+def present_or_not(index: Index) -> tuple[Any, ...]:
+    reader = index.reader()
+    return docs(reader.search(Query(), limit=100)), reader.counts(), reader.quarantine(), reader.position()
+
+
+# By commands
+
+
+def test_the_command_keeps_fills_in_and_refuses(tmp_path: Path) -> None:
+    registry = filled(tmp_path / "r")
+    where = str(registry.repo.git_dir)
+    fine("index", "--repo", where, "--history", "none")
+    status = fine("index", "status", "--repo", where, "--json").json
+    assert status["history"] == {"kind": "none", "from": 5}
+    assert "from seq 5" in fine("index", "status", "--repo", where).out
+    refused = run("history", "acme/a", "--repo", where, "--json")
+    assert (refused.code, refused.error["code"]) == (2, "no-history")
+    assert "gitreg index --history full" in refused.error["mend"]
+    fine("index", "--repo", where, "--history", "full")
+    assert fine("index", "status", "--repo", where, "--json").json["history"] == {"kind": "full", "from": 1}
+    assert len(fine("history", "acme/a@1.0.0", "--repo", where, "--json").json) == 2
+    refused = run("index", "--repo", where, "--history", "none", "--json")
+    assert (refused.code, refused.error["code"]) == (2, "usage")
+    assert "--rebuild --history none" in refused.error["mend"]
+    fine("index", "--repo", where, "--rebuild", "--history", "none")
+    assert fine("index", "status", "--repo", where, "--json").json["history"]["kind"] == "none"
+    assert run("index", "--repo", where, "--history", "some").code == 2
+
+
+def test_a_folder_of_its_own_has_a_history_of_its_own(tmp_path: Path) -> None:
+    registry = filled(tmp_path / "r")
+    where = str(registry.repo.git_dir)
+    fine("index", "--repo", where)
+    fine("index", "--repo", where, "--index", tmp_path / "bare", "--history", "none")
+    assert Index.open(registry).catalog.about()["history"] == "full"
+    assert Index.open(registry, tmp_path / "bare").catalog.about()["history"] == "none"
+    shutil.rmtree(tmp_path / "bare")
