@@ -41,6 +41,7 @@ from gitreg_indexer.catalog import (
 )
 from gitreg_indexer.damage import REPAIR, Damage, Ledger, shown
 from gitreg_indexer.layout import FOREVER
+from gitreg_indexer.store import Store
 
 PART: Final = 500
 _OID: Final = re.compile(r"[0-9a-f]{40}")
@@ -94,6 +95,15 @@ def open_as_it_is(file: Path, making: Making) -> Catalog:
     catalog.engine.dispose()
     event.listen(catalog.engine, "connect", _be_lenient)
     return catalog
+
+
+def open_standing(place: Path | Store | None, making: Making) -> Catalog:
+    """Open the catalog at a place, where there is one."""
+    if isinstance(place, Path):
+        return open_as_it_is(place, making)
+    if place is None:
+        raise BrokenIndexError("there is no catalog", mend="run `gitreg index`")
+    return Catalog.open(place, making)
 
 
 def uid_in(file: Path) -> str | None:

@@ -16,12 +16,21 @@ from gitreg_indexer.store import Store
 
 
 class Catalogs(Protocol):
-    """The catalogs of one registry. `may_be_ahead`: a catalog may know commits that the repository here does not."""
+    """The catalogs of one registry.
+
+    `may_be_ahead`: a catalog may know commits that the repository here does not. `where` names the database that hosts
+    share.
+    """
 
     may_be_ahead: bool
+    where: str | None
 
     def place(self, folder: Path) -> Path | Store:
         """Give the place of the catalog that a generation is of."""
+        raise NotImplementedError
+
+    def standing(self, folder: Path) -> Path | Store | None:
+        """Give the place of the catalog that is answered from, making nothing; `folder` is the generation served."""
         raise NotImplementedError
 
     def before(self, folder: Path, current: Path | None) -> Path | Store | None:
@@ -57,10 +66,13 @@ class OwnCatalogs:
     """Catalogs in the folders of their generations: what is said of a folder is said of its catalog."""
 
     may_be_ahead = False
+    where: str | None = None
 
     def place(self, folder: Path) -> Path:
         """Give the file in the folder."""
         return folder / CATALOG_FILE
+
+    standing = place
 
     def before(self, folder: Path, current: Path | None) -> Path | None:
         """Give the file in the folder that is served."""

@@ -36,7 +36,7 @@ class SharedCatalogs:
 
     def __init__(self, address: Address, uid: str) -> None:
         self._address = address
-        self._where = address.shown()
+        self.where: str | None = address.shown()
         self._uid = uid
         self._start = f"{address.schema}_{uuid.UUID(uid).hex}_"
         self._table = _table(address.schema)
@@ -56,6 +56,12 @@ class SharedCatalogs:
         if known != named:
             _name_in(folder, known)
         return PostgresStore(self._address, known)
+
+    def standing(self, folder: Path) -> PostgresStore | None:  # noqa: ARG002
+        """Give the schema that is answered from, making none."""
+        with self._explained(), self._engine.connect() as db:
+            row = self._row(db) if self._has_table(db) else None
+        return PostgresStore(self._address, row.current) if row is not None and row.is_there else None
 
     def before(self, folder: Path, current: Path | None) -> PostgresStore | None:  # noqa: ARG002
         """Give the schema that is answered from, where the folder is of another one."""
@@ -167,7 +173,7 @@ class SharedCatalogs:
 
     @contextmanager
     def _holding(self, key: int) -> Iterator[None]:
-        with self._explained(), locked(self._engine, key, "is making this catalog anew", self._where):
+        with self._explained(), locked(self._engine, key, "is making this catalog anew", self._address.shown()):
             yield
 
     @contextmanager
@@ -176,7 +182,7 @@ class SharedCatalogs:
             yield
         except (DBAPIError, PoolTimeout) as error:
             self._is_laid_out = False
-            raise explained(error, self._address, self._where) from error
+            raise explained(error, self._address, self._address.shown()) from error
 
 
 def _table(schema: str) -> sa.Table:

@@ -30,7 +30,8 @@ from gitreg_indexer.catalog import (
     position_in,
     quarantine,
 )
-from gitreg_indexer.catalog_truth import open_as_it_is
+from gitreg_indexer.catalog_truth import open_standing
+from gitreg_indexer.catalogs import Catalogs, catalogs_of
 from gitreg_indexer.engine import open_engine
 from gitreg_indexer.generations import Generations
 from gitreg_indexer.index import DEFAULT_ENGINE, default_folder
@@ -71,9 +72,10 @@ class Rebuild:
 
 @dataclass(slots=True)
 class IndexStatus:
-    """The state of an index; without a generation there is none yet."""
+    """The state of an index; without a generation there is none yet. `catalog` is the database that is shared."""
 
     folder: str
+    catalog: str | None = None
     generation: str | None = None
     position: Position = field(default=Position(0, ""))
     behind: int | None = None
@@ -92,6 +94,7 @@ class IndexStatus:
         """Give it as JSON data."""
         return {
             "folder": self.folder,
+            "catalog": self.catalog,
             "format": FORMAT,
             "generation": self.generation,
             "commit": self.position.commit,
@@ -109,26 +112,27 @@ class IndexStatus:
         }
 
 
-def status_of(registry: Registry, folder: Path | None = None) -> IndexStatus:
-    """Look at the index in a folder."""
+def status_of(registry: Registry, folder: Path | None = None, *, catalog: str | None = None) -> IndexStatus:
+    """Look at the index in a folder, and at the database that holds its catalog where that is shared."""
     where = folder or default_folder(registry)
     generations = Generations(where)
-    status = IndexStatus(str(where), writer=_process(where))
     current = generations.standing()
-    if current is not None:
-        status.generation = current.name
-        try:
-            _look(status, current, registry)
-        except GitregError as error:
-            status.trouble = error
-    status.rebuild = _rebuild(generations, registry)
+    with closing(catalogs_of(registry.uid if catalog else "", catalog)) as catalogs:
+        status = IndexStatus(str(where), catalogs.where, writer=_process(where))
+        if current is not None:
+            status.generation = current.name
+            try:
+                _look(status, current, registry, catalogs)
+            except GitregError as error:
+                status.trouble = error
+        status.rebuild = _rebuild(generations, registry, catalogs)
     status.size = dict(_sizes(generations, current))
     _compare(status, registry)
     return status
 
 
-def _look(status: IndexStatus, current: Path, registry: Registry) -> None:
-    with closing(open_as_it_is(current / CATALOG_FILE, Making(registry.uid))) as catalog:
+def _look(status: IndexStatus, current: Path, registry: Registry, catalogs: Catalogs) -> None:
+    with closing(open_standing(catalogs.standing(current), Making(registry.uid))) as catalog:
         with catalog.reading() as db:
             about, status.position = about_in(db), position_in(db)
             live = {kind: count for kind, count in db.execute(sa.select(counts.c.kind, counts.c.live)) if count}
@@ -165,13 +169,13 @@ def _compare(status: IndexStatus, registry: Registry) -> None:
         status.alarm = known if is_known else Alarm(position.seq, position.commit, tip, "")
 
 
-def _rebuild(generations: Generations, registry: Registry) -> Rebuild | None:
+def _rebuild(generations: Generations, registry: Registry, catalogs: Catalogs) -> Rebuild | None:
     folder = generations.building()
-    if folder is None:
+    if folder is None or not catalogs.is_building(folder):
         return None
     seq, behind = 0, None
     with suppress(GitregError):
-        with closing(open_as_it_is(folder / CATALOG_FILE, Making(registry.uid))) as catalog:
+        with closing(open_standing(catalogs.place(folder), Making(registry.uid))) as catalog:
             position = catalog.position()
         seq, tip = position.seq, registry.repo.tip()
         if tip is not None:

@@ -113,10 +113,10 @@ def _compare(repo: GitRepository, catalog: Catalog, tip: str) -> Rewrite:
 
 
 def accept_rewrite(
-    registry: Registry, folder: Path | None = None, *, progress: Progress | None = None
+    registry: Registry, folder: Path | None = None, *, catalog: str | None = None, progress: Progress | None = None
 ) -> tuple[Rewrite, Report]:
     """Make the index anew from a main that was rewritten, and put it in place."""
-    with closing(Index.open(registry, folder)) as index:
+    with closing(Index.open(registry, folder, catalog=catalog)) as index:
         rewrite = rewrite_of(registry.repo, index.catalog)
-    with closing(Index.emptied(registry, folder)) as made:
+    with closing(Index.emptied(registry, folder, catalog=catalog)) as made:
         return rewrite, made.catch_up(progress=progress)

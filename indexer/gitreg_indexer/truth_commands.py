@@ -22,7 +22,7 @@ from gitreg.errors import Exit, RepositoryError
 from gitreg.registry import Registry
 from gitreg.repository.git import GitRepository
 from gitreg_indexer.index_status import IndexStatus, status_of
-from gitreg_indexer.options import IndexOption
+from gitreg_indexer.options import CatalogOption, IndexOption
 from gitreg_indexer.rewrites import Rewrite, accept_rewrite
 from gitreg_indexer.verifying import Step, Verdict, verify
 
@@ -31,14 +31,16 @@ _THOUSAND: Final = 1000
 _LOOKED_AT: Final = ("commits", "objects", "facts", "documents")
 
 
-def status_command(repo: RepoOption = None, folder: IndexOption = None, as_json: JsonOption = False) -> None:
+def status_command(
+    repo: RepoOption = None, folder: IndexOption = None, catalog: CatalogOption = None, as_json: JsonOption = False
+) -> None:
     """Tell where the index stands, what it holds, who writes it, and what stands in its way.
 
     \b
     Example:
       gitreg index status --repo my-registry
     """
-    status = status_of(open_registry(repo), folder)
+    status = status_of(open_registry(repo), folder, catalog=catalog)
     if as_json:
         print_json(status.as_data())
     else:
@@ -51,6 +53,7 @@ def verify_command(
         bool, typer.Option("--repair", help="Make anew what is wrong, put it in place, and verify again.")
     ] = False,
     folder: IndexOption = None,
+    catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make everything that the index answers anew from Git, compare it, and name what differs.
@@ -66,7 +69,7 @@ def verify_command(
     def stage(label: str, total: int | None) -> AbstractContextManager[Step]:
         return progress(label, total=total, silent=as_json)
 
-    verdict = verify(_registry(repo), folder, repair=repair, stage=stage)
+    verdict = verify(_registry(repo), folder, catalog=catalog, repair=repair, stage=stage)
     if as_json:
         print_json(verdict.as_data())
     else:
@@ -75,7 +78,9 @@ def verify_command(
         raise typer.Exit(Exit.FAULTS)
 
 
-def accept_command(repo: RepoOption = None, folder: IndexOption = None, as_json: JsonOption = False) -> None:
+def accept_command(
+    repo: RepoOption = None, folder: IndexOption = None, catalog: CatalogOption = None, as_json: JsonOption = False
+) -> None:
     """Follow a main that was rewritten: make the index anew from it, and put it in place.
 
     Until then, and without it, the index stays at the last good state. What main has lost is told.
@@ -86,7 +91,7 @@ def accept_command(repo: RepoOption = None, folder: IndexOption = None, as_json:
     """
     registry = open_registry(repo)
     with progress("indexing", silent=as_json) as step:
-        rewrite, report = accept_rewrite(registry, folder, progress=step)
+        rewrite, report = accept_rewrite(registry, folder, catalog=catalog, progress=step)
     if as_json:
         print_json({**rewrite.as_data(), "report": report.as_data()})
         return
@@ -107,6 +112,8 @@ def _lines(status: IndexStatus) -> Iterable[str]:
         yield f"no index yet in {status.folder}; `gitreg index` makes one"
     else:
         yield from _lines_of_state(status)
+    if status.catalog is not None:
+        yield f"catalog      {status.catalog}"
     if status.rebuild is not None:
         made = status.rebuild
         at_work = f"by process {made.by}" if made.by else "by nobody now; `gitreg index --rebuild` goes on"

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from gitreg.errors import GitregError, RepositoryError
+from gitreg.errors import GitregError, RepositoryError, UsageError
 from gitreg.registry import Registry
 from gitreg.repository.git import GitRepository, HistoryRewritten
 from gitreg_indexer.alarms import raise_alarm
@@ -34,7 +34,8 @@ from gitreg_indexer.catalog import (
     number_of,
     position_in,
 )
-from gitreg_indexer.catalog_truth import Pair, check_catalog, commit_before, open_as_it_is, seq_of, uid_in
+from gitreg_indexer.catalog_truth import Pair, check_catalog, commit_before, open_standing, seq_of, uid_in
+from gitreg_indexer.catalogs import Catalogs, catalogs_of
 from gitreg_indexer.damage import Damage, Ledger, shown
 from gitreg_indexer.engine import open_engine
 from gitreg_indexer.filling import fill
@@ -46,6 +47,7 @@ from gitreg_indexer.lock import MAKING_LOCK, holder_of, writing
 from gitreg_indexer.ranks import rank_new
 from gitreg_indexer.salvage import Salvage
 from gitreg_indexer.search_truth import REFILL, check_search
+from gitreg_indexer.store import Store
 
 Step = Callable[[int], None]
 Stage = Callable[[str, int | None], AbstractContextManager[Step]]
@@ -99,18 +101,27 @@ def verify(
     folder: Path | None = None,
     *,
     engine: str = DEFAULT_ENGINE,
+    catalog: str | None = None,
     repair: bool = False,
     stage: Stage = unseen,
 ) -> Verdict:
     """Verify the index in a folder, and mend what can be mended where that is wanted.
 
-    What is wrong is told, not raised; an error says why nothing could be verified.
+    `catalog` is the address of the database that holds the catalog, where that is shared. What is wrong is told, not
+    raised; an error says why nothing could be verified.
     """
     where = folder or default_folder(registry)
-    if not repair:
-        return _Verifier(registry, where, engine, stage, repair=False).verdict()
-    with writing(where, MAKING_LOCK):
-        return _Verifier(registry, where, engine, stage, repair=True).repaired()
+    if repair and catalog is not None:
+        raise UsageError(
+            "a catalog that hosts share is not mended, but made anew",
+            got="--repair beside --catalog",
+            mend="run `gitreg index --rebuild`: the old one is answered from until the new one is complete",
+        )
+    with closing(catalogs_of(registry.uid if catalog else "", catalog)) as catalogs:
+        if not repair:
+            return _Verifier(registry, where, engine, stage, catalogs, repair=False).verdict()
+        with writing(where, MAKING_LOCK):
+            return _Verifier(registry, where, engine, stage, catalogs, repair=True).repaired()
 
 
 @dataclass(slots=True)
@@ -122,6 +133,7 @@ class _Look:
     """
 
     generation: Path
+    place: Path | Store | None
     uid: str = ""
     history: History = "full"
     begins: int = 0
@@ -138,9 +150,11 @@ class _Look:
     checked: dict[str, int] = field(default_factory=dict)
 
     @property
-    def file(self) -> Path:
-        """The catalog's file."""
-        return self.generation / CATALOG_FILE
+    def where(self) -> str:
+        """Name the place of the catalog."""
+        if self.place is None:
+            return "the database"
+        return str(self.place) if isinstance(self.place, Path) else self.place.where
 
     def verdict(self) -> Verdict:
         """Say what was found."""
@@ -162,8 +176,11 @@ class _Source:
 class _Verifier:
     """Verifies one index."""
 
-    def __init__(self, registry: Registry, folder: Path, engine: str, stage: Stage, *, repair: bool) -> None:
+    def __init__(
+        self, registry: Registry, folder: Path, engine: str, stage: Stage, catalogs: Catalogs, *, repair: bool
+    ) -> None:
         self._registry = registry
+        self._catalogs = catalogs
         self._repo = GitRepository.open(registry.repo.git_dir)  # one that has read nothing yet
         self._folder = folder
         self._engine = engine
@@ -204,7 +221,7 @@ class _Verifier:
         with ExitStack() as stack:
             place = stack.enter_context(self._generations.apart())
             stack.callback(Use(current).end)
-            look = _Look(current)
+            look = _Look(current, self._catalogs.standing(current))
             self._look(look, place, stack)
             yield look, place
 
@@ -225,31 +242,31 @@ class _Verifier:
 
     def _open(self, look: _Look, stack: ExitStack) -> None:
         """Open the catalog, and read what it says of itself."""
-        look.uid = self._uid(look.file)
+        look.uid = self._uid(look.place)
         try:
-            catalog = open_as_it_is(look.file, Making(look.uid))
+            catalog = open_standing(look.place, Making(look.uid))
             stack.callback(catalog.close)
             about, look.position = catalog.about(), catalog.position()
             look.begins = number_of(about, "history_from")
             look.history = "none" if about["history"] == "none" and look.begins else "full"
         except ForeignIndexError as error:
             look.foreign = error
-            where, got, expected = str(look.file), shown(error.got), shown(error.expected)
+            where, got, expected = look.where, shown(error.got), shown(error.expected)
             look.in_catalog.add(Damage(where, error.says, got, expected, error.mend))
         except GitregError as error:
-            look.in_catalog.add(Damage.of(error, where=str(look.file)))
+            look.in_catalog.add(Damage.of(error, where=look.where))
         else:
             if look.position.seq > 0:
                 look.catalog = catalog
             else:
-                look.in_catalog.add(Damage(str(look.file), "nothing is indexed", mend="run `gitreg index`"))
+                look.in_catalog.add(Damage(look.where, "nothing is indexed", mend="run `gitreg index`"))
 
-    def _uid(self, file: Path) -> str:
+    def _uid(self, place: Path | Store | None) -> str:
         """Give the registry's uid: as its tip says, or where that cannot be read, as the catalog does."""
         try:
             return self._registry.uid
         except RepositoryError:
-            found = uid_in(file)
+            found = uid_in(place) if isinstance(place, Path) else None
             if found is None:
                 raise
             return found
@@ -268,7 +285,7 @@ class _Verifier:
             until = tip
         elif not self._has(until) and seq_of(catalog, until) != look.position.seq:
             what = "the commit that the index stands at is none of the repository's"
-            look.in_catalog.add(Damage(f"{look.file}: meta", what, shown(until)))
+            look.in_catalog.add(Damage(f"{look.where}: meta", what, shown(until)))
             until = tip
         else:
             self._check_descent(look, until, tip)
@@ -302,12 +319,12 @@ class _Verifier:
         if look.catalog is not None and chain.oid(seq) != look.position.commit:
             seq = min(claimed, seq)
         elif look.catalog is not None and claimed != seq and truth.broken_at is None:
-            look.in_catalog.add(Damage(f"{look.file}: meta", "seq is another", shown(claimed), shown(seq)))
+            look.in_catalog.add(Damage(f"{look.where}: meta", "seq is another", shown(claimed), shown(seq)))
         look.is_whole = truth.broken_at is None
         if truth.broken_at is not None:
             seq = truth.broken_at - 1
             what = f"what is later than seq {seq} cannot be compared, since Git cannot be read there"
-            look.in_git.add(Damage(str(look.file), what, mend="mend Git first: what is damaged in it is told above"))
+            look.in_git.add(Damage(look.where, what, mend="mend Git first: what is damaged in it is told above"))
         look.seq = seq
 
     # Making anew
@@ -333,17 +350,17 @@ class _Verifier:
             with catalog.reading() as got:
                 self._compare_in(look, got, anew)
         except GitregError as error:
-            look.in_catalog.add(Damage.of(error, where=str(look.file)))
+            look.in_catalog.add(Damage.of(error, where=look.where))
 
     def _compare_in(self, look: _Look, got: sa.Connection, anew: Catalog) -> None:
         position, about = position_in(got), about_in(got)
         if number_of(about, "ranked") != position.seq:
-            where, ranked = f"{look.file}: meta", shown(about.get("ranked"))
+            where, ranked = f"{look.where}: meta", shown(about.get("ranked"))
             look.in_catalog.add(Damage(where, "ranked is another", ranked, str(position.seq)))
         if look.is_whole and position.seq > look.position.seq:
             self._go_on(look, anew, position)
         with anew.reading() as expected, self._stage("comparing the catalog", None) as step:
-            pair = Pair(str(look.file), got, expected, look.seq, self._last(look, position))
+            pair = Pair(look.where, got, expected, look.seq, self._last(look, position))
             look.checked.update(check_catalog(pair, look.in_catalog, progress=step))
 
     @staticmethod
@@ -354,7 +371,8 @@ class _Verifier:
         """Wait for who has applied commits and has not ranked what they brought."""
         for _ in range(_TRIES):
             about = catalog.about()
-            if about.get("ranked") == about.get("seq") or holder_of(self._folder) is None:
+            is_idle = not self._catalogs.may_be_ahead and holder_of(self._folder) is None
+            if about.get("ranked") == about.get("seq") or is_idle:
                 return
             time.sleep(_PAUSE)
 

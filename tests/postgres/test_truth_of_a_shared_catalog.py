@@ -1,0 +1,64 @@
+"""What an index with a shared catalog is like, whether it is true, and how a rewritten main is accepted on all hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from index_support import cold, commit, indexed, model, said, searched
+
+from gitreg.errors import UsageError
+from gitreg.repository.git import HistoryRewritten
+from gitreg.repository.writing import advance
+from gitreg_indexer.catalog import facts
+from gitreg_indexer.index_status import status_of
+from gitreg_indexer.postgres_address import Address
+from gitreg_indexer.rewrites import accept_rewrite
+from gitreg_indexer.verifying import verify
+
+
+def test_the_status_is_told_of_the_shared_catalog(tmp_path: Path, shared: str) -> None:
+    registry, index = indexed(tmp_path, model("a"), model("b"))
+    status = status_of(registry, catalog=shared)
+    assert (status.position.seq, status.behind, status.trouble) == (3, 0, None)
+    assert status.records == {"Model": 2, "Registry": 1}
+    assert status.catalog == Address.parse(shared).shown()
+    assert status.as_data()["catalog"] == status.catalog
+    assert status_of(registry, tmp_path / "elsewhere", catalog=shared).generation is None
+    assert index.catalog.position().seq == 3
+
+
+def test_a_shared_catalog_is_verified_and_what_is_wrong_is_named(tmp_path: Path, shared: str) -> None:
+    registry, index = indexed(tmp_path, model("a"), model("b"), model("a", description="Changed."))
+    verdict = verify(registry, catalog=shared)
+    assert verdict.is_clean, [damage.explain() for damage in verdict.damages]
+    assert verdict.checked["facts"] == 4
+    before = said(index)
+    with index.catalog.holding(), index.catalog.writing() as written:
+        written.db.execute(facts.update().where(facts.c.ref == "model:acme/b@1.0.0").values(status="retired"))
+    damaged = verify(registry, catalog=shared)
+    assert not damaged.is_clean
+    assert any("models/acme/b/1.0.0.yaml" in damage.explain() for damage in damaged.damages)
+    with pytest.raises(UsageError, match="made anew"):
+        verify(registry, catalog=shared, repair=True)
+    rebuilt = type(index).emptied(registry)
+    rebuilt.catch_up()
+    assert verify(registry, catalog=shared).is_clean
+    assert said(rebuilt) == before
+
+
+def test_a_rewritten_main_is_accepted_once_for_all_hosts(tmp_path: Path, shared: str) -> None:
+    registry, first = indexed(tmp_path, model("a"), model("b"))
+    second = cold(registry, tmp_path / "second")
+    repo = registry.repo
+    advance(repo, new=repo.resolve("main~1"), old=repo.tip(), message="rewrite")
+    commit(repo, model("c"))
+    with pytest.raises(HistoryRewritten):
+        first.catch_up()
+    rewrite, report = accept_rewrite(registry, catalog=shared)
+    assert (rewrite.dropped, rewrite.added, report.seq) == (1, 1, 3)
+    for index in (first, second):
+        index.catch_up()
+        assert searched(index, kind="Model") == ["model:acme/a@1.0.0", "model:acme/c@1.0.0"]
+        assert index.alarm() is None
+    assert said(first) == said(second)
