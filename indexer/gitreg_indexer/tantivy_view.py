@@ -205,7 +205,9 @@ class View:
         for number in reversed(range(len(made.tiers))) if is_reversed else range(len(made.tiers)):
             if start + len(page) >= stop:
                 break
-            apart = map(Neither, made.tiers[:number])
+            if not self._size(made.tiers[number]):
+                continue
+            apart = (Neither(tier) for tier in made.tiers[:number] if self._size(tier))
             tier = self._query(Both((made.tiers[number], *made.filters, *apart)))
             if tier is not None:
                 count, ids = self._by_rank(tier, max(0, start - passed), stop - start - len(page))
