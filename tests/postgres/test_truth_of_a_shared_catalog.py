@@ -1,4 +1,4 @@
-"""What an index with a shared catalog is like, whether it is true, and how a rewritten main is accepted on all hosts."""
+"""What an index with a shared catalog is like, whether it is true, and how hosts accept a main that was rewritten."""
 
 from __future__ import annotations
 
