@@ -233,10 +233,13 @@ def test_the_command_keeps_fills_in_and_refuses(tmp_path: Path) -> None:
     status = fine("index", "status", "--repo", where, "--json").json
     assert status["history"] == {"kind": "none", "from": 5}
     assert "from seq 5" in fine("index", "status", "--repo", where).out
-    refused = run("history", "acme/a", "--repo", where, "--json")
+    through_git = fine("history", "acme/a@1.0.0", "--repo", where, "--json")
+    assert "the index was made without the past" in through_git.err
+    refused = run("get", "acme/a", "--at", "1", "--repo", where, "--json")
     assert (refused.code, refused.error["code"]) == (2, "no-history")
     assert "gitreg index --history full" in refused.error["mend"]
     fine("index", "--repo", where, "--history", "full")
+    assert fine("history", "acme/a@1.0.0", "--repo", where, "--json").json == through_git.json
     assert fine("index", "status", "--repo", where, "--json").json["history"] == {"kind": "full", "from": 1}
     assert len(fine("history", "acme/a@1.0.0", "--repo", where, "--json").json) == 2
     refused = run("index", "--repo", where, "--history", "none", "--json")

@@ -38,7 +38,7 @@ with writing(Path(sys.argv[1]), sys.argv[2]):
 """
 KEYS: Final = {
     *("folder", "format", "generation", "commit", "seq", "behind", "records", "quarantined", "history", "search"),
-    *("size", "writer", "alarm", "rebuild", "trouble"),
+    *("size", "writer", "alarm", "rebuild", "trouble", "catalog"),
 }
 
 
@@ -97,6 +97,7 @@ def test_a_current_index_is_told_in_full(tmp_path: Path) -> None:
         "alarm": None,
         "rebuild": None,
         "trouble": None,
+        "catalog": None,
     }
     text = status_text(registry)
     for part in (

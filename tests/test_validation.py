@@ -229,7 +229,7 @@ def exits(_: Change) -> Iterator[Fault]:
 
 
 def goes_quiet(_: Change) -> Iterator[Fault]:
-    os.closerange(3, 256)
+    os.closerange(3, 65_536)
     time.sleep(60)
     yield Fault("quiet", "speak")
 
@@ -287,7 +287,8 @@ def test_a_rule_that_breaks_apart_is_a_finding_and_the_others_are_kept(base: Sna
         rule(code="GR-903", runs_apart=True),
         rule(),
     ]
-    found = check(change_of(base, {NEW: model("new")}), chosen, patience=0.5)
+    patience = 0.5 if name == "hangs" else 30  # the others end by themselves, however busy the machine is
+    found = check(change_of(base, {NEW: model("new")}), chosen, patience=patience)
     (told,) = [finding for finding in found if finding.rule == "GR-902"]
     assert told.says.startswith(says)
     assert (told.slug, told.severity) == ("a-rule", Severity.ERROR)

@@ -106,10 +106,11 @@ def _receive(source: int, patience: float) -> bytes | str:
 
 def _read(source: int, size: int, ends: float) -> bytes | str:
     found = bytearray()
+    waiting = select.poll()  # unlike select(), it knows descriptors beyond the 1,024th
+    waiting.register(source, select.POLLIN)
     while len(found) < size:
         rest = ends - time.monotonic()
-        ready = select.select([source], [], [], max(rest, 0))[0] if rest > 0 else []
-        if not ready:
+        if rest <= 0 or not waiting.poll(rest * 1000):
             return "time"
         chunk = os.read(source, min(size - len(found), 1 << 20))
         if not chunk:

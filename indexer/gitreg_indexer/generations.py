@@ -180,6 +180,9 @@ class Use:
         """Tell whether the generation stays while it is in use: it was not on its way out when that began."""
         return self._is_locked and (self._descriptor is None or os.fstat(self._descriptor).st_nlink > 0)
 
+    def __del__(self) -> None:
+        self.end()
+
     def end(self) -> None:
         """Let go of it."""
         if self._descriptor is not None:

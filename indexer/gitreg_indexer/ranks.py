@@ -90,7 +90,9 @@ def _spread_all(db: sa.Connection, fresh: Iterator[tuple[str, str]], seq: int) -
     each = sa.select(_GATHERED.c.key, sa.func.min(_GATHERED.c.path).label("path")).group_by(_GATHERED.c.key).subquery()
     count = int(db.execute(sa.select(sa.func.count()).select_from(each)).scalar_one())
     place = sa.func.row_number().over(order_by=each.c.key)
-    ranked = sa.select(each.c.key, each.c.path, place * (TOP // (count + 1)), sa.literal(seq))
+    step, rest = divmod(TOP, count + 1)
+    rank = place * step + place * rest // (count + 1)  # place * TOP / (count + 1), within 64 bits
+    ranked = sa.select(each.c.key, each.c.path, rank, sa.literal(seq))
     db.execute(orders.insert().from_select(["key", "path", "rank", "moved"], ranked))
     _GATHERED.drop(db)
 
