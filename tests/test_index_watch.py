@@ -9,6 +9,8 @@ import re
 import resource
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -38,6 +40,28 @@ def test_it_prints_a_line_a_catch_up_and_ends_cleanly(tmp_path: Path, number: in
         assert watch.end(number) == 0
     assert watch.err == f"watching refs/heads/main of {registry.repo.git_dir}\n"
     assert [each["seq"] for each in watch.lines] == [1, 2]
+
+
+ANOTHER_THREAD = """
+import runpy, signal, sys, threading, time
+
+def end_it():
+    while signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        time.sleep(0.01)
+    time.sleep(0.5)  # until it waits
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+threading.Thread(target=end_it, daemon=True).start()
+sys.argv = ["gitreg", *sys.argv[1:]]
+runpy.run_module("gitreg", run_name="__main__")
+"""
+
+
+def test_a_signal_that_does_not_interrupt_its_wait_ends_it_too(tmp_path: Path) -> None:
+    """Python notes a signal at once but acts on it in its main thread, which may have begun to wait just then."""
+    registry = found(tmp_path / "registry.git")
+    command = [sys.executable, "-c", ANOTHER_THREAD, "index", "watch", "--repo", str(registry.repo.git_dir)]
+    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
 
 
 def test_it_is_ended_between_two_commits_of_a_long_catching_up(tmp_path: Path) -> None:

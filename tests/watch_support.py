@@ -25,15 +25,15 @@ DEADLINE: Final = 90.0
 """Seconds after which what is waited for counts as not coming; nothing is slow enough to need them."""
 
 
-def until(is_so: Callable[[], Any], what: str = "it") -> Any:
-    """Wait for something to become true, and give it."""
+def until(is_so: Callable[[], Any], what: str | Callable[[], str] = "it") -> Any:
+    """Wait for something to become true, and give it; `what` says what did not come, as it then is."""
     ends = time.monotonic() + DEADLINE
     while time.monotonic() < ends:
         seen = is_so()
         if seen:
             return seen
         time.sleep(0.01)
-    raise AssertionError(f"{what} did not come")
+    raise AssertionError(f"{what if isinstance(what, str) else what()} did not come")
 
 
 def git(folder: Path, *words: str) -> str:
@@ -131,23 +131,40 @@ class Watching:
             assert self.process.poll() is None or self.lines, self.err
             return next((each for each in self.lines if each["commit"] == tip), None)
 
-        found_line: dict[str, Any] = until(line, f"{tip} among {self.lines}, {self.err}")
+        found_line: dict[str, Any] = until(line, lambda: f"{tip} among {self.lines}, {self.err}")
         return found_line
 
     def says(self, words: str) -> None:
         """Wait until it has said something on stderr."""
-        until(lambda: words in self.err, f"{words!r} in {self.err!r}")
+        until(lambda: words in self.err, lambda: f"{words!r} in {self.err!r}")
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """End it by its own pid, and give its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(DEADLINE)
+        try:
+            return self.process.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # has it print where its threads are
+            self.process.wait(DEADLINE)
+            raise AssertionError(f"{signal.Signals(number).name} does not end it: {self.err}") from None
 
 
 @contextmanager
 def watching(repo: Path, *words: str | Path) -> Iterator[Watching]:
     """Run `gitreg index watch --json` until the block ends."""
-    command = [sys.executable, "-m", "gitreg", "index", "watch", "--repo", str(repo), "--json", *map(str, words)]
+    command = [
+        sys.executable,
+        "-X",
+        "faulthandler",
+        "-m",
+        "gitreg",
+        "index",
+        "watch",
+        "--repo",
+        str(repo),
+        "--json",
+        *map(str, words),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ))
     running = Watching(process)
     readers = [

@@ -10,7 +10,7 @@
   made durable before the branch can name it.
 - `advance` compares and swaps while it holds Git's own lock of the ref: `git push`, `git commit` and other
   gitreg processes are all kept out, and the first commit of an unborn branch is as safe as any other. `swap` does
-  so for any ref.
+  so for any ref. The lock that a killed writer leaves is cleared away by the next one (`claims`).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ import pygit2
 from pygit2.enums import ObjectType
 
 from gitreg.errors import ConflictError, GitregError, RepositoryError, UsageError
+from gitreg.repository.claims import claimed
 from gitreg.repository.git import (
     Entry,
     GitRepository,
@@ -80,6 +81,10 @@ class RefMoved(ConflictError):  # noqa: N818 - it is what happened
     """Somebody else moved the branch first: read the new tip, decide again, and retry."""
 
     code = "ref-moved"
+
+
+class _Held(Exception):  # noqa: N818 - it is what is so
+    """Another gitreg process holds the claim on the ref."""
 
 
 def write_commit(
@@ -175,8 +180,8 @@ def swap(repo: GitRepository, ref: str, *, new: str | None, old: str | None, mes
     while True:
         try:
             _swap(repo, ref, new=new, old=old, message=message, who=who)
-        except (pygit2.GitError, OSError, KeyError, ValueError) as error:
-            if not _is_held_lock(error):
+        except (pygit2.GitError, OSError, KeyError, ValueError, _Held) as error:
+            if not isinstance(error, _Held) and not _is_held_lock(error):
                 raise RepositoryError(
                     "the branch could not be moved",
                     where=f"{repo.git_dir}: {ref}",
@@ -193,8 +198,11 @@ def swap(repo: GitRepository, ref: str, *, new: str | None, old: str | None, mes
 def _swap(
     repo: GitRepository, ref: str, *, new: str | None, old: str | None, message: str, who: Signature | None
 ) -> None:
-    with _SWAPPING, repo.handle.transaction() as transaction:
+    with _SWAPPING, claimed(repo, ref) as claim, repo.handle.transaction() as transaction:
+        if claim is None:
+            raise _Held
         transaction.lock_ref(ref)
+        claim.says(new)
         _refuse_moved(repo, ref, old)
         if who is not None:
             repo.handle.set_ident(who.name, who.email)  # for the reflog; pygit2 1.21 cannot pass a signature

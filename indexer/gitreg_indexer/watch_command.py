@@ -14,10 +14,10 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Annotated, Final, TypeAlias
 
@@ -46,6 +46,8 @@ from gitreg_indexer.watching import Watcher
 _ADDRESS: Final = re.compile(r"(?:(?P<host>[^\[\]:]+|\[[0-9a-fA-F:.%]+\]):)?(?P<port>\d{1,5})")
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _SERVER_GRACE: Final = 2
+_WAKES: Final = 0.5
+"""Seconds after which a wait is begun anew."""
 
 Said: TypeAlias = "SimpleQueue[News | None]"
 
@@ -113,7 +115,7 @@ def _watch(watcher: Watcher, said: Said, *, as_json: bool) -> None:
     sys.stderr.flush()
     watcher.start()
     try:
-        while (news := said.get()) is not None:
+        while (news := _next(said)) is not None:
             _print(news, as_json=as_json)
     finally:
         watcher.stop()
@@ -121,6 +123,17 @@ def _watch(watcher: Watcher, said: Said, *, as_json: bool) -> None:
         news_left = said.get()
         if news_left is not None:
             _print(news_left, as_json=as_json)
+
+
+def _next(said: Said) -> News | None:
+    """Wait for what is told next.
+
+    Wakes up from time to time: a signal that comes just before the wait begins does not end the wait, and Python calls
+    the handler only once it is over.
+    """
+    while True:
+        with suppress(Empty):
+            return said.get(timeout=_WAKES)
 
 
 def _print(news: News, *, as_json: bool) -> None:

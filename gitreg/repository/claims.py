@@ -1,0 +1,113 @@
+"""Claims on refs: what lets the next writer clear away the lock that a killed one has left.
+
+- Git's lock of a ref is a file; a writer that is killed leaves it, and git waits for somebody to remove it by hand.
+- So whoever moves a ref first takes a claim on it: a lock of the system's (flock), which ends with its process. Once
+  Git's lock is taken too, the claim says which file that is.
+- Who gets a claim that still says so knows that its writer is dead, and removes that very lock: the same inode, and in
+  it nothing or the commit that was to be written. A lock of git's, or of anything else, is never touched.
+- Claims help and are not needed: where they cannot be had (a folder that may not be written), refs move without.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from gitreg.repository.git import GitRepository
+
+FOLDER: Final = "claims"
+_LONGEST: Final = 256
+
+
+class Claim:
+    """The claim on a ref, held or (without a descriptor) done without."""
+
+    def __init__(self, lock: Path, descriptor: int | None) -> None:
+        self._lock = lock
+        self._descriptor = descriptor
+
+    def says(self, new: str | None) -> None:
+        """Write down that the lock is ours, and what it is to hold; call it as soon as it is taken."""
+        if self._descriptor is not None:
+            with suppress(OSError):
+                seen = self._lock.stat()
+                line = f"{seen.st_dev} {seen.st_ino} {seen.st_mtime_ns} {new or '-'}\n"
+                os.pwrite(self._descriptor, line.encode(), 0)
+
+    def clear(self) -> None:
+        """Take back what it says: the lock is no longer ours."""
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
+
+    def sweep(self) -> None:
+        """Remove the lock that a killed writer has left, as its claim tells."""
+        if self._descriptor is None:
+            return
+        with suppress(OSError):
+            said = os.pread(self._descriptor, _LONGEST, 0)
+            if said and _is_left(self._lock, said):
+                self._lock.unlink()
+        self.clear()
+
+
+@contextmanager
+def claimed(repo: GitRepository, ref: str) -> Iterator[Claim | None]:
+    """Hold the claim on a ref; None while another gitreg process holds it.
+
+    Gives a claim that does nothing where none can be had.
+    """
+    lock = repo.git_dir / f"{ref}.lock"
+    descriptor = _open(repo.state_dir / FOLDER / quote(ref, safe=""))
+    try:
+        if descriptor is not None:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+                return
+            except OSError:  # a file system that has no such locks
+                yield Claim(lock, None)
+                return
+        claim = Claim(lock, descriptor)
+        claim.sweep()
+        try:
+            yield claim
+        finally:
+            claim.clear()
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _open(file: Path) -> int | None:
+    for _ in range(2):
+        try:
+            return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:
+            with suppress(OSError):
+                file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return None
+    return None
+
+
+def _is_left(lock: Path, said: bytes) -> bool:
+    """Tell whether a lock file is the one that a claim speaks of, with nothing in it but what was to be written."""
+    try:
+        device, inode, changed, new = said.decode().split()
+        with lock.open("rb") as file:
+            seen = os.fstat(file.fileno())
+            content = file.read(_LONGEST)
+        if (seen.st_dev, seen.st_ino) != (int(device), int(inode)):
+            return False
+        if content:
+            return content == f"{new}\n".encode()
+        return seen.st_mtime_ns == int(changed)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,129 @@
+"""A writer that is killed while it holds Git's lock of a ref leaves nothing in the next one's way; other locks stay."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gitreg.errors import ConflictError
+from gitreg.repository import writing
+from gitreg.repository.claims import FOLDER, claimed
+from gitreg.repository.git import GitRepository
+from gitreg.repository.writing import advance
+
+MAIN = "refs/heads/main"
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from pygit2.transaction import ReferenceTransaction
+from gitreg.repository.git import GitRepository
+from gitreg.repository.writing import advance
+
+repo = GitRepository.open(sys.argv[1])
+
+def die(transaction, name, new, **_):
+    if sys.argv[4] == "written":
+        Path(repo.git_dir, name + ".lock").write_text(f"{new}\\n")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+ReferenceTransaction.set_target = die
+advance(repo, new=sys.argv[2], old=sys.argv[3] or None, message="m")
+"""
+
+
+@pytest.fixture
+def two(repo: GitRepository, commit_to: Callable[..., str]) -> tuple[str, str]:
+    """Two commits, the first of which is the branch's."""
+    first = commit_to(repo, {"a": b"1"})
+    second = commit_to(repo, {"a": b"2"})
+    repo.handle.references[MAIN].set_target(first)
+    return first, second
+
+
+def die(repo: GitRepository, new: str, old: str, at: str) -> Path:
+    """Have a process die with the lock of main in its hands; gives the lock that it leaves."""
+    dead = subprocess.run([sys.executable, "-c", DYING, str(repo.git_dir), new, old, at], timeout=60, check=False)
+    assert dead.returncode == -signal.SIGKILL
+    lock = repo.git_dir / f"{MAIN}.lock"
+    assert lock.exists()
+    return lock
+
+
+def claim_file(repo: GitRepository) -> Path:
+    (file,) = (repo.state_dir / FOLDER).iterdir()
+    return file
+
+
+@pytest.mark.parametrize("at", ["locked", "written"])
+def test_the_lock_of_a_killed_writer_is_cleared_away(repo: GitRepository, two: tuple[str, str], at: str) -> None:
+    first, second = two
+    lock = die(repo, second, first, at)
+    advance(repo, new=second, old=first, message="m")
+    assert repo.tip() == second
+    assert not lock.exists()
+    assert claim_file(repo).read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda lock: lock.write_text("0" * 40 + "\n"), id="another content"),
+        pytest.param(lambda lock: (lock.unlink(), lock.with_suffix(".x").touch(), lock.touch()), id="another file"),
+        pytest.param(lambda lock: os.utime(lock, ns=(1, 1)), id="touched since"),
+    ],
+)
+def test_a_lock_that_is_not_the_dead_ones_stays(
+    repo: GitRepository, two: tuple[str, str], change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+    lock = die(repo, second, first, "locked")
+    change(lock)
+    monkeypatch.setattr(writing, "LOCK_PATIENCE", 0.05)
+    with pytest.raises(ConflictError) as caught:
+        advance(repo, new=second, old=first, message="m")
+    assert f"rm {lock}" in caught.value.mend
+    assert (repo.tip(), lock.exists()) == (first, True)
+
+
+@pytest.mark.parametrize("said", [b"", b"what is this", b"1 2 3", b"\xff" * 300])
+def test_a_claim_that_says_nothing_of_use_is_no_leave_to_remove_a_lock(
+    repo: GitRepository, two: tuple[str, str], said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+    lock = die(repo, second, first, "locked")
+    claim_file(repo).write_bytes(said)
+    monkeypatch.setattr(writing, "LOCK_PATIENCE", 0.05)
+    with pytest.raises(ConflictError):
+        advance(repo, new=second, old=first, message="m")
+    assert lock.exists()
+
+
+def test_a_claim_that_another_holds_is_waited_for(
+    repo: GitRepository, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+    monkeypatch.setattr(writing, "LOCK_PATIENCE", 0.05)
+    with claimed(repo, MAIN) as claim:
+        assert claim is not None
+        with pytest.raises(ConflictError, match="another process holds the lock"):
+            advance(repo, new=second, old=first, message="m")
+    advance(repo, new=second, old=first, message="m")
+    assert repo.tip() == second
+
+
+def test_where_no_claim_can_be_had_refs_move_without(repo: GitRepository, two: tuple[str, str]) -> None:
+    first, second = two
+    (repo.state_dir / FOLDER / "x").mkdir(parents=True, exist_ok=True)
+    for file in (repo.state_dir / FOLDER).iterdir():
+        file.unlink() if file.is_file() else file.rmdir()
+    (repo.state_dir / FOLDER).rmdir()
+    (repo.state_dir / FOLDER).write_bytes(b"a file is in the way")
+    advance(repo, new=second, old=first, message="m")
+    assert repo.tip() == second
