@@ -369,6 +369,10 @@ CONDITIONS: Final[tuple[tuple[str, Condition, list[int]], ...]] = (
     ("says words of two items", Says("lines", "red green"), []),
     ("an address is said whole", Says("url", "HTTPS://Example.com/a"), [1]),
     ("a word of an address", Says("url", "example"), [1]),
+    ("a path is said whole, in any case", Says("registry.path", "models/ACME/gpt-4o/1.4.0.yaml"), [1]),
+    ("a path has no words", Says("registry.path", "acme"), []),
+    ("a path of one word", Says("registry.path", "models"), []),
+    ("a path begins", StartsWith("registry.path", "Models/acme/"), [1]),
     ("a range", Between("size", 5, 7), [1]),
     ("a range without its end", Between("size", 5, 7, includes_high=False), []),
     ("at least", Between("size", low=-1.5), [1, 2]),
@@ -407,6 +411,7 @@ def stated(engine: SearchEngine) -> SearchEngine:
         ("metadata.version", "1.4.0"),
         ("spec.provider", "x"),
         ("lines", "red"),
+        ("registry.path", "models/acme/gpt-4o/1.4.0.yaml"),
     )
     second = said(
         ("size", 0.0),

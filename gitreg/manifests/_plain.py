@@ -27,17 +27,24 @@ _LINE: Final = re.compile(
 )
 _NO_KEYS: Final = frozenset({"true", "True", "TRUE", "false", "False", "FALSE", "null", "Null", "NULL"})
 _NOTHING: Final = object()
+_MOST_KNOWN: Final = 20_000
+
+_Line = tuple[int, bool, str | None, Any]
+"""A line's indentation, whether it is a list's item, its key and its value: None and `_NOTHING` where it has none."""
+
+_known: dict[str, _Line] = {}
+"""Lines that were read before: most manifests say `kind: Model`."""
 
 
 def parse_plain(raw: bytes) -> Any:
     """Give the data of a manifest that is plainly written; None where the whole parser has to look."""
     if len(raw) > MAX_BYTES or not raw.isascii() or not raw.endswith(b"\n"):
         return None
+    lines = raw.decode("ascii").split("\n")
+    lines.pop()
     reader = _Lines()
     try:
-        for line in raw.decode("ascii").split("\n")[:-1]:
-            if not line.startswith("#"):
-                reader.take(line)
+        reader.take_all(lines)
     except ValueError:
         return None
     return reader.root or None
@@ -53,32 +60,35 @@ class _Lines:
         # a key whose value has not come yet: its indentation, where it stands, and it
         self._waiting: tuple[int, dict[str, Any], str] | None = None
 
-    def take(self, line: str) -> None:
-        found = _LINE.match(line)
-        if found is None:
-            raise ValueError(line)
-        spaces, dash, key, *texts = found.groups()
-        value = _value(*texts)
-        indent = len(spaces)
-        here = self._collection(indent, is_item=bool(dash))
-        if dash:
-            if key is None:
-                if value is _NOTHING:
-                    raise ValueError(line)
-                here.append(value)
-                return
-            indent += 2
-            inner: dict[str, Any] = {}
-            here.append(inner)
-            self._open(indent, inner)
-            here = inner
-        if key is None or key in here or key in _NO_KEYS:
-            raise ValueError(line)
-        if value is _NOTHING:
-            here[key] = None
-            self._waiting = indent, here, key
-        else:
-            here[key] = value
+    def take_all(self, lines: list[str]) -> None:
+        known = _known
+        for line in lines:
+            if line[:1] == "#":
+                continue
+            indent, is_item, key, value = known.get(line) or _read_line(line)
+            column, here = self._stack[-1]
+            if self._waiting is not None or indent != column or (here.__class__ is list) is not is_item:
+                here = self._collection(indent, is_item=is_item)
+            if value.__class__ is list or value.__class__ is dict:
+                value = value.copy()  # what is remembered stays empty
+            if is_item:
+                if key is None:
+                    if value is _NOTHING:
+                        raise ValueError(line)
+                    here.append(value)
+                    continue
+                indent += 2
+                inner: dict[str, Any] = {}
+                here.append(inner)
+                self._open(indent, inner)
+                here = inner
+            if key is None or key in here:
+                raise ValueError(line)
+            if value is _NOTHING:
+                here[key] = None
+                self._waiting = indent, here, key
+            else:
+                here[key] = value
 
     def _collection(self, indent: int, *, is_item: bool) -> Any:
         """Find the open collection that a line stands in, opening the one that begins with it."""
@@ -107,6 +117,22 @@ class _Lines:
         self._stack.append((indent, collection))
         if len(self._stack) > MAX_DEPTH:
             raise ValueError(indent)
+
+
+def _read_line(line: str) -> _Line:
+    """Read a line and remember it; `ValueError` where it is none that is plainly written."""
+    found = _LINE.match(line)
+    if found is None:
+        raise ValueError(line)
+    spaces, dash, key, *texts = found.groups()
+    if key in _NO_KEYS:
+        raise ValueError(line)
+    read = len(spaces), bool(dash), key, _value(*texts)
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    if len(line) < 200:
+        _known[line] = read
+    return read
 
 
 def _value(plain: str | None, single: str | None, double: str | None, empty: str | None) -> Any:

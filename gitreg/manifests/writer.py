@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from gitreg.refs import KINDS, Address
 
 SCHEMA_FOLDER: Final = ".gitreg/schemas/v1"
 _ANY_JSON: Final[Any] = JsonValue
+_PLAIN: Final = frozenset({str, int, float, bool})
 _YAML_1_1_BOOLEANS: Final = frozenset({"y", "Y", "n", "N"})
 _SCHEMA_MARK: Final = "# yaml-language-server:"
 
@@ -56,13 +58,10 @@ def to_data(value: Any) -> Any:
 
     Null says no more than nothing does, but where any JSON may stand: there it is a value.
     """
+    if value is None or value.__class__ in _PLAIN:
+        return value
     if isinstance(value, BaseModel):
-        stated = value.model_fields_set
-        return {
-            field.alias or name: to_data(getattr(value, name))
-            for name, field in type(value).model_fields.items()
-            if name in stated and (getattr(value, name) is not None or field.annotation is _ANY_JSON)
-        }
+        return _stated(value)
     if isinstance(value, dict):
         return {key: to_data(value[key]) for key in sorted(value)}
     if isinstance(value, (tuple, list)):
@@ -72,6 +71,27 @@ def to_data(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     return str(value) if isinstance(value, UUID) else value
+
+
+def _stated(value: BaseModel) -> dict[str, Any]:
+    stated, held = value.model_fields_set, value.__dict__
+    found = {}
+    for name, written, may_be_null in _fields_of(value.__class__):
+        if name in stated:
+            inner = held[name]
+            if inner.__class__ in _PLAIN:
+                found[written] = inner
+            elif inner is not None or may_be_null:
+                found[written] = to_data(inner)
+    return found
+
+
+@cache
+def _fields_of(kind: type[BaseModel]) -> tuple[tuple[str, str, bool], ...]:
+    """Give the fields of a model: the name, how it is written in files, and whether null says something there."""
+    return tuple(
+        (name, field.alias or name, field.annotation is _ANY_JSON) for name, field in kind.model_fields.items()
+    )
 
 
 def schema_line(address: Address) -> str:

@@ -319,9 +319,9 @@ class Writing:
         """Apply a part of a commit."""
         self._close(seq, folded.closed)
         if folded.born:
-            self.db.execute(births.insert(), [{"path": path, **_as_row(birth)} for path, birth in folded.born])
+            _insert(self.db, births, [{"path": path, **_as_row(birth)} for path, birth in folded.born])
         if folded.opened:
-            self.db.execute(facts.insert(), [_row(opened) for opened in folded.opened])
+            _insert(self.db, facts, [_row(opened) for opened in folded.opened])
             self._counted.update(opened.kind for opened in folded.opened)
         if folded.quarantined:
             self.db.execute(
@@ -453,6 +453,19 @@ _CLOSE_QUARANTINE: Final = (
     .where(quarantine.c.path == sa.bindparam("at"), quarantine.c.seq_to == FOREVER)
     .values(seq_to=sa.bindparam("until"))
 )
+
+
+def _insert(db: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that have the same columns; SQLite is given them as they are, which takes half the time."""
+    if db.dialect.name != "sqlite":
+        db.execute(table.insert(), rows)
+        return
+    names = list(rows[0])
+    marks = ", ".join("?" * len(names))
+    db.exec_driver_sql(
+        f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - names of our own
+        [tuple(row.values()) for row in rows],
+    )
 
 
 def _as_row(birth: Birth) -> dict[str, Any]:

@@ -12,9 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from gitreg.versions import Range
+
+WHOLE: Final = frozenset(
+    f"registry.{name}" for name in ("id", "ref", "path", "blob", "commit", "createdAt", "updatedAt")
+)
+"""Paths whose texts nobody looks for by their words: what they say is said elsewhere, or is one thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,8 @@ class StartsWith:
 class Says:
     """The text at the path is this one, both folded, or has all its words (`engine.words_of`), in any order.
 
-    In a list one text has them all. A text without words (`--`) is only the same as itself.
+    In a list one text has them all. A text without words (`--`) is only the same as itself, and so is every text at a
+    path of `WHOLE`.
     """
 
     path: str

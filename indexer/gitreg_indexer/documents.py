@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from itertools import repeat
 from typing import Any
 
 from gitreg_indexer.catalog import Fact
@@ -32,7 +33,7 @@ def document_of(fact: Fact, version_key: str, rank: int) -> Document:
         version_key=version_key,
         seq_from=fact.seq,
         seq_to=fact.seq_to,
-        values=tuple(_values(data, fact.status)),
+        values=_values(data, fact.status),
         digest=digest_of(fact.etag, fact.kind, fact.ref, fact.status, version_key, (fact.seq, fact.seq_to, rank)),
     )
 
@@ -48,10 +49,11 @@ def order_of(namespace: str, name: str, version_key: str, kind: str, ref: str) -
     return f"{namespace}/{name}\x01{_descending(version_key)}\x01{kind}\x01{ref}"
 
 
-def _values(data: dict[str, Any], status: str | None) -> Iterator[tuple[str, Scalar]]:
-    yield from values_of(data)
+def _values(data: dict[str, Any], status: str | None) -> tuple[tuple[str, Scalar], ...]:
+    found = values_of(data)
     if status is not None and "status" not in data["spec"].get("lifecycle", {}):
-        yield STATUS, status  # what holds although nobody stated it
+        found.append((STATUS, status))  # what holds although nobody stated it
+    return tuple(found)
 
 
 def _with_parents(namespace: str) -> Iterator[str]:
@@ -83,19 +85,25 @@ def _heading(metadata: dict[str, Any], spec: dict[str, Any]) -> Iterator[str]:
     yield from ([category] if isinstance(category, str) else category)
 
 
-def _words(value: Any) -> Iterator[str]:
+def _words(data: dict[str, Any]) -> list[str]:
     """Give every text of a document, keys of free maps included; digests and derived fields are left out."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if key not in NOT_SEARCHED:
-                if isinstance(inner, (bool, int, float)):
-                    yield key
-                yield from _words(inner)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _words(item)
+    found: list[str] = []
+    _add_words(data, found)
+    return found
+
+
+def _add_words(value: dict[str, Any] | list[Any], found: list[str]) -> None:
+    pairs: Iterable[tuple[str | None, Any]] = value.items() if isinstance(value, dict) else zip(repeat(None), value)
+    for key, inner in pairs:
+        kind = inner.__class__
+        if key in NOT_SEARCHED:
+            continue
+        if kind is str:
+            found.append(inner)
+        elif kind is dict or kind is list:
+            _add_words(inner, found)
+        elif key is not None and (kind is bool or kind is int or kind is float):
+            found.append(key)
 
 
 def _descending(version_key: str) -> str:

@@ -25,7 +25,7 @@ from gitreg_indexer.fields import columns
 from gitreg_indexer.tantivy_view import DIGEST, ID, MARK, RANK, SEQ, TERM, TEXT, VERSION, View
 from gitreg_indexer.terms import Shape, TermMaker, key_of
 
-_FORMAT: Final = "made_by_3"
+_FORMAT: Final = "made_by_4"
 """A field that is there for its name: it changes when terms do, and makes the folder one of another schema."""
 _HEAP: Final = 256_000_000
 _BREAK: Final = " | "
@@ -86,11 +86,15 @@ class TantivyEngine:
         return (view.instance, view.seq) if view else ("", 0)
 
     @staticmethod
-    def preparer() -> Callable[[Document], Laid]:
-        """Give what lays documents out; it needs no folder, so other processes may do it."""
-        return _Fields().laid
+    def preparer() -> Callable[[Document], tuple[Any, ...]]:
+        """Give what lays documents out; it needs no folder, so other processes may do it.
 
-    def apply(self, documents: Iterable[Document | Laid], *, instance: str, seq: int) -> None:
+        They send plain tuples, which takes half as long as `Laid` ones.
+        """
+        lay = _Fields().laid
+        return lambda document: tuple(lay(document))
+
+    def apply(self, documents: Iterable[Document | tuple[Any, ...]], *, instance: str, seq: int) -> None:
         """Put documents, each in place of the one with its id, and move to `seq`, all or nothing."""
         with self._lock:
             if self.view is None:
@@ -101,7 +105,7 @@ class TantivyEngine:
                 writer: Any = self._index.writer(heap_size=_HEAP, num_threads=1) if self._index else None
             try:
                 for document in documents:
-                    laid = document if isinstance(document, Laid) else self._fields.laid(document)
+                    laid = self._fields.laid(document) if isinstance(document, Document) else Laid(*document)
                     if laid.seq_from <= known:
                         writer.delete_documents_by_term(ID, laid.id)
                     writer.add_document(laid.stored())

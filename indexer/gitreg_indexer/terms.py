@@ -21,7 +21,20 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 from gitreg.errors import UsageError
 from gitreg.versions import InvalidVersion, Range, Version
-from gitreg_indexer.conditions import All, Any, Between, Condition, Has, Is, Not, Satisfies, Says, StartsWith, Within
+from gitreg_indexer.conditions import (
+    WHOLE,
+    All,
+    Any,
+    Between,
+    Condition,
+    Has,
+    Is,
+    Not,
+    Satisfies,
+    Says,
+    StartsWith,
+    Within,
+)
 from gitreg_indexer.engine import (
     LONGEST_KEPT,
     LONGEST_PREFIX,
@@ -485,7 +498,7 @@ def _equal(path: str, value: Scalar) -> str:
 
 
 def _says(path: str, text: str, vocabulary: Vocabulary) -> Asked:
-    key, words = key_of(path), words_of(text)
+    key, words = key_of(path), words_of(text) if path not in WHOLE else []
     whole = dict.fromkeys([folded(text), *(words if len(words) == 1 else ())])
     made: list[Asked] = [AnyTerm(tuple(f"{mark}{key}{_value(each)}" for each in whole for mark in (_EQUAL, _FOLDED)))]
     number = 0
@@ -659,7 +672,7 @@ class TermMaker:
             self._seconds[path, text] = seconds
             self._special.add((path, text))
         made = _text_terms(path, text)
-        words = self._word_terms(path, text, 0)
+        words = self._word_terms(path, text, 0) if path not in WHOLE else ""
         if words:
             self._worded.add((path, text))
             self._special.add((path, text))

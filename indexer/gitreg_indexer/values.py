@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from gitreg.repository.moments import seconds_of
@@ -15,24 +14,29 @@ from gitreg_indexer.engine import Scalar
 __all__ = ["seconds_of", "values_of"]
 
 
-def values_of(data: dict[str, Any]) -> Iterator[tuple[str, Scalar]]:
+def values_of(data: dict[str, Any]) -> list[tuple[str, Scalar]]:
     """Give each leaf of a document with its path; a leaf may come twice."""
-    return _below(data, "")
+    found: list[tuple[str, Scalar]] = []
+    _add_below(data, "", found)
+    return found
 
 
-def _below(value: Any, path: str) -> Iterator[tuple[str, Scalar]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _below(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _below(inner, path)
-    elif isinstance(value, bool):
-        yield path, value
-    elif isinstance(value, (int, float)):
-        yield path, float(value)
-    elif isinstance(value, str):
-        yield path, value
-        seconds = seconds_of(value) if value[:1].isdigit() else None
-        if seconds is not None:
-            yield path, seconds
+def _add_below(value: dict[str, Any] | list[Any], path: str, found: list[tuple[str, Scalar]]) -> None:
+    if isinstance(value, list):
+        pairs = [(path, inner) for inner in value]
+    elif path:
+        pairs = [(f"{path}.{key}", inner) for key, inner in value.items()]
+    else:
+        pairs = list(value.items())
+    for at, inner in pairs:
+        kind = inner.__class__
+        if kind is str:
+            found.append((at, inner))
+            if inner[:1].isdigit() and (seconds := seconds_of(inner)) is not None:
+                found.append((at, seconds))
+        elif kind is dict or kind is list:
+            _add_below(inner, at, found)
+        elif kind is bool:
+            found.append((at, inner))
+        elif kind is int or kind is float:
+            found.append((at, float(inner)))

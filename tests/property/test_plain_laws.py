@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gitreg.kinds import KIND_TYPES
-from gitreg.manifests import dump_yaml, format_manifest, read_manifest
+from gitreg.manifests import _plain, dump_yaml, format_manifest, read_manifest
 from gitreg.manifests._plain import parse_plain
 from gitreg.manifests._subset import MAX_BYTES, parse_subset
 
@@ -103,6 +104,19 @@ def test_manifests_as_gitreg_writes_them_are_taken() -> None:
     assert len(taken) >= len(EXAMPLES) - 1  # one has a block scalar
     for raw in taken:
         assert read_manifest(raw).manifest is not None
+
+
+def test_what_is_remembered_of_lines_is_shared_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_plain, "_MOST_KNOWN", 4)  # forgotten and read anew on the way
+    raw = b"a: []\nb: {}\nc:\n- []\n- {}\nd: 1\n"
+    expected = {"a": [], "b": {}, "c": [[], {}], "d": 1}
+    for _ in range(3):
+        found = parse_plain(raw)
+        assert found == expected
+        found["a"].append(1)
+        found["b"]["x"] = 1
+        found["c"][0].append(1)
+        found["c"][1]["x"] = 1
 
 
 def test_what_is_too_large_or_too_deep_is_left_to_the_whole_parser() -> None:

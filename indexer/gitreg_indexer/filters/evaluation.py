@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from gitreg.versions import InvalidVersion, Range, Version
-from gitreg_indexer.conditions import All, Any, Between, Condition, Has, Is, Not, Satisfies, Says, StartsWith, Within
+from gitreg_indexer.conditions import (
+    WHOLE,
+    All,
+    Any,
+    Between,
+    Condition,
+    Has,
+    Is,
+    Not,
+    Satisfies,
+    Says,
+    StartsWith,
+    Within,
+)
 from gitreg_indexer.engine import Scalar, folded, words_of
 
 Values = Mapping[str, Sequence[Scalar]]
@@ -49,8 +62,8 @@ def matches(condition: Is | StartsWith | Says | Between | Satisfies, value: Scal
             return isinstance(value, bool) is isinstance(wanted, bool) and value == wanted
         case StartsWith(_, prefix):
             return isinstance(value, str) and folded(value).startswith(folded(prefix))
-        case Says(_, text):
-            return isinstance(value, str) and says(value, text)
+        case Says(path, text):
+            return isinstance(value, str) and (folded(value) == folded(text) if path in WHOLE else says(value, text))
         case Between():
             return isinstance(value, (int, float)) and not isinstance(value, bool) and _is_between(value, condition)
         case Satisfies(_, wanted_range):
