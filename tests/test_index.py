@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -658,6 +659,50 @@ def test_what_one_reading_sees_does_not_move(tmp_path: Path) -> None:
         index.catch_up()
         assert position_in(db) == before
     assert index.reader().position().seq == before.seq + 1
+
+
+def test_readers_never_see_a_torn_state(tmp_path: Path) -> None:
+    """At commit n, `a` has one version only, `n.0.0`, whose description is the word `turn<n>`, and so has `b`."""
+    rounds = 40
+    registry, index = indexed(tmp_path, _turn(2))
+    over = threading.Event()
+
+    def read(number: int) -> int:
+        reader = index.reader()
+        count = 0
+        while not over.is_set():
+            count += 1
+            page = reader.search(Query(kind="Model", sort=("name", "-updatedAt", "contextLength")[number % 3]))
+            wanted = [f"model:acme/{name}@{page.position.seq}.0.0" for name in ("a", "b")]
+            assert refs(page) == wanted
+            assert page.total == 2
+            assert {fact.seq for fact in page.items} == {page.position.seq}
+            low = reader.position().seq
+            fact = reader.resolve(of(("acme/a", "acme/a@latest", "acme/a@*", "acme/a@stable")[number % 4]))
+            assert low <= fact.seq <= reader.position().seq
+            assert fact.version == f"{fact.seq}.0.0"
+            (version,) = reader.versions(of("acme/b"))
+            assert version.version == f"{version.seq}.0.0"
+            time.sleep(0.01)
+        return count
+
+    with ThreadPoolExecutor(4) as pool:
+        readings = [pool.submit(read, number) for number in range(4)]
+        try:
+            for seq in range(3, rounds + 3):
+                gone = {path: None for path in _turn(seq - 1) if "aliases" not in path}
+                commit(registry.repo, {**gone, **_turn(seq)})
+                index.catch_up()
+                assert not any(reading.done() for reading in readings), [r.result() for r in readings if r.done()]
+        finally:
+            over.set()
+        assert all(reading.result() > 3 for reading in readings)
+
+
+def _turn(seq: int) -> dict[str, bytes]:
+    version = f"{seq}.0.0"
+    made = {path: raw for name in ("a", "b") for path, raw in model(name, version, description=f"turn{seq}").items()}
+    return {**made, **aliases(stable=version)}
 
 
 @pytest.mark.own_catalog
