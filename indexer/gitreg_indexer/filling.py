@@ -109,14 +109,16 @@ def _standing_since(db: sa.Connection, seq: int) -> Iterator[list[Standing]]:
         rows = list(moved)
         seen = {row.id for row in rows}
         yield _ranked(db, rows)
-    began = facts.c.seq_from > seq
-    ended = sa.and_(facts.c.seq_to > seq, facts.c.seq_to < FOREVER)
-    found = db.execution_options(yield_per=_PART).execute(_SELECTED.where(sa.or_(began, ended)))
-    for part in found.partitions(_PART):
-        yield _ranked(db, [row for row in part if row.id not in seen])
+    began = _SELECTED.where(facts.c.seq_from > seq).order_by(facts.c.seq_from)
+    ended = _SELECTED.where(facts.c.seq_from <= seq, facts.c.seq_to > seq, facts.c.seq_to < FOREVER)
+    # each in the order of its own index: in that of ids, SQLite would look through the whole table to find them
+    for query in (began if seq > 0 else _SELECTED.order_by(facts.c.id), ended.order_by(facts.c.seq_to)):
+        found = db.execution_options(yield_per=_PART).execute(query)
+        for part in found.partitions(_PART):
+            yield _ranked(db, [row for row in part if row.id not in seen])
 
 
-_SELECTED: Final = sa.select(*FACT_COLUMNS, facts.c.namespace, facts.c.name, facts.c.version_key).order_by(facts.c.id)
+_SELECTED: Final = sa.select(*FACT_COLUMNS, facts.c.namespace, facts.c.name, facts.c.version_key)
 
 
 def _ranked(db: sa.Connection, rows: Sequence[Any]) -> list[Standing]:

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import tantivy
 
@@ -267,19 +267,27 @@ class _Fields:
     def _columns_of(
         self, values: tuple[tuple[str, Scalar], ...], shape: Shape
     ) -> tuple[list[tuple[str, float]], list[tuple[str, str]]]:
-        numbers: list[tuple[str, float]] = []
-        texts: list[tuple[str, str]] = []
-        of_numbers, of_texts = self._layout(shape)
-        for field, places in of_numbers:
+        layout = self._layout(shape)
+        numbers = [
+            (field, found)
+            for field, place in layout.numbers
+            if (found := values[place][1]).__class__ is not str and found == found  # NaN is no number
+        ]
+        texts = [
+            (field, found if len(found) <= LONGEST_PREFIX else found[:LONGEST_PREFIX])
+            for field, place in layout.texts
+            if (found := values[place][1]).__class__ is str
+        ]
+        for field, places in layout.numbers_of_several:
             for place in places:
                 number = values[place][1]
-                if not isinstance(number, str) and number == number:  # NaN is no number
+                if not isinstance(number, str) and number == number:
                     numbers.append((field, number))
                     break
-        for field, places, is_one in of_texts:
-            found = [text[:LONGEST_PREFIX] for place in places if isinstance(text := values[place][1], str)]
-            texts += [(field, text) for text in (found[:1] if is_one else dict.fromkeys(found))]
-        return numbers, texts
+        for field, places, is_one in layout.texts_of_several:
+            all_found = [text[:LONGEST_PREFIX] for place in places if isinstance(text := values[place][1], str)]
+            texts += [(field, text) for text in (all_found[:1] if is_one else dict.fromkeys(all_found))]
+        return numbers, texts  # type: ignore[return-value]  # a class tells as much as isinstance, and in less time
 
     def _layout(self, shape: Shape) -> _Layout:
         """Tell where the values of the fast fields stand in documents of a shape."""
@@ -291,18 +299,32 @@ class _Fields:
         return known[1]
 
     def _lay_out(self, shape: Shape) -> _Layout:
-        numbers: list[tuple[str, tuple[int, ...]]] = []
-        texts: list[tuple[str, tuple[int, ...], bool]] = []
+        layout = _Layout([], [], [], [])
         for path, places in shape.places.items():
-            if path in self._fast and self._kinds.get(path) == "number":
-                numbers.append((self._fast[path], places))
-            elif path in self._fast:
-                texts.append((self._fast[path], places, path in self._kinds))
-        return numbers, texts
+            field = self._fast.get(path)
+            if field is None:
+                continue
+            if self._kinds.get(path) == "number":
+                if len(places) == 1:
+                    layout.numbers.append((field, places[0]))
+                else:
+                    layout.numbers_of_several.append((field, places))
+            elif len(places) == 1:
+                layout.texts.append((field, places[0]))
+            else:
+                layout.texts_of_several.append((field, places, path in self._kinds))
+        return layout
 
 
-_Layout: TypeAlias = tuple[list[tuple[str, tuple[int, ...]]], list[tuple[str, tuple[int, ...], bool]]]
-"""The places of each field of numbers, and of each field of texts, with whether it takes one value only."""
+class _Layout(NamedTuple):
+    """Where the values of each field stand in documents of one shape; the last tells whether it takes only one."""
+
+    numbers: list[tuple[str, int]]
+    texts: list[tuple[str, int]]
+    numbers_of_several: list[tuple[str, tuple[int, ...]]]
+    texts_of_several: list[tuple[str, tuple[int, ...], bool]]
+
+
 _SHAPES: Final = 1_000
 
 

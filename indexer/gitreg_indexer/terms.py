@@ -584,6 +584,7 @@ class TermMaker:
         self._special: set[tuple[str, Scalar]] = set()
         self._seconds: dict[tuple[str, Scalar], float] = {}
         self._words: dict[str, str] = {}
+        self._pairs: dict[tuple[tuple[str, Scalar], ...], tuple[tuple[type, type], str, str]] = {}
         self._spans: dict[tuple[int, int], str] = {}
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._kept = 0
@@ -637,8 +638,19 @@ class TermMaker:
 
     def _tell_apart(self, values: tuple[tuple[str, Scalar], ...], places: tuple[int, ...], made: list[str]) -> None:
         """Number the texts with words that stand at one path, and mark the numbers that moments stand for."""
-        if self._special.isdisjoint([values[place] for place in places]):
+        pair = tuple([values[place] for place in places]) if len(places) == 2 else ()
+        if pair and (known := self._pairs.get(pair)) and known[0] == (pair[0][1].__class__, pair[1][1].__class__):
+            made[places[0]], made[places[1]] = known[1], known[2]
             return
+        if not self._special.isdisjoint([values[place] for place in places]):
+            self._tell_apart_anew(values, places, made)
+        if pair:
+            self._kept += 2
+            self._pairs[pair] = (pair[0][1].__class__, pair[1][1].__class__), made[places[0]], made[places[1]]
+
+    def _tell_apart_anew(
+        self, values: tuple[tuple[str, Scalar], ...], places: tuple[int, ...], made: list[str]
+    ) -> None:
         worded = [place for place in places if values[place] in self._worded]
         for number, place in enumerate(worded[1:], start=1):
             path, text = values[place]
