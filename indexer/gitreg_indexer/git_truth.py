@@ -2,8 +2,8 @@
 
 - Along main's first parents, oldest first: the commit, the trees that differ from the commit before, and the files
   that they bring, records or not. Files of more than `LARGEST` bytes are left out; the index does not read them.
-- Packs and their indexes are checked as files first, by the checksum that each ends with. A damaged index of a pack is
-  told and no object is read then: libgit2 may end the process over it.
+- Packs and their indexes are checked as files, by the checksum that each ends with. A damaged index of a pack is told
+  before anything else is looked at, and no object is read then: libgit2 may end the process over it.
 - A damaged object ends nothing: what is beside it is checked all the same, and where a commit cannot be read, the
   catalog's own list of commits says which one came before it.
 - Memory: 20 bytes a commit, and what is damaged.
@@ -94,11 +94,7 @@ def check_git(
 ) -> GitTruth:
     """Check what is needed of Git up to a commit; `before` guesses what came before a commit that cannot be read."""
     checked = GitTruth(Chain())
-    packs, indexes = _check_packs(repo.git_dir / "objects")
-    checked.files = [*packs, *indexes]
-    if indexes:
-        checked.broken_at = 1
-        return checked
+    checked.files = _check_packs(repo.git_dir / "objects")
     checker = _Checker(repo, checked)
     checker.follow_parents(until, before)
     previous: str | None = None
@@ -109,20 +105,31 @@ def check_git(
     return checked
 
 
-def _check_packs(objects: Path) -> tuple[list[Damage], list[Damage]]:
-    """Check packs, and their indexes."""
-    packs: list[Damage] = []
-    indexes: list[Damage] = []
-    for folder in (objects / "pack", *(other / "pack" for other in _alternates(objects))):
-        for file in sorted(folder.glob("*.pack")):
-            packs += _check_sum(file, "a pack is damaged", _MEND)
-            index = file.with_suffix(".idx")
-            indexes += _check_sum(index, "the index of a pack is damaged", f"`git index-pack {file}` makes it again")
+def check_pack_indexes(repo: GitRepository) -> list[Damage]:
+    """Check the indexes of packs; where one is damaged, no object may be read."""
+    damages: list[Damage] = []
+    for folder in _pack_folders(repo.git_dir / "objects"):
+        for pack in sorted(folder.glob("*.pack")):
+            mend = f"`git index-pack {pack}` makes it again"
+            damages += _check_sum(pack.with_suffix(".idx"), "the index of a pack is damaged", mend)
         together = folder / "multi-pack-index"
         if together.exists():
             mend = "`git multi-pack-index write` makes it again"
-            indexes += _check_sum(together, "the index of all packs is damaged", mend)
-    return packs, indexes
+            damages += _check_sum(together, "the index of all packs is damaged", mend)
+    return damages
+
+
+def _check_packs(objects: Path) -> list[Damage]:
+    return [
+        damage
+        for folder in _pack_folders(objects)
+        for pack in sorted(folder.glob("*.pack"))
+        for damage in _check_sum(pack, "a pack is damaged", _MEND)
+    ]
+
+
+def _pack_folders(objects: Path) -> list[Path]:
+    return [objects / "pack", *(other / "pack" for other in _alternates(objects))]
 
 
 def _check_sum(file: Path, what: str, mend: str) -> list[Damage]:

@@ -38,7 +38,7 @@ from gitreg_indexer.catalog import (
 )
 from gitreg_indexer.conditions import All, Condition, Is, Not
 from gitreg_indexer.custom_fields import custom_fields
-from gitreg_indexer.engine import Facet, Found, Query
+from gitreg_indexer.engine import KIND, Facet, Found, Query
 from gitreg_indexer.fields import NO_CUSTOM_FIELDS, CustomFields, without_positions
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.moments import NoHistoryError, moment_in
@@ -220,10 +220,14 @@ class Reader:
             ]
 
     def counts(self, *, at: int | None = None) -> dict[str, int]:
-        """Count the records of each kind."""
+        """Count the records of each kind.
+
+        Those of the past are counted by the search engine: the catalog would have to look at every record.
+        """
+        if at is not None:
+            (kinds,) = self.search(Query(), limit=0, at=at, facets=(KIND,)).facets
+            return dict(sorted(kinds.counts))
         with self._generation().catalog.reading() as db:
-            if at is not None:
-                return dict(db.execute(_COUNTS_AT, {"at": at}).all())
             return {kind: live for kind, live in db.execute(_COUNTS) if kind != QUARANTINED and live}
 
     def changes(self, *, since: int = 0, limit: int = 100) -> tuple[list[dict[str, Any]], Position]:
@@ -290,7 +294,6 @@ _STATUSES: Final = _now_and_at(
 )
 _NAMES: Final = _now_and_at(sa.select(facts.c.name).where(*_NAMED[:2]).distinct().order_by(facts.c.name).limit(5000))
 _COUNTS: Final = sa.select(counts.c.kind, counts.c.live).order_by(counts.c.kind)
-_COUNTS_AT: Final = sa.select(facts.c.kind, sa.func.count()).where(AT).group_by(facts.c.kind).order_by(facts.c.kind)
 _BY_IDS: Final = sa.select(*FACT_COLUMNS).where(facts.c.id.in_(LISTED))
 
 

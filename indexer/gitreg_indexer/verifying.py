@@ -40,7 +40,7 @@ from gitreg_indexer.damage import Damage, Ledger, shown
 from gitreg_indexer.engine import open_engine
 from gitreg_indexer.filling import fill
 from gitreg_indexer.generations import Generations, Use
-from gitreg_indexer.git_truth import GitTruth, check_git
+from gitreg_indexer.git_truth import GitTruth, check_git, check_pack_indexes
 from gitreg_indexer.index import DEFAULT_ENGINE, default_folder
 from gitreg_indexer.layout import CATALOG_FILE, CURRENT_FILE
 from gitreg_indexer.lock import MAKING_LOCK, holder_of, writing
@@ -226,6 +226,10 @@ class _Verifier:
             yield look, place
 
     def _look(self, look: _Look, place: Path, stack: ExitStack) -> None:
+        unreadable = check_pack_indexes(self._repo)
+        if unreadable:
+            look.in_git.add_all(unreadable)
+            return
         if self._generations.named_current() is None:
             where = str(self._folder / CURRENT_FILE)
             look.in_catalog.add(Damage(where, "it does not name the generation that is answered from"))
