@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -227,6 +231,53 @@ class TestCheckedOut:
         assert (repo.tip(), git(tree, "rev-parse", "main")) == (new, old)
 
 
+KILLED = """
+import os, signal, sys
+from gitreg.repository import fetching
+from gitreg.repository.git import GitRepository
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+fetching.follow = die
+remote = fetching.Remote.open(GitRepository.open(sys.argv[1]), "origin")
+remote.fetch()
+remote.follow()
+"""
+
+
+def test_a_work_tree_comes_along_though_its_follower_was_killed_on_the_way(tmp_path: Path) -> None:
+    both = upstream(tmp_path, "--no-hardlinks")
+    tree = tmp_path / "near"
+    new = both.land("second")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tree)], timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert git(tree, "rev-parse", "main") == new
+    assert git(tree, "status", "--porcelain") != ""
+    remote = Remote.open(GitRepository.open(tree), "origin")
+    assert followed(remote) is None
+    assert git(tree, "status", "--porcelain") == ""
+    both.land("third")
+    assert followed(remote) is not None
+    assert git(tree, "status", "--porcelain") == ""
+
+
+def test_the_lock_of_a_killed_fetch_is_cleared_away_once_no_fetch_can_have_it(tmp_path: Path) -> None:
+    both = upstream(tmp_path)
+    new = both.land("second")
+    remote = Remote.open(both.near.repo, "origin")
+    lock = both.near_dir / f"{remote.mirror}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.touch()
+    with pytest.raises(FetchFailed) as caught:
+        remote.fetch(patience=60)
+    assert str(lock) in str(caught.value.got)
+    os.utime(lock, (1, 1))
+    assert followed(remote) is not None
+    assert both.near.repo.tip() == new
+    assert not lock.exists()
+
+
 def test_a_remote_that_is_not_configured_is_named_with_those_that_are(tmp_path: Path) -> None:
     both = upstream(tmp_path)
     for name in ("orign", "--upload-pack=touch x", str(both.far_dir), ""):
@@ -302,6 +353,7 @@ def test_no_message_has_a_password_in_it(tmp_path: Path) -> None:
         pytest.param("https://token@h:1/a", "https://h:1/a", id="token"),
         pytest.param("https://h/a?private_token=x", "https://h/a", id="query"),
         pytest.param("ssh://git@h/a and git@h:a", "ssh://h/a and git@h:a", id="ssh"),
+        pytest.param("https://u:it's@h/a.git", "https://h/a.git", id="a quote in a password"),
         pytest.param("https://u:p%40@h/a@b", "https://h/a@b", id="later at sign"),
         pytest.param("nothing of the kind", "nothing of the kind", id="no url"),
     ],

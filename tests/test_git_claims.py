@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gitreg.errors import ConflictError
-from gitreg.repository import writing
+from gitreg.repository import claims, writing
 from gitreg.repository.claims import FOLDER, claimed
 from gitreg.repository.git import GitRepository
 from gitreg.repository.writing import advance
@@ -105,6 +105,43 @@ def test_a_claim_that_says_nothing_of_use_is_no_leave_to_remove_a_lock(
     assert lock.exists()
 
 
+def test_a_claim_of_another_machine_is_no_leave_and_is_kept(
+    repo: GitRepository, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+    lock = die(repo, second, first, "locked")
+    said = claim_file(repo).read_bytes()
+    monkeypatch.setattr(claims, "_machine", lambda: "another")
+    monkeypatch.setattr(writing, "LOCK_PATIENCE", 0.05)
+    with pytest.raises(ConflictError):
+        advance(repo, new=second, old=first, message="m")
+    assert lock.exists()
+    assert claim_file(repo).read_bytes() == said
+    monkeypatch.undo()
+    advance(repo, new=second, old=first, message="m")
+    assert repo.tip() == second
+
+
+def test_a_child_that_was_forked_meanwhile_holds_no_claim(repo: GitRepository, two: tuple[str, str]) -> None:
+    first, second = two
+    until, over = os.pipe()
+    with claimed(repo, MAIN) as claim:
+        assert claim is not None
+        child = os.fork()
+        if not child:
+            os.close(over)
+            os.read(until, 1)
+            os._exit(0)
+    try:
+        with claimed(repo, MAIN) as again:
+            assert again is not None
+        advance(repo, new=second, old=first, message="m")
+    finally:
+        os.close(over)
+        os.close(until)
+        os.waitpid(child, 0)
+
+
 def test_a_claim_that_another_holds_is_waited_for(
     repo: GitRepository, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,8 +149,9 @@ def test_a_claim_that_another_holds_is_waited_for(
     monkeypatch.setattr(writing, "LOCK_PATIENCE", 0.05)
     with claimed(repo, MAIN) as claim:
         assert claim is not None
-        with pytest.raises(ConflictError, match="another process holds the lock"):
+        with pytest.raises(ConflictError, match="another gitreg process is moving the branch") as caught:
             advance(repo, new=second, old=first, message="m")
+        assert "rm " not in caught.value.mend
     advance(repo, new=second, old=first, message="m")
     assert repo.tip() == second
 

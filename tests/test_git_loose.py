@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import tracemalloc
 import zlib
 from hashlib import sha1
 from pathlib import Path
@@ -51,6 +53,18 @@ def test_a_loose_object_reads_as_it_is(repo: GitRepository, commit_to: Committin
     assert loose.read("0" * 40) is None
     assert loose.header("0" * 40) is None
     assert (repo.read_blob(entry.oid), repo.blob_size(entry.oid)) == (TEXT, len(TEXT))
+
+
+def test_the_size_of_a_large_file_is_told_without_reading_it(repo: GitRepository) -> None:
+    raw = random.Random(1).randbytes(4_000_000)  # noqa: S311 - cannot be packed smaller
+    oid = oid_of(put(repo, raw))
+    repo.blob_size(oid)
+    tracemalloc.start()
+    try:
+        assert repo.blob_size(oid) == len(raw)
+        assert tracemalloc.get_traced_memory()[1] < 200_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("raw", [b"", b"x", TEXT, bytes(range(256)) * 40], ids=["empty", "a byte", "a text", "long"])

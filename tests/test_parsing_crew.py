@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -104,6 +105,20 @@ def test_others_are_asked_once_there_is_enough(tasks: list[Any], monkeypatch: py
     done = list(crew().map((label, ["a", "b"]) for label in range(6)))
     assert [process == os.getpid() for _, items in done for _, process in items] == [True] * 4 + [False] * 8
     assert len(tasks) == 2
+
+
+def test_cycles_are_looked_for_by_what_was_read_and_as_before_afterwards(
+    tasks: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitreg_indexer.parsing._COLLECT_EVERY", 10)
+    collected: list[int] = []
+    monkeypatch.setattr("gitreg_indexer.parsing.gc.collect", lambda: collected.append(1))
+    running = crew().map((label, ["a", "b"]) for label in range(20))
+    next(running)
+    assert not gc.isenabled()
+    list(running)
+    assert gc.isenabled()
+    assert len(collected) == 4
 
 
 def test_nothing_to_do_starts_nobody(tasks: list[Any]) -> None:

@@ -5,6 +5,7 @@
   Git's lock is taken too, the claim says which file that is.
 - Who gets a claim that still says so knows that its writer is dead, and removes that very lock: the same inode, and in
   it nothing or the commit that was to be written. A lock of git's, or of anything else, is never touched.
+- A claim of another machine, or from before this one was started, says nothing here: its flock may not reach so far.
 - Claims help and are not needed: where they cannot be had (a folder that may not be written), refs move without.
 """
 
@@ -12,8 +13,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -21,7 +24,9 @@ from urllib.parse import quote
 from gitreg.repository.git import GitRepository
 
 FOLDER: Final = "claims"
-_LONGEST: Final = 256
+_LONGEST: Final = 512
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+"""Linux's name for the time since the machine was started; elsewhere its host's name has to do."""
 
 
 class Claim:
@@ -30,30 +35,33 @@ class Claim:
     def __init__(self, lock: Path, descriptor: int | None) -> None:
         self._lock = lock
         self._descriptor = descriptor
+        self._is_said = False
 
     def says(self, new: str | None) -> None:
         """Write down that the lock is ours, and what it is to hold; call it as soon as it is taken."""
         if self._descriptor is not None:
             with suppress(OSError):
                 seen = self._lock.stat()
-                line = f"{seen.st_dev} {seen.st_ino} {seen.st_mtime_ns} {new or '-'}\n"
+                line = f"{_machine()} {seen.st_dev} {seen.st_ino} {seen.st_mtime_ns} {new or '-'}\n"
+                os.ftruncate(self._descriptor, 0)
                 os.pwrite(self._descriptor, line.encode(), 0)
+                self._is_said = True
 
     def clear(self) -> None:
-        """Take back what it says: the lock is no longer ours."""
-        if self._descriptor is not None:
+        """Take back what was said, if anything was: the lock is no longer ours."""
+        if self._descriptor is not None and self._is_said:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
 
     def sweep(self) -> None:
-        """Remove the lock that a killed writer has left, as its claim tells."""
+        """Remove the lock that a killed writer has left, as its claim tells; a claim that does not fit stays."""
         if self._descriptor is None:
             return
         with suppress(OSError):
             said = os.pread(self._descriptor, _LONGEST, 0)
             if said and _is_left(self._lock, said):
                 self._lock.unlink()
-        self.clear()
+                os.ftruncate(self._descriptor, 0)
 
 
 @contextmanager
@@ -64,25 +72,27 @@ def claimed(repo: GitRepository, ref: str) -> Iterator[Claim | None]:
     """
     lock = repo.git_dir / f"{ref}.lock"
     descriptor = _open(repo.state_dir / FOLDER / quote(ref, safe=""))
+    if descriptor is None:
+        yield Claim(lock, None)
+        return
     try:
-        if descriptor is not None:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield None
-                return
-            except OSError:  # a file system that has no such locks
-                yield Claim(lock, None)
-                return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        except OSError:  # a file system that has no such locks
+            yield Claim(lock, None)
+            return
         claim = Claim(lock, descriptor)
         claim.sweep()
         try:
             yield claim
         finally:
             claim.clear()
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing alone would leave it to a child that was forked meanwhile
     finally:
-        if descriptor is not None:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
 def _open(file: Path) -> int | None:
@@ -97,10 +107,20 @@ def _open(file: Path) -> int | None:
     return None
 
 
+@cache
+def _machine() -> str:
+    """Name this machine since it was started."""
+    with suppress(OSError):
+        return _BOOT_ID.read_text("ascii").strip()
+    return quote(socket.gethostname(), safe="") or "-"
+
+
 def _is_left(lock: Path, said: bytes) -> bool:
     """Tell whether a lock file is the one that a claim speaks of, with nothing in it but what was to be written."""
     try:
-        device, inode, changed, new = said.decode().split()
+        machine, device, inode, changed, new = said.decode().split()
+        if machine != _machine():
+            return False
         with lock.open("rb") as file:
             seen = os.fstat(file.fileno())
             content = file.read(_LONGEST)

@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import Final
 
@@ -33,7 +34,7 @@ PATIENCE: Final = 600.0
 _HEADS: Final = "refs/heads/"
 _SETTINGS: Final = ("core.fsync=all", "http.lowSpeedLimit=500", "http.lowSpeedTime=60")
 _QUIET: Final = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "SSH_ASKPASS": "true"}
-_URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]*://)([^/\s'\"]*@)?([^\s'\"?#]*)(\?[^\s'\"]*)?", re.IGNORECASE)
+_URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]*://)([^/\s]*@)?([^\s'\"?#]*)(\?[^\s'\"]*)?", re.IGNORECASE)
 _TICK: Final = 0.1
 _GRACE: Final = 2.0
 
@@ -91,6 +92,7 @@ class Remote:
 
     def fetch(self, *, patience: float = PATIENCE, ended: Event | None = None) -> None:
         """Bring what the branch is at the remote into the repository; `FetchFailed` where that does not work."""
+        self._sweep_lock(patience)
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
         words = ["--quiet", "--no-tags", "--no-prune", "--no-recurse-submodules", "--no-write-fetch-head", "--refmap="]
         spec = f"+{self.source}:{self.mirror}"
@@ -98,6 +100,13 @@ class Remote:
         code, said = self._run(command, patience, ended or Event())
         if code != 0:
             raise self._failed(said)
+
+    def _sweep_lock(self, patience: float) -> None:
+        """Remove the lock that a killed git has left on the fetched ref, which is ours: no fetch takes so long."""
+        lock = self.repo.git_dir / f"{self.mirror}.lock"
+        with suppress(OSError):
+            if time.time() - lock.stat().st_mtime > patience + _GRACE:
+                lock.unlink()
 
     def tip(self) -> str | None:
         """Give the commit that the remote's branch stood at when it was last fetched."""
@@ -111,7 +120,10 @@ class Remote:
         `HistoryRewritten` where the two have gone apart, `WorkTreeBusy` where somebody's work would be in the way.
         """
         repo, new, old = self.repo, self.tip(), self.repo.tip()
-        if new is None or new == old:
+        if new is None:
+            return None
+        self._finish()
+        if new == old:
             return None
         if old is not None:
             with explained("the histories cannot be compared", where=repo.git_dir):
@@ -126,8 +138,37 @@ class Remote:
                 got=work,
                 mend="commit or stash it; better, follow a remote in a repository of its own (`git clone --mirror`)",
             )
+        self._note(old, new)
         advance(repo, new=new, old=old, message=f"gitreg: fast-forward to {self.name}")
-        return Moved(old, new, follow(repo, old=old, new=new))
+        left = follow(repo, old=old, new=new)
+        self._forget()
+        return Moved(old, new, left)
+
+    @property
+    def _moving(self) -> Path:
+        return self.repo.state_dir / "remotes" / "moving"
+
+    def _note(self, old: str | None, new: str) -> None:
+        """Write down where the branch goes, so that work trees are brought along even if this process is killed."""
+        with explained("the move of the branch cannot be written down", where=self._moving):
+            self._moving.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self._moving.with_suffix(f".{os.getpid()}.new")
+            fresh.write_text(f"{old or '-'} {new}\n", encoding="ascii")
+            fresh.replace(self._moving)
+
+    def _forget(self) -> None:
+        with suppress(OSError):
+            self._moving.unlink()
+
+    def _finish(self) -> None:
+        """Bring work trees along where a process was killed between the branch's move and theirs."""
+        try:
+            old, new = self._moving.read_text("ascii").split()
+        except (OSError, ValueError):
+            return
+        if self.repo.tip() == new:
+            follow(self.repo, old=None if old == "-" else old, new=new)
+        self._forget()
 
     def _refuse_other_history(self, new: str, old: str) -> None:
         try:
@@ -212,7 +253,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _last_words(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("hint:")]
-    return "; ".join(lines[-4:])[:600] or "git said nothing"
+    first = next((line for line in lines if line.startswith(("error:", "fatal:"))), "")
+    kept = lines[-4:] if first in lines[-4:] or not first else [first, *lines[-3:]]
+    return "; ".join(kept)[:600] or "git said nothing"
 
 
 def _short(ref: str) -> str:

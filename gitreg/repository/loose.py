@@ -24,6 +24,8 @@ _KINDS: Final = {
 }
 _HEAD: Final = 64
 """More bytes than the kind and the size take."""
+_HEAD_PACKED: Final = 512
+"""More bytes of a file than hold those."""
 _FRESH: Final = 0.5
 """Seconds for which it is remembered which folders there are: packed repositories have none."""
 
@@ -52,13 +54,13 @@ class LooseObjects:
 
     def header(self, oid: str) -> tuple[ObjectType, int] | None:
         """Read the kind and the size of an object, without its bytes."""
-        raw = self._raw(oid)
+        raw = self._raw(oid, _HEAD_PACKED)
         if raw is None:
             return None
         kind, size, _, _ = _opened(raw)
         return _KINDS[kind], size
 
-    def _raw(self, oid: str) -> bytes | None:
+    def _raw(self, oid: str, most: int = -1) -> bytes | None:
         now = time.monotonic()
         if now > self._good_until:
             self._folders = frozenset(found.name for found in self._listed() if len(found.name) == 2)
@@ -66,7 +68,8 @@ class LooseObjects:
         if oid[:2] not in self._folders:
             return None
         try:
-            return (self._folder / oid[:2] / oid[2:]).read_bytes()
+            with (self._folder / oid[:2] / oid[2:]).open("rb") as file:
+                return file.read(most)
         except FileNotFoundError:
             return None
 

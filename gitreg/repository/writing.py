@@ -188,7 +188,7 @@ def swap(repo: GitRepository, ref: str, *, new: str | None, old: str | None, mes
                     got=text_of(error),
                     mend=mend_of(error) or f"run `git fsck` in {repo.git_dir}, and see whether the ref reads",
                 ) from error
-            _give_up_after_patience(repo, ref, started)
+            _give_up_after_patience(repo, ref, started, is_claimed=isinstance(error, _Held))
         else:
             return
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - keeps two writers from meeting again
@@ -486,11 +486,18 @@ def _is_held_lock(error: Exception) -> bool:
     return "failed to lock file" in text or (".lock" in text and "File exists" in text)
 
 
-def _give_up_after_patience(repo: GitRepository, ref: str, started: float) -> None:
+def _give_up_after_patience(repo: GitRepository, ref: str, started: float, *, is_claimed: bool) -> None:
     waited = time.monotonic() - started
     if waited < LOCK_PATIENCE:
         return
     lock = repo.git_dir / f"{ref}.lock"
+    if is_claimed:
+        raise ConflictError(
+            "another gitreg process is moving the branch",
+            where=f"{repo.git_dir}: {ref}",
+            got=f"busy for {waited:.1f} s",
+            mend="wait for it, then try again; it lets go when it ends",
+        )
     raise ConflictError(
         "another process holds the lock of the branch",
         where=str(lock),

@@ -39,6 +39,7 @@ def writing(folder: Path, name: str = WRITER_LOCK, *, patience: float = _GLANCE)
         _take(descriptor, file, patience)
         yield
     finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing alone would leave it to a child that was forked meanwhile
         os.close(descriptor)
 
 

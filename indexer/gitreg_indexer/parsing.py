@@ -33,8 +33,8 @@ ENOUGH: Final = 3_000
 """Files that are read here before others are asked to help: starting them takes as long as reading some hundred."""
 _AHEAD: Final = 3
 """Batches that wait at each process, so that none is idle."""
-_COLLECT_EVERY: Final = 100
-"""Batches after which cycles are looked for."""
+_COLLECT_EVERY: Final = 50_000
+"""Files after which cycles are looked for."""
 
 Outcome = Opened | Quarantined
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class Crew(Generic[T, R]):
                     self._done += len(items)
                     yield label, [self._here(item) for item in items]
                     continue
-                self._pace.step()
+                self._pace.step(len(items))
                 self._members[turn].send(list(items))
                 waiting.append((label, turn))
                 turn = (turn + 1) % len(self._members)
@@ -114,16 +114,17 @@ class _Pace:
     """Has the cycle collector run between batches only, from `begin` to `end`."""
 
     def __init__(self) -> None:
-        self._steps = 0
+        self._since = 0
         self._was_enabled = False
 
     def begin(self) -> None:
         self._was_enabled = gc.isenabled()
         gc.disable()
 
-    def step(self) -> None:
-        self._steps += 1
-        if self._steps % _COLLECT_EVERY == 0:
+    def step(self, items: int) -> None:
+        self._since += items
+        if self._since >= _COLLECT_EVERY:
+            self._since = 0
             gc.collect()
 
     def end(self) -> None:
@@ -256,8 +257,8 @@ def main() -> None:
             _write(sink, pickle.dumps(done, protocol=5))
         except BrokenPipeError:  # who asked is gone: there is nobody to tell
             os._exit(1)
+        pace.step(len(done) if isinstance(done, list) else 1)
         done = None
-        pace.step()
 
 
 if __name__ == "__main__":

@@ -210,4 +210,5 @@ class Poller:
             else:
                 yield True
         finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing alone would leave it to a child that was forked meanwhile
             os.close(descriptor)

@@ -229,6 +229,7 @@ class _Verifier:
         unreadable = check_pack_indexes(self._repo)
         if unreadable:
             look.in_git.add_all(unreadable)
+            look.checked.update(commits=0, objects=0)
             return
         if self._generations.named_current() is None:
             where = str(self._folder / CURRENT_FILE)
