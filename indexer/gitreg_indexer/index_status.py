@@ -37,9 +37,11 @@ from gitreg_indexer.generations import Generations
 from gitreg_indexer.index import DEFAULT_ENGINE, default_folder
 from gitreg_indexer.layout import CATALOG_FILE, FOREVER, FORMAT
 from gitreg_indexer.lock import MAKING_LOCK, holder_of
+from gitreg_indexer.semantic import FOLDER
 
 CATALOG: Final = "catalog"
 SEARCH: Final = "search"
+VECTORS: Final = "vectors"
 BUILDING: Final = "rebuild"
 LEFT: Final = "left"
 """The parts that are told of what lies on disk; `left` is what nothing needs any more and somebody still reads."""
@@ -190,7 +192,7 @@ def _process(folder: Path, *lock: str) -> int | None:
 
 def _sizes(generations: Generations, current: Path | None) -> Counter[str]:
     """Count the bytes of each part on disk."""
-    sizes: Counter[str] = Counter({CATALOG: 0, SEARCH: 0, BUILDING: 0, LEFT: 0})
+    sizes: Counter[str] = Counter({CATALOG: 0, SEARCH: 0, VECTORS: 0, BUILDING: 0, LEFT: 0})
     building = generations.building()
     if not generations.folder.is_dir():
         return sizes
@@ -199,6 +201,8 @@ def _sizes(generations: Generations, current: Path | None) -> Counter[str]:
             for part in found.iterdir():
                 if part.suffix != ".lock":
                     sizes[_part(part.name)] += _size_of(part)
+        elif found.name == FOLDER:
+            sizes[VECTORS] += _size_of(found)
         elif found.is_dir():
             sizes[BUILDING if found == building else LEFT] += _size_of(found)
     return sizes
