@@ -21,6 +21,7 @@ from gitreg.cli.options import (
 from gitreg.errors import Exit, GitregError, RepositoryError
 from gitreg.registry import Registry
 from gitreg.repository.git import GitRepository
+from gitreg_indexer.generations import Generations
 from gitreg_indexer.index import Index, default_folder
 from gitreg_indexer.index_status import IndexStatus, status_of
 from gitreg_indexer.options import CatalogOption, IndexOption
@@ -74,7 +75,7 @@ def verify_command(
     def stage(label: str, total: int | None) -> AbstractContextManager[Step]:
         return progress(label, total=total, silent=as_json)
 
-    registry = _registry(repo)
+    registry = _registry(repo, folder)
     verdict = verify(registry, folder, catalog=catalog, repair=repair, stage=stage)
     if verdict.mended:
         _fill_vectors(registry, folder, quiet=as_json)
@@ -114,12 +115,15 @@ def _fill_vectors(registry: Registry, folder: Path | None, *, quiet: bool) -> No
             fill_vectors(index, quiet=quiet)
 
 
-def _registry(repo: Path | None) -> Registry:
-    """Open the registry, also where its own record cannot be read: that is one of the things to be told."""
+def _registry(repo: Path | None, folder: Path | None) -> Registry:
+    """Open the registry, also where its own record cannot be read but an index is there: that is to be told."""
     try:
         return open_registry(repo)
     except RepositoryError:
-        return Registry(GitRepository.open((repo or Path()).absolute()))
+        registry = Registry(GitRepository.open((repo or Path()).absolute()))
+        if Generations(folder or default_folder(registry)).standing() is None:
+            raise
+        return registry
 
 
 def _lines(status: IndexStatus) -> Iterable[str]:

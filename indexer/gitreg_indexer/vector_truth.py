@@ -45,7 +45,7 @@ def check_vectors(
     """
     if not folder.exists() or not is_installed():
         return
-    from gitreg_indexer.semantic.store import Store
+    from gitreg_indexer.semantic.store import BrokenVectorsError, Store
 
     store = Store(folder)
     try:
@@ -55,7 +55,7 @@ def check_vectors(
         if not faults and catalog is not None:
             yield from _compare(store.view(), folder, catalog, mend, checked, progress)
     except GitregError as error:
-        yield Damage.of(error, where=str(folder), mend=mend)
+        yield Damage.of(error, where=str(folder), mend=mend if isinstance(error, BrokenVectorsError) else error.mend)
 
 
 def drop_damaged(folder: Path) -> None:

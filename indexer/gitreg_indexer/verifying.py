@@ -124,6 +124,7 @@ def verify(
     with closing(catalogs_of(registry.uid if catalog else "", catalog)) as catalogs:
         if not repair:
             return _Verifier(registry, where, engine, stage, catalogs, repair=False).verdict()
+        Generations(where).must_stand()
         with writing(where, MAKING_LOCK):
             return _Verifier(registry, where, engine, stage, catalogs, repair=True).repaired()
 
@@ -222,13 +223,7 @@ class _Verifier:
 
     @contextmanager
     def _looked(self) -> Iterator[tuple[_Look, Path]]:
-        current = self._generations.standing()
-        if current is None:
-            raise GitregError(
-                "there is no index yet",
-                where=str(self._folder),
-                mend="run `gitreg index`; name another folder with --index if it is elsewhere",
-            )
+        current = self._generations.must_stand()
         with ExitStack() as stack:
             place = stack.enter_context(self._generations.apart())
             stack.callback(Use(current).end)

@@ -29,6 +29,7 @@ import numpy.typing as npt
 import orjson
 
 from gitreg.errors import GitregError
+from gitreg_indexer.disk import mend_of
 from gitreg_indexer.semantic.codes import Bytes, Floats
 
 FORMAT: Final = 1
@@ -248,14 +249,11 @@ class Store:
             raise self._broken(str(error)) from error
 
     def _unusable(self, error: OSError) -> GitregError:
-        mend = "make the folder writable, or name another one with --index"
-        if "No space" in str(error):
-            mend = "free some space on that disk, then run `gitreg index`"
         return GitregError(
             "the vectors of semantic search cannot be used",
             where=str(self.folder),
             got=error.strerror or str(error),
-            mend=mend,
+            mend=mend_of(error),
         )
 
     def _broken(self, got: str) -> BrokenVectorsError:
