@@ -134,6 +134,18 @@ def test_a_catalog_that_cannot_be_read_is_told_and_made_again(repo: Path, harm: 
     assert "nothing is wrong" in fine("index", "verify", "--repo", repo).out
 
 
+def test_a_folder_that_may_only_be_read_is_told(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may write everywhere, so SQLite is made to say what it says to others."""
+
+    class Refusing(sqlite3.Connection):
+        def execute(self, *_: Any) -> sqlite3.Cursor:
+            raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr("gitreg_indexer.catalog_truth._read_only", lambda _: Refusing(":memory:"))
+    status = fine("index", "status", "--repo", repo, "--json").json
+    assert status["trouble"]["mend"].startswith("make the folder writable")
+
+
 @pytest.mark.parametrize("harm", [Path.unlink, lambda file: file.write_bytes(b"")], ids=["removed", "emptied"])
 def test_a_catalog_that_is_gone_is_made_again_by_indexing(repo: Path, harm: Callable[[Path], None]) -> None:
     harm(catalog_of(repo))
