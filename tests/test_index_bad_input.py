@@ -144,6 +144,7 @@ def test_a_folder_that_may_only_be_read_is_told(repo: Path, monkeypatch: pytest.
     monkeypatch.setattr("gitreg_indexer.catalog_truth._read_only", lambda _: Refusing(":memory:"))
     status = fine("index", "status", "--repo", repo, "--json").json
     assert status["trouble"]["mend"].startswith("make the folder writable")
+    refused(call(repo, "verify"), "the catalog cannot be read", "make the folder writable")
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, lambda file: file.write_bytes(b"")], ids=["removed", "emptied"])

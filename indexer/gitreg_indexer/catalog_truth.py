@@ -88,7 +88,8 @@ def open_as_it_is(file: Path, making: Making) -> Catalog:
             known = db.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").fetchone()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             mend = mend_of(str(error), REPAIR)
-            raise BrokenIndexError("the catalog cannot be read", where=str(file), got=str(error), mend=mend) from error
+            kind = BrokenIndexError if mend == REPAIR else GitregError  # a full disk, or no right to it, is no damage
+            raise kind("the catalog cannot be read", where=str(file), got=str(error), mend=mend) from error
     if known is None:
         raise BrokenIndexError("the catalog is empty", where=str(file), mend=REPAIR)
     catalog = Catalog.open(file, making)

@@ -26,9 +26,11 @@ from gitreg.repository.git import GitRepository, HistoryRewritten
 from gitreg_indexer.alarms import raise_alarm
 from gitreg_indexer.building import Builder, parser_name
 from gitreg_indexer.catalog import (
+    BrokenIndexError,
     Catalog,
     ForeignIndexError,
     History,
+    IndexFormatError,
     Making,
     Position,
     about_in,
@@ -248,7 +250,7 @@ class _Verifier:
         look.in_vectors.add_all(self._check_vectors(look))
 
     def _open(self, look: _Look, stack: ExitStack) -> None:
-        """Open the catalog, and read what it says of itself."""
+        """Open the catalog, and read what it says of itself; what refuses that and is no damage is an error."""
         look.uid = self._uid(look.place)
         try:
             catalog = open_standing(look.place, Making(look.uid))
@@ -260,7 +262,7 @@ class _Verifier:
             look.foreign = error
             where, got, expected = look.where, shown(error.got), shown(error.expected)
             look.in_catalog.add(Damage(where, error.says, got, expected, error.mend))
-        except GitregError as error:
+        except (BrokenIndexError, IndexFormatError) as error:
             look.in_catalog.add(Damage.of(error, where=look.where))
         else:
             if look.position.seq > 0:
