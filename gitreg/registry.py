@@ -572,13 +572,15 @@ def _message(message: str | None, plan: _Plan) -> str:
 
 def _not_a_registry(snapshot: Snapshot) -> RepositoryError:
     reading = snapshot.reading(REGISTRY_PATH) if snapshot.commit else None
-    got = reading.findings[0].says if reading and reading.findings else f"a Git repository without {REGISTRY_PATH}"
+    got, mend = f"a Git repository without {REGISTRY_PATH}", "run `gitreg init` in a new folder"
+    if reading and reading.findings:
+        got, mend = reading.findings[0].says, f"mend {REGISTRY_PATH} on that branch"
     return RepositoryError(
         "this repository is not a registry",
         where=f"{snapshot.repo.workdir or snapshot.repo.git_dir} ({snapshot.repo.branch})",
         got=got if snapshot.commit else "a Git repository without commits",
         expected=f"{REGISTRY_PATH} on its main branch",
-        mend="run `gitreg init` in a new folder, or name the right one with --repo",
+        mend=f"{mend}, or name the right one with --repo",
     )
 
 

@@ -146,7 +146,10 @@ def place(folder: Path, name: str) -> Path:
     return where
 
 
-@pytest.mark.parametrize("command", ["register", "update", "blame", "import"])
+INDEX = ("index", *(f"index {word}" for word in ("status", "verify", "accept-rewrite", "watch")))
+
+
+@pytest.mark.parametrize("command", ["register", "update", "blame", "import", *INDEX])
 @pytest.mark.parametrize("name", PLACES)
 def test_a_place_that_is_no_registry_is_refused(tmp_path: Path, name: str, command: str) -> None:
     expected = PLACES[name]
@@ -158,7 +161,7 @@ def test_a_place_that_is_no_registry_is_refused(tmp_path: Path, name: str, comma
         "blame": ["acme/chat", "spec"],
         "import": ["litellm", file],
     }
-    refused = run(command, *words[command], "--repo", where, "--json")
+    refused = run(*command.split(), *words.get(command, []), "--repo", where, "--json")
     assert refused.code == expected.code
     assert refused.error["code"] == expected.error
     assert refused.error["says"].startswith(expected.says)

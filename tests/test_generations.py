@@ -162,6 +162,18 @@ def test_what_nobody_needs_is_removed_and_nothing_else(tmp_path: Path) -> None:
     ]
 
 
+def test_a_folder_of_somebody_elses_is_not_taken_for_a_generation(tmp_path: Path) -> None:
+    generations = filled(tmp_path, "2-1")
+    for name in ("2025-12", "2-7"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "2025-12/notes.md").write_text("Mine.")
+    (tmp_path / "1-1").write_text("Mine, too.")
+    (tmp_path / "current").write_text("2-1\n")
+    generations.sweep()
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["1-1", "2-1", "2025-12", "current"]
+    assert (tmp_path / "2025-12/notes.md").exists()
+
+
 def test_what_a_process_has_open_stays_until_it_ends(tmp_path: Path) -> None:
     generations = filled(tmp_path, "2-1", "2-2")
     (tmp_path / "current").write_text("2-2\n")
@@ -200,6 +212,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: py
                 with pytest.raises(GitregError) as caught:
                     call()
                 assert caught.value.got == "No space left on device"
+                assert caught.value.mend.startswith("free some space")
 
 
 # Locks

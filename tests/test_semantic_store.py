@@ -191,6 +191,7 @@ def test_an_embedder_that_changes_its_dimension_under_one_name_is_told(opening: 
     with pytest.raises(GitregError, match="another dimension") as caught:
         opening(Counting(64, name="hashed-1:32")).apply([(9, "nine")], instance="one", seq=2)
     assert (caught.value.got, caught.value.expected) == (64, 32)
+    assert "remove the folder `semantic`" in caught.value.mend
     with pytest.raises(GitregError, match="another dimension"):
         opening().nearest(np.ones(31), 5)
 
@@ -336,7 +337,7 @@ def test_a_file_that_lost_its_end_is_told_and_made_again(
     _spoiled(opening, pattern, spoil)
     with pytest.raises(BrokenVectorsError, match="are broken") as caught:
         opening().near_text("gpt")
-    assert "gitreg index --rebuild" in caught.value.mend
+    assert "`gitreg index`" in caught.value.mend
     assert pattern.partition("*")[0] in str(caught.value.got)
     _mended(opening)
 
@@ -371,6 +372,32 @@ def test_a_flipped_bit_is_found_and_named(opening: Opening, pattern: str) -> Non
         assert fault.startswith(next(folder.glob(pattern)).name)
 
 
+def test_files_without_a_position_are_told_and_made_again(opening: Opening) -> None:
+    _spoiled(opening, "position.json", Path.unlink)
+    (fault,) = opening().verify()
+    assert fault.startswith("position.json: it is missing")
+    _mended(opening)
+
+
+def test_the_position_comes_before_all_other_files(opening: Opening) -> None:
+    vectors = opening(Counting(fails_after=0))
+    with pytest.raises(GitregError, match="the server is gone"):
+        filled(vectors)
+    assert [path.name for path in _folder(vectors).iterdir()] == ["position.json"]
+    assert (vectors.position(), vectors.verify()) == (("", 0, "hashed-1:32"), [])
+
+
+@pytest.mark.parametrize("pattern", ["facts-*", "texts-*.codes", "position.json"])
+def test_what_is_damaged_is_given_up_and_no_more(opening: Opening, pattern: str) -> None:
+    _spoiled(opening, pattern, _flip)
+    vectors = opening()
+    vectors._store.drop_damaged()
+    assert vectors.verify() == []
+    filled(vectors, seq=3)
+    assert vectors.verify(enumerate(TEXTS, start=1)) == []
+    assert asked_of(vectors) == ([] if pattern == "facts-*" else list(TEXTS))
+
+
 def _mended(opening: Opening) -> None:
     vectors = opening()
     assert vectors.known(instance="one", seq=3) == 0
@@ -381,8 +408,8 @@ def _mended(opening: Opening) -> None:
 def test_facts_without_a_vector_or_with_another_texts_are_named(opening: Opening) -> None:
     vectors = filled(opening())
     assert vectors.verify([(1, TEXTS[0]), (2, "x"), (9, "y")]) == [
-        "fact 2 has the vector of another text",
-        "fact 9 has no vector",
+        "fact 2: the vector is that of another text",
+        "fact 9: the vector is missing",
     ]
     assert len(vectors.verify((id_, "x") for id_ in range(1_000))) == 100
 

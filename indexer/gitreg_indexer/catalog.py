@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from gitreg.errors import GitregError
+from gitreg.errors import Finding, GitregError, Severity
 from gitreg_indexer.catalog_sqlite import SqliteStore
 from gitreg_indexer.facts import Birth, CommitFacts, Folded, Opened
 from gitreg_indexer.layout import FOREVER, FORMAT
@@ -427,6 +427,25 @@ def about_in(db: sa.Connection) -> dict[str, str]:
     return dict(db.execute(_ABOUT).all())
 
 
+def live_in(db: sa.Connection) -> dict[str, int]:
+    """Count what stands of each kind, and under `QUARANTINED` the files that cannot be read."""
+    found = dict(db.execute(_COUNTS).all())
+    for kind, live in found.items():
+        if not isinstance(kind, str) or not isinstance(live, int):
+            raise BrokenIndexError("the counts of the index cannot be read", got=f"{kind!r}: {live!r}", mend=ANEW)
+    return found
+
+
+def findings_in(raw: bytes, path: str) -> tuple[Finding, ...]:
+    """Read what is wrong with a file that is quarantined."""
+    try:
+        return tuple(Finding(**{**told, "severity": Severity(told["severity"])}) for told in orjson.loads(raw))
+    except (ValueError, TypeError, KeyError) as error:
+        raise BrokenIndexError(
+            "what the index says of a file that cannot be read is damaged", where=str(path), got=str(error), mend=ANEW
+        ) from error
+
+
 def in_parts(db: sa.Connection, query: sa.Select[Any], values: Iterable[Any]) -> Iterator[Any]:
     """Ask a query, whose `LISTED` stands for some of the values, for all of them."""
     listed = list(values)
@@ -441,6 +460,7 @@ def _padded(values: list[Any]) -> list[Any]:
 
 LISTED: Final[sa.BindParameter[Any]] = sa.bindparam("listed", expanding=True)
 """Stands for the values of `in_parts` in a query."""
+_COUNTS: Final = sa.select(counts.c.kind, counts.c.live).order_by(counts.c.kind)
 _ABOUT: Final = sa.select(meta.c.key, meta.c.value)
 _POSITION: Final = sa.select(meta.c.key, meta.c.value).where(meta.c.key.in_(("seq", "commit")))
 _CLOSE_FACT: Final = (

@@ -49,19 +49,20 @@ class SqliteStore:
     def explain(self, error: Exception) -> GitregError:
         """Say what an error of SQLite means, and the mend."""
         text = str(getattr(error, "orig", error))
-        if "readonly" in text or "unable to open" in text:
-            mend = "make the folder writable, or name another one with --index"
-        elif "disk is full" in text or "disk I/O" in text:
-            mend = "free some space on that disk, then run `gitreg index`"
-        elif "locked" in text:
-            mend = "wait for the other process, or end it; then try again"
-        else:
-            mend = ANEW
-        return BrokenIndexError("the index cannot be used", where=self.where, got=text, mend=mend)
+        return BrokenIndexError("the index cannot be used", where=self.where, got=text, mend=mend_of(text, ANEW))
 
     def close(self) -> None:
         """Let go of the file."""
         self.engine.dispose()
+
+
+def mend_of(text: str, otherwise: str) -> str:
+    """Say what mends that a file of SQLite cannot be used; `otherwise` is for a file that is damaged."""
+    if "readonly" in text or "unable to open" in text:
+        return "make the folder writable, or name another one with --index"
+    if "disk is full" in text or "disk I/O" in text:
+        return "free some space on that disk, then run `gitreg index`"
+    return "wait for the other process, or end it; then try again" if "locked" in text else otherwise
 
 
 def _prepare(connection: Any, _record: Any) -> None:

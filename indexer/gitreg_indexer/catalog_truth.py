@@ -39,6 +39,7 @@ from gitreg_indexer.catalog import (
     orders,
     quarantine,
 )
+from gitreg_indexer.catalog_sqlite import mend_of
 from gitreg_indexer.damage import REPAIR, Damage, Ledger, shown
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.store import Store
@@ -86,9 +87,9 @@ def open_as_it_is(file: Path, making: Making) -> Catalog:
         try:
             known = db.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").fetchone()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            raise BrokenIndexError(
-                "the catalog cannot be read", where=str(file), got=str(error), mend=REPAIR
-            ) from error
+            mend = mend_of(str(error), REPAIR)
+            kind = BrokenIndexError if mend == REPAIR else GitregError  # a full disk, or no right to it, is no damage
+            raise kind("the catalog cannot be read", where=str(file), got=str(error), mend=mend) from error
     if known is None:
         raise BrokenIndexError("the catalog is empty", where=str(file), mend=REPAIR)
     catalog = Catalog.open(file, making)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from gitreg.errors import GitregError
+from gitreg_indexer.disk import unreadable, unwritable
 from gitreg_indexer.layout import BUILDING_FILE, CATALOG_FILE, CURRENT_FILE, FORMAT, named_in
 
 _USE_FILE: Final = "in-use.lock"
@@ -71,11 +72,28 @@ class Generations:
         return self.folder / name if name is not None else None
 
     def standing(self) -> Path | None:
-        """Give the folder of the generation that is, or would be, answered from, naming none; None where none is."""
-        if not self.folder.is_dir():
+        """Give the folder of the generation that is, or would be, answered from, naming none; None where none is.
+
+        `GitregError` where there can be none: something else stands in the folder's place, or it cannot be read.
+        """
+        try:
+            name = named_in(self.folder / CURRENT_FILE) or self._newest()
+        except FileNotFoundError:
             return None
-        name = named_in(self.folder / CURRENT_FILE) or self._newest()
+        except OSError as error:
+            raise unreadable(self.folder, error) from error
         return self.folder / name if name is not None else None
+
+    def must_stand(self) -> Path:
+        """Give the folder of the generation that is, or would be, answered from; `GitregError` where none is."""
+        standing = self.standing()
+        if standing is None:
+            raise GitregError(
+                "there is no index yet",
+                where=str(self.folder),
+                mend="run `gitreg index`; name another folder with --index if it is elsewhere",
+            )
+        return standing
 
     def building(self) -> Path | None:
         """Give the folder of the generation that is being made; None where it is in place already."""
@@ -139,7 +157,7 @@ class Generations:
         for found in self.folder.iterdir():
             if found.name in _OLD_PARTS:
                 shutil.rmtree(found, ignore_errors=True) if found.is_dir() else found.unlink(missing_ok=True)
-            elif found.is_dir() and found.name not in keep and _is_generation(found.name):
+            elif found.name not in keep and _is_generation(found):
                 _remove_unused(found)
 
     def _numbers(self) -> list[int]:
@@ -205,9 +223,15 @@ def _remove_unused(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _is_generation(name: str) -> bool:
-    form, dash, number = name.partition("-")
-    return bool(dash) and form.isdigit() and number.isdigit()
+def _is_generation(folder: Path) -> bool:
+    """Tell a generation, of any format, from a folder of somebody else's that is called alike (`2026-06`)."""
+    form, dash, number = folder.name.partition("-")
+    if not (dash and form.isdigit() and number.isdigit() and folder.is_dir()):
+        return False
+    with suppress(OSError):
+        names = {found.name for found in folder.iterdir()}
+        return not names or not names.isdisjoint((_USE_FILE, _UNFINISHED_FILE, CATALOG_FILE))
+    return False
 
 
 @contextmanager
@@ -216,9 +240,4 @@ def telling_of(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise GitregError(
-            "the index's folder cannot be written",
-            where=str(folder),
-            got=error.strerror or str(error),
-            mend="make the folder writable, or name another one with --index",
-        ) from error
+        raise unwritable(folder, error) from error

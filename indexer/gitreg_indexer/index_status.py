@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 import sqlalchemy as sa
 
-from gitreg.errors import Finding, GitregError, Severity
+from gitreg.errors import Finding, GitregError
 from gitreg.registry import Registry
 from gitreg.repository.git import HistoryRewritten
 from gitreg_indexer.alarms import Alarm, alarm_in
@@ -25,7 +24,8 @@ from gitreg_indexer.catalog import (
     Making,
     Position,
     about_in,
-    counts,
+    findings_in,
+    live_in,
     number_of,
     position_in,
     quarantine,
@@ -37,9 +37,11 @@ from gitreg_indexer.generations import Generations
 from gitreg_indexer.index import DEFAULT_ENGINE, default_folder
 from gitreg_indexer.layout import CATALOG_FILE, FOREVER, FORMAT
 from gitreg_indexer.lock import MAKING_LOCK, holder_of
+from gitreg_indexer.semantic import FOLDER
 
 CATALOG: Final = "catalog"
 SEARCH: Final = "search"
+VECTORS: Final = "vectors"
 BUILDING: Final = "rebuild"
 LEFT: Final = "left"
 """The parts that are told of what lies on disk; `left` is what nothing needs any more and somebody still reads."""
@@ -135,9 +137,9 @@ def _look(status: IndexStatus, current: Path, registry: Registry, catalogs: Cata
     with closing(open_standing(catalogs.standing(current), Making(registry.uid))) as catalog:
         with catalog.reading() as db:
             about, status.position = about_in(db), position_in(db)
-            live = {kind: count for kind, count in db.execute(sa.select(counts.c.kind, counts.c.live)) if count}
+            live = live_in(db)
             live.pop(QUARANTINED, None)
-            status.records = dict(sorted(live.items()))
+            status.records = {kind: count for kind, count in live.items() if count}
             status.quarantined = list(_unreadable(db))
         status.alarm = alarm_in(about)
         status.history, status.history_from = about["history"], number_of(about, "history_from", 1)
@@ -151,8 +153,7 @@ def _unreadable(db: sa.Connection) -> Iterator[Unreadable]:
     table = quarantine.c
     query = sa.select(table.path, table.seq_from, table.blob, table.findings).where(table.seq_to == FOREVER)
     for path, seq, blob, raw in db.execute(query.order_by(table.path)):
-        listed = (Finding(**{**found, "severity": Severity(found["severity"])}) for found in orjson.loads(raw))
-        yield Unreadable(path, seq, blob, tuple(listed))
+        yield Unreadable(str(path), seq, blob, findings_in(raw, path))
 
 
 def _compare(status: IndexStatus, registry: Registry) -> None:
@@ -190,15 +191,15 @@ def _process(folder: Path, *lock: str) -> int | None:
 
 def _sizes(generations: Generations, current: Path | None) -> Counter[str]:
     """Count the bytes of each part on disk."""
-    sizes: Counter[str] = Counter({CATALOG: 0, SEARCH: 0, BUILDING: 0, LEFT: 0})
+    sizes: Counter[str] = Counter({CATALOG: 0, SEARCH: 0, VECTORS: 0, BUILDING: 0, LEFT: 0})
     building = generations.building()
-    if not generations.folder.is_dir():
-        return sizes
-    for found in generations.folder.iterdir():
+    for found in _inside(generations.folder):
         if found == current:
-            for part in found.iterdir():
+            for part in _inside(found):
                 if part.suffix != ".lock":
                     sizes[_part(part.name)] += _size_of(part)
+        elif found.name == FOLDER:
+            sizes[VECTORS] += _size_of(found)
         elif found.is_dir():
             sizes[BUILDING if found == building else LEFT] += _size_of(found)
     return sizes
@@ -211,8 +212,15 @@ def _part(name: str) -> str:
 
 
 def _size_of(place: Path) -> int:
-    if not place.is_dir():
-        with suppress(OSError):
-            return place.stat().st_size
-        return 0
-    return sum(_size_of(inner) for inner in place.iterdir())
+    if place.is_dir():
+        return sum(_size_of(inner) for inner in _inside(place))
+    with suppress(OSError):
+        return place.stat().st_size
+    return 0
+
+
+def _inside(folder: Path) -> list[Path]:
+    """List what is in a folder; nothing where it is none, or is gone just now."""
+    with suppress(OSError):
+        return list(folder.iterdir())
+    return []

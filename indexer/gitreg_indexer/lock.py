@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from gitreg.errors import ConflictError, GitregError
+from gitreg.errors import ConflictError
+from gitreg_indexer.disk import unwritable
 
 WRITER_LOCK: Final = "writer.lock"
 MAKING_LOCK: Final = "rebuild.lock"
@@ -29,12 +30,7 @@ def writing(folder: Path, name: str = WRITER_LOCK, *, patience: float = _GLANCE)
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise GitregError(
-            "the index's folder cannot be written",
-            where=str(folder),
-            got=error.strerror or str(error),
-            mend="make the folder writable, or name another one with --index",
-        ) from error
+        raise unwritable(folder, error) from error
     try:
         _take(descriptor, file, patience)
         yield

@@ -131,14 +131,23 @@ def catch_up(index: Index, *, progress: Progress | None = None) -> None:
 def _bring_up(vectors: Vectors, index: Index, progress: Progress | None) -> None:
     catalog = index.catalog
     instance, seq = catalog.instance, catalog.position().seq
-    vectors.refresh()
-    position = vectors.position()
-    if (position.instance, position.seq, position.embedder) == (instance, seq, vectors.embedder.name):
+    if _stands_at(vectors, instance, seq):
         return
     with writing(index.folder, VECTORS_LOCK):
         known = vectors.known(instance=instance, seq=seq)
         if known < seq:
             vectors.apply(_texts_since(catalog, known, seq), instance=instance, seq=seq, progress=progress)
+
+
+def _stands_at(vectors: Vectors, instance: str, seq: int) -> bool:
+    from gitreg_indexer.semantic.store import BrokenVectorsError
+
+    try:
+        vectors.refresh()
+        position = vectors.position()
+    except BrokenVectorsError:  # who fills them makes them again
+        return False
+    return (position.instance, position.seq, position.embedder) == (instance, seq, vectors.embedder.name)
 
 
 class Filler:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 import sqlalchemy as sa
 
-from gitreg.errors import Finding, NotFoundError, Rejected, Severity
+from gitreg.errors import NotFoundError, Rejected
 from gitreg.manifests import differences
 from gitreg.refs import KINDS, Ref, is_version
 from gitreg.repository.snapshot import nearest
@@ -27,10 +27,11 @@ from gitreg_indexer.catalog import (
     Position,
     about_in,
     commits,
-    counts,
     fact_of,
     facts,
+    findings_in,
     in_parts,
+    live_in,
     number_of,
     position_in,
     position_of,
@@ -94,7 +95,7 @@ class Reader:
     def totals(self) -> tuple[Position, int, int]:
         """Tell which commit answers are of, how many records stand, and how many files that cannot be read."""
         with self._generation().catalog.reading() as db:
-            live = dict(db.execute(_COUNTS).all())
+            live = live_in(db)
             bad = live.pop(QUARANTINED, 0)
             return position_in(db), sum(live.values()), bad
 
@@ -215,8 +216,13 @@ class Reader:
         )
         with self._generation().catalog.reading() as db:
             return [
-                {"path": path, "blob": blob, "seq": seq, "findings": orjson.loads(findings)}
-                for path, blob, seq, findings in db.execute(query)
+                {
+                    "path": path,
+                    "blob": blob,
+                    "seq": seq,
+                    "findings": [told.as_data() for told in findings_in(raw, path)],
+                }
+                for path, blob, seq, raw in db.execute(query)
             ]
 
     def counts(self, *, at: int | None = None) -> dict[str, int]:
@@ -228,7 +234,7 @@ class Reader:
             (kinds,) = self.search(Query(), limit=0, at=at, facets=(KIND,)).facets
             return dict(sorted(kinds.counts))
         with self._generation().catalog.reading() as db:
-            return {kind: live for kind, live in db.execute(_COUNTS) if kind != QUARANTINED and live}
+            return {kind: live for kind, live in live_in(db).items() if kind != QUARANTINED and live}
 
     def changes(self, *, since: int = 0, limit: int = 100) -> tuple[list[dict[str, Any]], Position]:
         """Tell what each commit after a seq did to records, the oldest first, and how far the index has come.
@@ -293,7 +299,6 @@ _STATUSES: Final = _now_and_at(
     sa.select(facts.c.version, facts.c.status).where(*_NAMED).order_by(facts.c.version_key.desc())
 )
 _NAMES: Final = _now_and_at(sa.select(facts.c.name).where(*_NAMED[:2]).distinct().order_by(facts.c.name).limit(5000))
-_COUNTS: Final = sa.select(counts.c.kind, counts.c.live).order_by(counts.c.kind)
 _BY_IDS: Final = sa.select(*FACT_COLUMNS).where(facts.c.id.in_(LISTED))
 
 
@@ -395,7 +400,7 @@ def _refuse_unreadable(db: sa.Connection, ref: Ref, at: int | None) -> None:
     """Raise `Rejected` where what a ref names stands in the registry and cannot be read."""
     rows = [row for row in db.execute(_quarantined(ref, at)) if _might_mean(ref, row[0])]
     if rows:
-        told = [Finding(**{**f, "severity": Severity(f["severity"])}) for _, raw in rows for f in orjson.loads(raw)]
+        told = [finding for path, raw in rows for finding in findings_in(raw, path)]
         listed = ", ".join(path for path, _ in rows)
         raise Rejected(
             f"{ref} stands in the registry and cannot be read: {listed}",

@@ -18,7 +18,8 @@ from gitreg.errors import GitregError
 from gitreg.registry import Registry
 from gitreg.repository.git import GitRepository, HistoryRewritten
 from gitreg_indexer.catalog import Catalog, Position, commits, position_in
-from gitreg_indexer.index import Index, Report
+from gitreg_indexer.generations import Generations
+from gitreg_indexer.index import Index, Report, default_folder
 
 LISTED: Final = 20
 """How many of the commits that are given up are listed."""
@@ -84,15 +85,20 @@ def rewrite_of(repo: GitRepository, catalog: Catalog) -> Rewrite:
         raise NotRewrittenError(
             "main is gone, so there is nothing to follow", where=repo.branch, mend="put the branch back"
         )
-    if position.seq > 0:
-        try:
-            repo.first_parents(tip, position.commit)
-        except HistoryRewritten:
-            return _compare(repo, catalog, tip)
+    if position.seq == 0:
+        raise NotRewrittenError(
+            "nothing is indexed yet, so there is nothing that main was rewritten from",
+            where=catalog.where,
+            mend="run `gitreg index`",
+        )
+    try:
+        repo.first_parents(tip, position.commit)
+    except HistoryRewritten:
+        return _compare(repo, catalog, tip)
     raise NotRewrittenError(
         "main was not rewritten: it descends from the last indexed commit",
         where=repo.branch,
-        got=f"{tip[:12]}, which descends from {position.commit[:12] or 'nothing'}",
+        got=f"{tip[:12]}, which descends from {position.commit[:12]}",
         mend="nothing has to be accepted; `gitreg index` brings the index up to date",
     )
 
@@ -116,6 +122,8 @@ def accept_rewrite(
     registry: Registry, folder: Path | None = None, *, catalog: str | None = None, progress: Progress | None = None
 ) -> tuple[Rewrite, Report]:
     """Make the index anew from a main that was rewritten, and put it in place."""
+    if catalog is None:  # else another host may have made one
+        Generations(folder or default_folder(registry)).must_stand()
     with closing(Index.open(registry, folder, catalog=catalog)) as index:
         rewrite = rewrite_of(registry.repo, index.catalog)
     with closing(Index.emptied(registry, folder, catalog=catalog)) as made:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,17 +18,22 @@ from gitreg.cli.options import (
     progress,
     remark,
 )
-from gitreg.errors import Exit, RepositoryError
+from gitreg.errors import Exit, GitregError, RepositoryError
 from gitreg.registry import Registry
 from gitreg.repository.git import GitRepository
+from gitreg_indexer.generations import Generations
+from gitreg_indexer.index import Index, default_folder
 from gitreg_indexer.index_status import IndexStatus, status_of
 from gitreg_indexer.options import CatalogOption, IndexOption
+from gitreg_indexer.reading import fill_vectors
 from gitreg_indexer.rewrites import Rewrite, accept_rewrite
+from gitreg_indexer.semantic import FOLDER
 from gitreg_indexer.verifying import Step, Verdict, verify
 
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 _THOUSAND: Final = 1000
 _LOOKED_AT: Final = ("commits", "objects", "facts", "documents")
+_WHERE_THERE_ARE_ANY: Final = ("vectors",)
 
 
 def status_command(
@@ -58,8 +63,9 @@ def verify_command(
 ) -> None:
     """Make everything that the index answers anew from Git, compare it, and name what differs.
 
-    Looks at Git's objects, the catalog and the search index; serving goes on meanwhile. It takes as long as making the
-    index, and as much room beside it. Exit codes: 0 nothing is wrong, 1 something is, 2 it could not be verified.
+    Looks at Git's objects, the catalog, the search index and the vectors of semantic search; serving goes on meanwhile.
+    It takes as long as making the index, and as much room beside it. Exit codes: 0 nothing is wrong, 1 something is,
+    2 it could not be verified.
 
     \b
     Example:
@@ -69,7 +75,10 @@ def verify_command(
     def stage(label: str, total: int | None) -> AbstractContextManager[Step]:
         return progress(label, total=total, silent=as_json)
 
-    verdict = verify(_registry(repo), folder, catalog=catalog, repair=repair, stage=stage)
+    registry = _registry(repo, folder)
+    verdict = verify(registry, folder, catalog=catalog, repair=repair, stage=stage)
+    if verdict.mended:
+        _fill_vectors(registry, folder, quiet=as_json)
     if as_json:
         print_json(verdict.as_data())
     else:
@@ -99,12 +108,22 @@ def accept_command(
     print_text(f"{report.records} records at commit {report.commit[:12]} (seq {report.seq}), in {report.seconds:.2f} s")
 
 
-def _registry(repo: Path | None) -> Registry:
-    """Open the registry, also where its own record cannot be read: that is one of the things to be told."""
+def _fill_vectors(registry: Registry, folder: Path | None, *, quiet: bool) -> None:
+    """Make the vectors again that were given up, or are of the catalog before, as far as that can be done now."""
+    if ((folder or default_folder(registry)) / FOLDER).is_dir():
+        with suppress(GitregError), closing(Index.open(registry, folder)) as index:  # what is left is told by verifying
+            fill_vectors(index, quiet=quiet)
+
+
+def _registry(repo: Path | None, folder: Path | None) -> Registry:
+    """Open the registry, also where its own record cannot be read but an index is there: that is to be told."""
     try:
         return open_registry(repo)
     except RepositoryError:
-        return Registry(GitRepository.open((repo or Path()).absolute()))
+        registry = Registry(GitRepository.open((repo or Path()).absolute()))
+        if Generations(folder or default_folder(registry)).standing() is None:
+            raise
+        return registry
 
 
 def _lines(status: IndexStatus) -> Iterable[str]:
@@ -163,7 +182,8 @@ def _print_verdict(verdict: Verdict) -> None:
         print_text(damage.explain())
     if verdict.unlisted:
         remark(f"and {verdict.unlisted} more that are not listed")
-    looked = ", ".join(f"{verdict.checked.get(name, 0):,} {name}" for name in _LOOKED_AT)
+    names = (*_LOOKED_AT, *(name for name in _WHERE_THERE_ARE_ANY if name in verdict.checked))
+    looked = ", ".join(f"{verdict.checked.get(name, 0):,} {name}" for name in names)
     count = len(verdict.damages) + verdict.unlisted
     said = {0: "nothing is wrong", 1: "one thing is wrong"}.get(count, f"{count:,} things are wrong")
     print_text(f"{said} at commit {verdict.commit[:12] or '-'} (seq {verdict.seq}); looked at {looked}")

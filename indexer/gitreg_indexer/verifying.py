@@ -4,7 +4,8 @@
   serving goes on.
 - Git's objects are checked first. Where a file of Git's is damaged, what the index knows of it is taken as it stands;
   where a commit or a folder is, what came later cannot be compared, and that is told.
-- Mending puts what was made anew in place, with a search index of its own. What Git has lost cannot be mended here.
+- Mending puts what was made anew in place, with a search index of its own; of the vectors it gives up what is damaged,
+  for who fills them next. What Git has lost cannot be mended here.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from gitreg.repository.git import GitRepository, HistoryRewritten
 from gitreg_indexer.alarms import raise_alarm
 from gitreg_indexer.building import Builder, parser_name
 from gitreg_indexer.catalog import (
+    BrokenIndexError,
     Catalog,
     ForeignIndexError,
     History,
+    IndexFormatError,
     Making,
     Position,
     about_in,
@@ -44,10 +47,13 @@ from gitreg_indexer.git_truth import GitTruth, check_git, check_pack_indexes
 from gitreg_indexer.index import DEFAULT_ENGINE, default_folder
 from gitreg_indexer.layout import CATALOG_FILE, CURRENT_FILE
 from gitreg_indexer.lock import MAKING_LOCK, holder_of, writing
+from gitreg_indexer.nearness import VECTORS_LOCK
 from gitreg_indexer.ranks import rank_new
 from gitreg_indexer.salvage import Salvage
 from gitreg_indexer.search_truth import REFILL, check_search
+from gitreg_indexer.semantic import FOLDER
 from gitreg_indexer.store import Store
+from gitreg_indexer.vector_truth import GIVE_UP, check_vectors, drop_damaged
 
 Step = Callable[[int], None]
 Stage = Callable[[str, int | None], AbstractContextManager[Step]]
@@ -120,6 +126,7 @@ def verify(
     with closing(catalogs_of(registry.uid if catalog else "", catalog)) as catalogs:
         if not repair:
             return _Verifier(registry, where, engine, stage, catalogs, repair=False).verdict()
+        Generations(where).must_stand()
         with writing(where, MAKING_LOCK):
             return _Verifier(registry, where, engine, stage, catalogs, repair=True).repaired()
 
@@ -147,6 +154,7 @@ class _Look:
     in_git: Ledger = field(default_factory=Ledger)
     in_catalog: Ledger = field(default_factory=Ledger)
     in_search: Ledger = field(default_factory=Ledger)
+    in_vectors: Ledger = field(default_factory=Ledger)
     checked: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -156,9 +164,14 @@ class _Look:
             return "the database"
         return str(self.place) if isinstance(self.place, Path) else self.place.where
 
+    @property
+    def sound(self) -> Catalog | None:
+        """The catalog, where nothing is wrong with it."""
+        return None if self.in_catalog else self.catalog
+
     def verdict(self) -> Verdict:
         """Say what was found."""
-        ledgers = (self.in_git, self.in_catalog, self.in_search)
+        ledgers = (self.in_git, self.in_catalog, self.in_search, self.in_vectors)
         damages = tuple(damage for ledger in ledgers for damage in ledger.listed)
         unlisted = sum(ledger.unlisted for ledger in ledgers)
         where = self.position
@@ -199,7 +212,8 @@ class _Verifier:
             first = look.verdict()
             if look.foreign is not None:
                 raise look.foreign
-            if not (look.in_catalog or look.in_search) or not self._mend(look, place):
+            is_mended = bool(look.in_catalog or look.in_search) and self._mend(look, place)
+            if not (self._drop_vectors(look) or is_mended):
                 return first
         self._generations.sweep()
         self._repair = False
@@ -211,13 +225,7 @@ class _Verifier:
 
     @contextmanager
     def _looked(self) -> Iterator[tuple[_Look, Path]]:
-        current = self._generations.standing()
-        if current is None:
-            raise GitregError(
-                "there is no index yet",
-                where=str(self._folder),
-                mend="run `gitreg index`; name another folder with --index if it is elsewhere",
-            )
+        current = self._generations.must_stand()
         with ExitStack() as stack:
             place = stack.enter_context(self._generations.apart())
             stack.callback(Use(current).end)
@@ -244,9 +252,10 @@ class _Verifier:
         if look.catalog is not None and look.anew is not None:
             self._compare(look, look.catalog, look.anew)
         look.in_search.add_all(self._check_search(look))
+        look.in_vectors.add_all(self._check_vectors(look))
 
     def _open(self, look: _Look, stack: ExitStack) -> None:
-        """Open the catalog, and read what it says of itself."""
+        """Open the catalog, and read what it says of itself; what refuses that and is no damage is an error."""
         look.uid = self._uid(look.place)
         try:
             catalog = open_standing(look.place, Making(look.uid))
@@ -258,7 +267,7 @@ class _Verifier:
             look.foreign = error
             where, got, expected = look.where, shown(error.got), shown(error.expected)
             look.in_catalog.add(Damage(where, error.says, got, expected, error.mend))
-        except GitregError as error:
+        except (BrokenIndexError, IndexFormatError) as error:
             look.in_catalog.add(Damage.of(error, where=look.where))
         else:
             if look.position.seq > 0:
@@ -400,15 +409,23 @@ class _Verifier:
             yield Damage.of(error, where=str(folder), mend=REFILL)
             return
         with closing(engine), self._stage("comparing the search index", None) as step:
-            is_sound = look.catalog is not None and not look.in_catalog
             yield from check_search(
                 engine,
                 folder,
-                look.catalog if is_sound else None,
+                look.sound,
                 is_writing=lambda: holder_of(self._folder) is not None,
                 checked=look.checked,
                 progress=step,
             )
+
+    # Vectors
+
+    def _check_vectors(self, look: _Look) -> Iterator[Damage]:
+        folder = self._folder / FOLDER
+        is_shared = self._catalogs.where is not None  # then nothing is mended here
+        mend = f"remove the folder {folder}, then run `gitreg index`: it is made again" if is_shared else GIVE_UP
+        with self._stage("comparing the vectors", None) as step:
+            yield from check_vectors(folder, look.sound, mend=mend, checked=look.checked, progress=step)
 
     # Mending
 
@@ -437,14 +454,21 @@ class _Verifier:
             raise_alarm(anew, look.rewritten_to)
 
     def _refill(self, look: _Look) -> bool:
-        if look.catalog is None or look.in_catalog:
+        if look.sound is None:
             return False
         with (
             writing(self._folder, patience=PATIENCE),
             closing(open_engine(self._engine, look.generation / self._engine)) as engine,
         ):
             engine.clear()
-            fill(look.catalog, engine)
+            fill(look.sound, engine)
+        return True
+
+    def _drop_vectors(self, look: _Look) -> bool:
+        if not look.in_vectors:
+            return False
+        with writing(self._folder, VECTORS_LOCK, patience=PATIENCE):
+            drop_damaged(self._folder / FOLDER)
         return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from index_support import cold, commit, indexed, model, said, searched
 from gitreg.errors import UsageError
 from gitreg.repository.git import HistoryRewritten
 from gitreg.repository.writing import advance
+from gitreg_indexer import nearness
 from gitreg_indexer.catalog import facts
 from gitreg_indexer.index_status import status_of
 from gitreg_indexer.postgres_address import Address
@@ -45,6 +47,21 @@ def test_a_shared_catalog_is_verified_and_what_is_wrong_is_named(tmp_path: Path,
     rebuilt.catch_up()
     assert verify(registry, catalog=shared).is_clean
     assert said(rebuilt) == before
+
+
+def test_the_vectors_beside_a_shared_catalog_are_verified_and_made_again_by_hand(tmp_path: Path, shared: str) -> None:
+    registry, index = indexed(tmp_path, model("a"), model("b"))
+    nearness.catch_up(index)
+    assert verify(registry, catalog=shared).checked["vectors"] == 3
+    folder = index.folder / "semantic"
+    (file,) = folder.glob("*.codes")
+    file.write_bytes(bytes(file.stat().st_size))
+    (damage,) = verify(registry, catalog=shared).damages
+    assert damage.where == str(file)
+    assert damage.mend == f"remove the folder {folder}, then run `gitreg index`: it is made again"
+    shutil.rmtree(folder)
+    nearness.catch_up(index)
+    assert verify(registry, catalog=shared).checked["vectors"] == 3
 
 
 def test_a_rewritten_main_is_accepted_once_for_all_hosts(tmp_path: Path, shared: str) -> None:

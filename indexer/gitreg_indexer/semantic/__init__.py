@@ -20,7 +20,18 @@ from gitreg_indexer.semantic.texts import asked_text, text_of
 if TYPE_CHECKING:
     from gitreg_indexer.semantic.vectors import Vectors
 
-__all__ = ["FOLDER", "MODES", "OFF", "asked_text", "check_mode", "fuse", "open_vectors", "text_of", "why_none"]
+__all__ = [
+    "FOLDER",
+    "MODES",
+    "OFF",
+    "asked_text",
+    "check_mode",
+    "fuse",
+    "is_installed",
+    "open_vectors",
+    "text_of",
+    "why_none",
+]
 
 FOLDER: Final = "semantic"
 """What the folder of vectors is called, beside the catalog."""
@@ -34,9 +45,9 @@ def open_vectors(folder: Path, environ: Mapping[str, str] | None = None) -> Vect
     """Open the vectors in a folder; None where semantic search is switched off, or not installed and not asked for."""
     variables = os.environ if environ is None else environ
     choice = variables.get(_CHOICE, "")
-    if choice == OFF or (not choice and not _is_installed()):
+    if choice == OFF or (not choice and not is_installed()):
         return None
-    if not _is_installed():
+    if not is_installed():
         raise GitregError(
             "semantic search is not installed",
             where=f"${_CHOICE}",
@@ -75,5 +86,6 @@ def check_mode(mode: str) -> str:
     )
 
 
-def _is_installed() -> bool:
+def is_installed() -> bool:
+    """Tell whether what vectors need is installed."""
     return find_spec("numpy") is not None

@@ -7,6 +7,8 @@
   A vector may be there before any id has it: what was embedded before a kill is not embedded again.
 - Files are named by a mark of their own and never shrink below what counts, so that a reader's maps stay good
   while they are appended to, and while they are given up for others.
+- The position comes before all other files and goes before them: files that it does not speak of are a damage where it
+  is gone, else what a kill left.
 - One process writes at a time: the caller holds the index's lock.
 """
 
@@ -20,19 +22,22 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
 from gitreg.errors import GitregError
+from gitreg_indexer.disk import mend_of
 from gitreg_indexer.semantic.codes import Bytes, Floats
 
 FORMAT: Final = 1
 POSITION_FILE: Final = "position.json"
 DIGEST_BYTES: Final = 16
-_PARTS: Final = ("codes", "lengths", "digests", "facts")
+FACTS: Final = "facts"
+_PARTS: Final = ("codes", "lengths", "digests", FACTS)
+_POSITION: Final = "position"
 _CHUNK: Final = 1 << 24
 _PATIENCE: Final = 3
 
@@ -44,6 +49,14 @@ class BrokenVectorsError(GitregError):
     """The files are not what was written; they can be made again."""
 
     code = "broken-vectors"
+
+
+class Fault(NamedTuple):
+    """A file that is not what was written: which part of the vectors it holds, its name, what is wrong with it."""
+
+    part: str
+    file: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +78,17 @@ class Header:
 
     def file(self, part: str) -> str:
         """Name the file of a part."""
-        return f"facts-{self.facts_mark}" if part == "facts" else f"texts-{self.texts_mark}.{part}"
+        return f"facts-{self.facts_mark}" if part == FACTS else f"texts-{self.texts_mark}.{part}"
 
     def size(self, part: str) -> int:
         """Tell how many bytes of a part count."""
         widths = {"codes": self.dimensions, "lengths": 4, "digests": DIGEST_BYTES, "facts": 16}
-        return widths[part] * (self.items if part == "facts" else self.rows)
+        return widths[part] * (self.items if part == FACTS else self.rows)
 
     def renewed(self, *, embedder: str | None = None) -> Header:
         """Give a header with no ids; of another embedder, with no texts either."""
         if embedder is None:
-            checks = {**self.checks, "facts": 0}
+            checks = {**self.checks, FACTS: 0}
             return replace(self, instance="", seq=0, items=0, facts_mark=_mark(), checks=checks)
         return Header(embedder=embedder, texts_mark=_mark(), facts_mark=_mark())
 
@@ -128,10 +141,10 @@ class Store:
         codes = self._map(header, "codes", np.dtype(np.int8), texts)
         lengths = self._map(header, "lengths", np.dtype("<f4"), (header.rows,))
         digests = self._map(header, "digests", np.dtype("<u8"), (header.rows, 2))
-        pairs = self._map(header, "facts", np.dtype("<i8"), (header.items, 2))
+        pairs = self._map(header, FACTS, np.dtype("<i8"), (header.items, 2))
         ids, rows = _latest(pairs)
         if len(rows) and (rows.min() < 0 or rows.max() >= header.rows):
-            raise self._broken(f"{header.file('facts')} names vectors that are not there")
+            raise self._broken(f"{header.file(FACTS)} names vectors that are not there")
         return View(header, codes, lengths, digests, ids, rows)
 
     def _map(self, header: Header, part: str, kind: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -143,10 +156,18 @@ class Store:
         mapped: npt.NDArray[Any] = np.memmap(path, kind, "r", shape=shape)
         return mapped
 
-    def faults(self) -> list[str]:
-        """Read all that counts, and tell which files are not what was written."""
+    def faults(self) -> list[Fault]:
+        """Read all that counts, and tell which files are not what was written.
+
+        Files that are given up for others meanwhile are not there any more: look again where the header has changed.
+        """
+        with self._explained():
+            files = list(self._files())
+            if files and not (self.folder / POSITION_FILE).exists():
+                return [Fault(_POSITION, POSITION_FILE, "it is missing, and nothing else tells what is in the others")]
         header = self.header()
-        return [told for part in _PARTS if (told := self._fault_of(header, part))]
+        told = ((part, self._fault_of(header, part)) for part in _PARTS)
+        return [Fault(part, header.file(part), what) for part, what in told if what is not None]
 
     def _fault_of(self, header: Header, part: str) -> str | None:
         left, check = header.size(part), 0
@@ -157,17 +178,35 @@ class Store:
             with path.open("rb") as file:
                 while left and (raw := file.read(min(_CHUNK, left))):
                     left, check = left - len(raw), zlib.crc32(raw, check)
+        except FileNotFoundError:
+            return "it is missing"
         except OSError as error:
-            return f"{path.name}: {error.strerror or error}"
+            return error.strerror or str(error)
         if left:
-            return f"{path.name}: {left} bytes are missing"
-        return None if check == header.checks[part] else f"{path.name}: its bytes are not those that were written"
+            return f"{left} bytes are missing at its end"
+        return None if check == header.checks[part] else "its bytes are not those that were written"
+
+    def drop_damaged(self) -> None:
+        """Give up what is damaged: what facts have, and the vectors of texts as well where those are.
+
+        The caller holds the lock of who writes.
+        """
+        try:
+            damaged = {fault.part for fault in self.faults()}
+            if damaged <= {FACTS}:
+                self.keep(self.header().renewed())
+                return
+        except BrokenVectorsError:
+            pass
+        self.clear()
 
     @contextmanager
     def writing(self, header: Header) -> Iterator[Writer]:
         """Append to what counts; what was not kept by the writer's own word is not there."""
         with self._explained():
             self.folder.mkdir(parents=True, exist_ok=True)
+            if not (self.folder / POSITION_FILE).exists():
+                _put_header(self.folder, header)
             self._sweep(self.header(), header)
             writer = Writer(self.folder, header)
             try:
@@ -192,9 +231,13 @@ class Store:
     def _sweep(self, *headers: Header) -> None:
         """Remove what no header names: a kill, or others that took their place, left it behind."""
         named = {header.file(part) for header in headers for part in _PARTS}
-        for path in [*self.folder.glob("texts-*"), *self.folder.glob("facts-*"), *self.folder.glob("*.new")]:
+        for path in [*self._files(), *self.folder.glob("*.new")]:
             if path.name not in named:
                 path.unlink(missing_ok=True)
+
+    def _files(self) -> Iterator[Path]:
+        for pattern in ("texts-*", "facts-*"):
+            yield from self.folder.glob(pattern)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -206,14 +249,11 @@ class Store:
             raise self._broken(str(error)) from error
 
     def _unusable(self, error: OSError) -> GitregError:
-        mend = "make the folder writable, or name another one with --index"
-        if "No space" in str(error):
-            mend = "free some space on that disk, then run `gitreg index`"
         return GitregError(
             "the vectors of semantic search cannot be used",
             where=str(self.folder),
             got=error.strerror or str(error),
-            mend=mend,
+            mend=mend_of(error),
         )
 
     def _broken(self, got: str) -> BrokenVectorsError:
@@ -221,7 +261,7 @@ class Store:
             "the vectors of semantic search are broken",
             where=str(self.folder),
             got=got,
-            mend="run `gitreg index --rebuild`: they can always be made again",
+            mend="run `gitreg index`: they are made again",
         )
 
 
@@ -248,7 +288,7 @@ class Writer:
     def put_items(self, pairs: Integers) -> None:
         """Append ids with their rows."""
         if len(pairs):
-            self._tail("facts").write(_le(pairs, "<i8"))
+            self._tail(FACTS).write(_le(pairs, "<i8"))
             self._items += len(pairs)
 
     def keep_rows(self) -> None:
@@ -342,7 +382,10 @@ def _put_header(folder: Path, header: Header) -> None:
 
 def _header_in(raw: bytes) -> Header:
     """Read a header; ValueError where it is not what was written."""
-    data = orjson.loads(raw)
+    try:
+        data = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"{POSITION_FILE} cannot be read: {error}") from error
     says = dict(data["says"]) if isinstance(data, dict) and isinstance(data.get("says"), dict) else {}
     if not says or data.get("check") != _check(orjson.dumps(says, option=orjson.OPT_SORT_KEYS)):
         raise ValueError(f"{POSITION_FILE} is not what was written")

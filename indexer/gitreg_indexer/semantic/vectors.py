@@ -37,6 +37,7 @@ KEPT_EVERY: Final = 8_192
 _REMEMBERED: Final = 1_000
 _FEW: Final = 32
 _MOST_FAULTS: Final = 100
+_ANEW: Final = "remove the folder `semantic` of the index, then run `gitreg index`: all of them are made again"
 
 
 class Position(NamedTuple):
@@ -216,9 +217,9 @@ class Vectors:
         """
         found = self._store.faults()
         if found:
-            return found
+            return [f"{fault.file}: {fault.what}" for fault in found]
         view = self._store.view()
-        told = (fault for batch in _batches(items, BATCH) for fault in _strangers(view, batch))
+        told = (f"fact {id_}: {what}" for batch in _batches(items, BATCH) for id_, what in strangers(view, batch))
         return list(islice(told, _MOST_FAULTS))
 
     def clear(self) -> None:
@@ -291,7 +292,7 @@ class _Filling:
                 where=name,
                 got=vectors.shape[1],
                 expected=width,
-                mend="run `gitreg index --rebuild`, which makes all of them again",
+                mend=_ANEW,
             )
         first = self._writer.put_rows(b"".join(texts), *quantise(vectors))
         self._made.update(zip(texts, range(first, first + len(texts)), strict=True))
@@ -339,13 +340,14 @@ def _are_news(view: View, pairs: Integers) -> npt.NDArray[np.bool_]:
     return are_news
 
 
-def _strangers(view: View, batch: Sequence[tuple[int, str]]) -> Iterator[str]:
+def strangers(view: View, batch: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Tell which facts, each an id with its text, have no vector or that of another text."""
     for id_, text in batch:
         row = view.row_of(id_)
         if row is None:
-            yield f"fact {id_} has no vector"
+            yield id_, "the vector is missing"
         elif view.digests[row].tobytes() != _digest(text):
-            yield f"fact {id_} has the vector of another text"
+            yield id_, "the vector is that of another text"
 
 
 def _ranking(view: View, asked: Bytes, embedder: Embedder) -> Ranking:
@@ -355,7 +357,7 @@ def _ranking(view: View, asked: Bytes, embedder: Embedder) -> Ranking:
             "what is asked for has another dimension than the vectors that are there",
             got=len(asked),
             expected=view.header.dimensions,
-            mend="run `gitreg index --rebuild`, which makes all of them again",
+            mend=_ANEW,
         )
     if not asked.any() or not len(view.ids):
         return Ranking(position, np.zeros(0, np.int64), np.zeros(0, np.float32))
