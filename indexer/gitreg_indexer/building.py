@@ -20,7 +20,7 @@ import gitreg.kinds
 import gitreg.manifests
 from gitreg.registry import timestamp
 from gitreg.repository.git import Commit, Entry, EntryChange, GitRepository, HistoryRewritten, encode_path
-from gitreg_indexer.catalog import Catalog, Position, Writing
+from gitreg_indexer.catalog import Catalog, Position, Writing, about_in
 from gitreg_indexer.facts import (
     Birth,
     CommitFacts,
@@ -160,14 +160,19 @@ class Builder:
     def _take_tip(self, oids: Iterable[str], earlier: Known, progress: Progress | None) -> None:
         """Take only what stands at the tip, each with the commit that it stands from.
 
-        What was taken before by a process that ended is kept where it still stands.
+        What was taken before by a process that ended is kept where it still stands, unless main was rewritten since:
+        then another file may stand at the same path from the same seq.
         """
         walked = _walk(self._repo, oids, progress)
+        last = walked.commits[-1]
         with self._catalog.writing() as written:
+            before = about_in(written.db).get("walked")
             written.renew_past(walked.commits, walked.births)
             have = written.standing()
-            written.forget(have - {(path, seq) for path, (_, seq) in walked.standing.items()})
-        last = walked.commits[-1]
+            still = {(path, seq) for path, (_, seq) in walked.standing.items()} if walked.has(before) else set()
+            written.forget(have - still)
+            have &= still
+            written.note(walked=last.oid)
         parts = self._read(self._standing_parts(walked, have, earlier))
         for part, folded in parts:
             with self._catalog.writing() as written:
@@ -199,6 +204,10 @@ class _Walked:
     commits: list[CommitFacts]
     births: dict[str, Birth]
     standing: dict[str, tuple[Entry, int]]
+
+    def has(self, oid: str | None) -> bool:
+        """Tell whether a commit was passed."""
+        return any(commit.oid == oid for commit in self.commits)
 
 
 def _walk(repo: GitRepository, oids: Iterable[str], progress: Progress | None) -> _Walked:
