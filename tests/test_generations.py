@@ -19,6 +19,7 @@ from gitreg.errors import ConflictError, GitregError
 from gitreg.registry import Registry
 from gitreg.repository.writing import advance
 from gitreg_indexer import Index, Query
+from gitreg_indexer.catalog import History
 from gitreg_indexer.generations import Generations, Use
 from gitreg_indexer.layout import CATALOG_FILE
 from gitreg_indexer.lock import MAKING_LOCK, WRITER_LOCK, holder_of, writing
@@ -334,7 +335,8 @@ def test_a_rebuild_that_is_of_no_use_is_begun_again(tmp_path: Path, harm: str) -
         repo = registry.repo
         advance(repo, new=repo.resolve("main~1"), old=repo.tip(), message="rewrite")
         commit(repo, model("c"))
-    again = Index.emptied(registry, history="none" if harm == "another history" else None)
+    history: History | None = "none" if harm == "another history" else None
+    again = Index.emptied(registry, history=history, rewritten=harm == "a rewritten main")
     assert not (again.generation().folder / "mark").exists()
     again.catch_up()
     assert said(Index.open(registry))[1:] == said(cold(registry, tmp_path / "cold"))[1:]

@@ -19,8 +19,9 @@ from typing import Final, Protocol
 import gitreg.kinds
 import gitreg.manifests
 from gitreg.registry import timestamp
-from gitreg.repository.git import Commit, Entry, EntryChange, GitRepository, HistoryRewritten, encode_path
+from gitreg.repository.git import Commit, Entry, EntryChange, GitRepository, encode_path
 from gitreg_indexer.catalog import Catalog, Position, Writing, about_in
+from gitreg_indexer.descent import new_commits
 from gitreg_indexer.facts import (
     Birth,
     CommitFacts,
@@ -84,7 +85,7 @@ class Builder:
         position, tip = self._catalog.position(), until or self._repo.tip()
         if tip is None or tip == position.commit:
             return
-        oids = _new_commits(self._repo, tip, position.commit)
+        oids = new_commits(self._repo, tip, position.commit)
         with closing(self._known()) as earlier:
             if position.seq == 0 and self._catalog.about().get("history") == "none":
                 self._take_tip(oids, earlier, progress)
@@ -228,19 +229,6 @@ def _walk(repo: GitRepository, oids: Iterable[str], progress: Progress | None) -
         if progress:
             progress(1)
     return walked
-
-
-def _new_commits(repo: GitRepository, tip: str, known: str) -> Iterable[str]:
-    try:
-        return repo.first_parents(tip, known or None)
-    except HistoryRewritten as error:
-        raise HistoryRewritten(
-            "main was rewritten: it no longer descends from the last indexed commit",
-            where=repo.branch,
-            got=f"{tip[:12]}, which does not descend from {known[:12]}",
-            mend="find out who did it and put the branch back; to follow it all the same, "
-            "run `gitreg index accept-rewrite`",
-        ) from error
 
 
 def commit_facts(seq: int, commit: Commit) -> CommitFacts:

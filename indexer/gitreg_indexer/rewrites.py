@@ -118,5 +118,5 @@ def accept_rewrite(
     """Make the index anew from a main that was rewritten, and put it in place."""
     with closing(Index.open(registry, folder, catalog=catalog)) as index:
         rewrite = rewrite_of(registry.repo, index.catalog)
-    with closing(Index.emptied(registry, folder, catalog=catalog)) as made:
+    with closing(Index.emptied(registry, folder, catalog=catalog, rewritten=True)) as made:
         return rewrite, made.catch_up(progress=progress)
