@@ -492,9 +492,9 @@ def test_a_registry_whose_own_record_is_damaged_is_verified_all_the_same(built: 
 def test_a_current_file_that_is_garbage_is_told_and_mended(built: tuple[Registry, Index], tmp_path: Path) -> None:
     registry, index = built
     index.close()
-    (index.folder / "current").write_bytes(b"\xff\x00garbage")
+    (index.folder / "current-2").write_bytes(b"\xff\x00garbage")
     damage = the_one(verify(registry))
-    assert damage.where == str(index.folder / "current")
+    assert damage.where == str(index.folder / "current-2")
     mended(registry, tmp_path)
 
 
