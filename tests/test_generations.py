@@ -90,8 +90,16 @@ def test_where_nothing_stands_a_new_one_takes_no_others_place(tmp_path: Path) ->
     assert generations.current() == tmp_path / "2-4"
 
 
-def test_a_current_one_that_is_gone_is_made_again(tmp_path: Path) -> None:
+def test_where_the_current_one_is_gone_the_newest_complete_one_is_current(tmp_path: Path) -> None:
+    generations = filled(tmp_path, "2-1", "2-2")
+    (tmp_path / "current-2").write_text("2-7\n")
+    assert generations.standing() == tmp_path / "2-2"
+    assert generations.current() == generations.named_current() == tmp_path / "2-2"
+
+
+def test_a_current_one_that_is_gone_is_made_again_where_no_other_is_complete(tmp_path: Path) -> None:
     generations = filled(tmp_path, "2-1")
+    (tmp_path / "2-1" / "unfinished").touch()
     (tmp_path / "current-2").write_text("2-7\n")
     assert generations.current() == tmp_path / "2-7"
     assert (tmp_path / "2-7").is_dir()

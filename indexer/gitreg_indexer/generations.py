@@ -4,7 +4,8 @@
 - A generation that was left half made by a process that ended is gone on with, not begun again.
 - What is not needed any more is removed, unless a process still has it open. What another format has here is another
   version's, which may serve from it: it is removed when it was not written for a week either.
-- Where nothing says which one is current (the file is gone or garbage), the newest complete one is.
+- Where nothing says which one is current (the file is gone, or garbage, or names one that is gone), the newest complete
+  one is.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Generations:
             self.folder.mkdir(parents=True, exist_ok=True)
             name = named_in(self.folder / CURRENT_FILE)
             if name is None or not (self.folder / name).is_dir():
-                name = name or self._newest() or self._next()
+                name = self._newest() or name or self._next()
                 self._write(CURRENT_FILE, name)
                 (self.folder / name).mkdir(exist_ok=True)
         return self.folder / name
@@ -78,7 +79,9 @@ class Generations:
         """Give the folder of the generation that is, or would be, answered from, naming none; None where none is."""
         if not self.folder.is_dir():
             return None
-        name = named_in(self.folder / CURRENT_FILE) or self._newest()
+        name = named_in(self.folder / CURRENT_FILE)
+        if name is None or not (self.folder / name).is_dir():
+            name = self._newest() or name
         return self.folder / name if name is not None else None
 
     def building(self) -> Path | None:
