@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,9 @@ from index_support import cold, commit, found, indexed, model, of, refs, said, s
 from gitreg.errors import ConflictError, GitregError
 from gitreg.registry import Registry
 from gitreg.repository.writing import advance
-from gitreg_indexer import Index, Query
+from gitreg_indexer import Index, Query, layout
+from gitreg_indexer import generations as generations_module
+from gitreg_indexer.catalog import History
 from gitreg_indexer.generations import Generations, Use
 from gitreg_indexer.layout import CATALOG_FILE
 from gitreg_indexer.lock import MAKING_LOCK, WRITER_LOCK, holder_of, writing
@@ -64,7 +67,7 @@ def test_the_first_one_is_named_when_it_is_asked_for(tmp_path: Path) -> None:
     assert generations.current() == tmp_path / "index" / "2-1"
     assert generations.current().is_dir()
     assert generations.named_current() == generations.standing() == generations.current()
-    assert (tmp_path / "index" / "current").read_text() == "2-1\n"
+    assert (tmp_path / "index" / "current-2").read_text() == "2-1\n"
 
 
 @pytest.mark.parametrize(
@@ -72,24 +75,32 @@ def test_the_first_one_is_named_when_it_is_asked_for(tmp_path: Path) -> None:
 )
 def test_where_current_is_garbage_the_newest_complete_one_is_current(tmp_path: Path, garbage: bytes) -> None:
     generations = filled(tmp_path, "2-1", "2-9", "2-10", "2-11", "2-12", "1-99", "3-99")
-    (tmp_path / "current").write_bytes(garbage)
-    (tmp_path / "building").write_text("2-12\n")
+    (tmp_path / "current-2").write_bytes(garbage)
+    (tmp_path / "building-2").write_text("2-12\n")
     (tmp_path / "2-11" / "unfinished").touch()
     assert generations.named_current() is None
     assert generations.standing() == tmp_path / "2-10"
-    assert (tmp_path / "current").read_bytes() == garbage
+    assert (tmp_path / "current-2").read_bytes() == garbage
     assert generations.current() == generations.named_current() == tmp_path / "2-10"
 
 
 def test_where_nothing_stands_a_new_one_takes_no_others_place(tmp_path: Path) -> None:
     generations = filled(tmp_path, "2-3")
-    (tmp_path / "building").write_text("2-3\n")
+    (tmp_path / "building-2").write_text("2-3\n")
     assert generations.current() == tmp_path / "2-4"
 
 
-def test_a_current_one_that_is_gone_is_made_again(tmp_path: Path) -> None:
+def test_where_the_current_one_is_gone_the_newest_complete_one_is_current(tmp_path: Path) -> None:
+    generations = filled(tmp_path, "2-1", "2-2")
+    (tmp_path / "current-2").write_text("2-7\n")
+    assert generations.standing() == tmp_path / "2-2"
+    assert generations.current() == generations.named_current() == tmp_path / "2-2"
+
+
+def test_a_current_one_that_is_gone_is_made_again_where_no_other_is_complete(tmp_path: Path) -> None:
     generations = filled(tmp_path, "2-1")
-    (tmp_path / "current").write_text("2-7\n")
+    (tmp_path / "2-1" / "unfinished").touch()
+    (tmp_path / "current-2").write_text("2-7\n")
     assert generations.current() == tmp_path / "2-7"
     assert (tmp_path / "2-7").is_dir()
 
@@ -107,7 +118,7 @@ def test_another_one_is_begun_beside_it_and_put_in_place(tmp_path: Path) -> None
     assert (generations.current(), generations.building()) == (made, None)
     assert generations.stamp() != stamp
     assert names_in(tmp_path) == ["2-2"]
-    assert not (tmp_path / "building").exists()
+    assert not (tmp_path / "building-2").exists()
 
 
 def test_beginning_again_removes_what_was_begun(tmp_path: Path) -> None:
@@ -123,7 +134,7 @@ def test_what_is_in_place_is_not_in_the_making_any_more(tmp_path: Path) -> None:
     generations = filled(tmp_path, "2-1")
     generations.current()
     made = generations.begin()
-    (tmp_path / "current").write_text(f"{made.name}\n")
+    (tmp_path / "current-2").write_text(f"{made.name}\n")
     assert generations.building() is None
     assert generations.begin().name == "2-3"
     assert (generations.current(), made.is_dir()) == (made, True)
@@ -154,11 +165,11 @@ def test_what_nobody_needs_is_removed_and_nothing_else(tmp_path: Path) -> None:
     generations = filled(tmp_path, "2-1", "2-2", "2-3", "1-5", "tantivy", "other", "2-x")
     for file in ("catalog.sqlite3", "catalog.sqlite3-wal", "writer.lock"):
         (tmp_path / file).touch()
-    (tmp_path / "current").write_text("2-2\n")
-    (tmp_path / "building").write_text("2-3\n")
+    (tmp_path / "current-2").write_text("2-2\n")
+    (tmp_path / "building-2").write_text("2-3\n")
     generations.sweep()
     assert sorted(place.name for place in tmp_path.iterdir()) == [
-        *("2-2", "2-3", "2-x", "building", "current", "other", "writer.lock"),
+        *("1-5", "2-2", "2-3", "2-x", "building-2", "current-2", "other", "writer.lock"),
     ]
 
 
@@ -174,9 +185,56 @@ def test_a_folder_of_somebody_elses_is_not_taken_for_a_generation(tmp_path: Path
     assert (tmp_path / "2025-12/notes.md").exists()
 
 
+def test_another_formats_generation_stays_until_nobody_has_written_or_used_it_for_long(tmp_path: Path) -> None:
+    generations = filled(tmp_path, "1-5", "1-6", "2-1", "3-1")
+    generations.current()
+    for name, day in (("1-5", 8), ("1-6", 8), ("3-1", 6)):
+        for place in (tmp_path / name / CATALOG_FILE, tmp_path / name):
+            os.utime(place, (time.time() - day * 24 * 3600,) * 2)
+    process = using(tmp_path / "1-6")
+    for place in (*(tmp_path / "1-6").iterdir(), tmp_path / "1-6"):
+        os.utime(place, (0, 0))
+    generations.sweep()
+    assert names_in(tmp_path) == ["1-6", "2-1", "3-1"]
+    process.communicate()
+
+
+def test_versions_of_two_formats_use_one_folder_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def as_the_next(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(layout, "FORMAT", "3")
+        for name, value in (("FORMAT", "3"), ("CURRENT_FILE", "current-3"), ("BUILDING_FILE", "building-3")):
+            patch.setattr(generations_module, name, value)
+
+    older = filled(tmp_path, "2-1")
+    assert older.current().name == "2-1"
+    stamp = older.stamp()
+    with monkeypatch.context() as patch:
+        as_the_next(patch)
+        newer = Generations(tmp_path)
+        assert newer.current().name == "3-1"
+        newer.put_in_place(newer.begin())
+    assert (older.current().name, older.stamp()) == ("2-1", stamp)
+    older.put_in_place(older.begin())
+    assert names_in(tmp_path) == ["2-2", "3-2"]
+    with monkeypatch.context() as patch:
+        as_the_next(patch)
+        assert Generations(tmp_path).current().name == "3-2"
+
+
+def test_what_was_named_before_formats_had_files_of_their_own_is_found(tmp_path: Path) -> None:
+    generations = filled(tmp_path, "2-1", "2-2", "2-3")
+    (tmp_path / "current").write_text("2-1\n")
+    (tmp_path / "building").write_text("2-3\n")
+    assert (generations.current(), generations.standing()) == (tmp_path / "2-1", tmp_path / "2-1")
+    assert generations.building() == tmp_path / "2-3"
+    generations.put_in_place(tmp_path / "2-3")
+    assert (generations.current(), generations.building()) == (tmp_path / "2-3", None)
+    assert not (tmp_path / "building").exists()
+
+
 def test_what_a_process_has_open_stays_until_it_ends(tmp_path: Path) -> None:
     generations = filled(tmp_path, "2-1", "2-2")
-    (tmp_path / "current").write_text("2-2\n")
+    (tmp_path / "current-2").write_text("2-2\n")
     process = using(tmp_path / "2-1")
     generations.sweep()
     assert names_in(tmp_path) == ["2-1", "2-2"]
@@ -347,7 +405,8 @@ def test_a_rebuild_that_is_of_no_use_is_begun_again(tmp_path: Path, harm: str) -
         repo = registry.repo
         advance(repo, new=repo.resolve("main~1"), old=repo.tip(), message="rewrite")
         commit(repo, model("c"))
-    again = Index.emptied(registry, history="none" if harm == "another history" else None)
+    history: History | None = "none" if harm == "another history" else None
+    again = Index.emptied(registry, history=history, rewritten=harm == "a rewritten main")
     assert not (again.generation().folder / "mark").exists()
     again.catch_up()
     assert said(Index.open(registry))[1:] == said(cold(registry, tmp_path / "cold"))[1:]
@@ -405,7 +464,7 @@ def test_a_server_keeps_serving_where_current_is_lost(tmp_path: Path, harm: str)
     registry, serving = indexed(tmp_path, model("a"))
     Index.emptied(registry).catch_up()
     before = said(serving)
-    file = serving.folder / "current"
+    file = serving.folder / "current-2"
     file.unlink()
     if harm == "garbage":
         file.write_bytes(b"garbage")

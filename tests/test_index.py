@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from cli_support import fine, run
 from index_support import (
     EXECUTABLE,
     OTHER_UID,
@@ -458,9 +459,31 @@ def test_a_rewritten_main_is_an_alarm_and_the_last_good_state_stays(tmp_path: Pa
         assert "gitreg index accept-rewrite" in caught.value.mend
     assert said(index) == before
     assert said(Index.open(registry)) == before
-    rebuilt = Index.emptied(registry)
+    with pytest.raises(HistoryRewritten) as caught:
+        Index.emptied(registry)
+    assert "gitreg index accept-rewrite" in caught.value.mend
+    assert said(Index.open(registry)) == before
+    rebuilt = Index.emptied(registry, rewritten=True)
     rebuilt.catch_up()
     assert searched(rebuilt, kind="Model") == ["model:acme/a@1.0.0", "model:acme/c@1.0.0"]
+
+
+@pytest.mark.own_catalog
+@pytest.mark.parametrize("how", ["--rebuild", "--history"])
+def test_no_command_follows_a_rewritten_main_by_the_way(tmp_path: Path, how: str) -> None:
+    registry = found(tmp_path / "registry.git")
+    commit(registry.repo, model("a"))
+    repo, where = registry.repo, ("--repo", registry.repo.git_dir, "--json")
+    fine("index", *where, *(("--history", "none") if how == "--history" else ()))
+    advance(repo, new=repo.resolve("main~1"), old=repo.tip(), message="rewrite")
+    commit(repo, model("b"))
+    refused = run("index", *where, *(("--history", "full") if how == "--history" else ("--rebuild",)))
+    assert (refused.code, refused.error["code"]) == (2, "history-rewritten")
+    assert searched(Index.open(registry), kind="Model") == ["model:acme/a@1.0.0"]
+    catalog = Index.open(registry).generation().folder / "catalog.sqlite3"
+    catalog.write_bytes(b"no database" * 1000)
+    fine("index", *where, "--rebuild")
+    assert searched(Index.open(registry), kind="Model") == ["model:acme/b@1.0.0"]
 
 
 def test_a_rewritten_main_does_not_keep_search_behind_the_catalog(

@@ -8,7 +8,10 @@ from typing import Any, Final
 
 import pytest
 import sqlalchemy as sa
-from index_support import Files, aliases, commit, indexed, model
+from index_support import Files, aliases, commit, indexed, model, searched
+
+from gitreg_indexer import filling, ranks
+from gitreg_indexer.catalog import facts
 
 SMALL: Final = ("meta", "counts")
 """Tables that do not grow with the registry."""
@@ -48,4 +51,24 @@ def test_a_commit_is_indexed_without_looking_through_a_table(tmp_path: Path, fil
                     scanned = re.match(r"SCAN (\w+)", row[3])
                     assert scanned is None or scanned[1] in SMALL, statement
     assert planned > 5
+    index.close()
+
+
+def test_where_all_ranks_are_spread_anew_documents_are_made_part_by_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filling, "_PART", 10)
+    monkeypatch.setattr(ranks, "_MANY", 20)
+    registry, index = indexed(tmp_path, model("a"))
+    position = index.catalog.position().seq
+    commit(registry.repo, {path: raw for n in range(60) for path, raw in model(f"m{n}").items()})
+    commit(registry.repo, {**model("m7", description="Other words."), **model("z")})
+    index.catch_up()
+    with index.catalog.reading() as db:
+        assert len(ranks.paths_moved_since(db, position)) == 63
+        parts = [[row[0] for row, _, _ in part] for part in filling._standing_since(db, position)]
+        ids = sorted(number for (number,) in db.execute(sa.select(facts.c.id)))
+    assert max(map(len, parts)) == 10
+    assert sorted(number for part in parts for number in part) == ids
+    assert len(searched(index, kind="Model")) == 62
     index.close()

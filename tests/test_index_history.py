@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from index_support import (
 
 from gitreg.errors import UsageError
 from gitreg.registry import Registry
+from gitreg.repository.writing import advance
 from gitreg_indexer import Index, Query, Reader
 from gitreg_indexer.building import Builder
 from gitreg_indexer.catalog import Catalog, History
@@ -188,11 +190,8 @@ def test_the_past_is_not_thrown_away_by_the_way(tmp_path: Path) -> None:
     assert said(index) == before
 
 
-def test_what_no_longer_stands_when_the_first_build_goes_on_is_forgotten(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The tip may move between a build that was killed and the one that goes on."""
-    registry = filled(tmp_path / "r")
+def killed(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Begin an index without the past, and end when some files are taken; give the facts that are stored by then."""
     monkeypatch.setattr("gitreg_indexer.building.PART", 2)
     real = Catalog.writing
     turns = iter(range(100))
@@ -202,20 +201,43 @@ def test_what_no_longer_stands_when_the_first_build_goes_on_is_forgotten(
             raise KeyboardInterrupt
         return real(catalog)
 
-    begun = Index.emptied(registry, history="none")
-    with monkeypatch.context() as patch:
-        patch.setattr(Catalog, "writing", stop)
-        with pytest.raises(KeyboardInterrupt):
-            begun.catch_up()
-    facts, bad = rows(begun)
+    with closing(Index.emptied(registry, history="none")) as begun:
+        with monkeypatch.context() as patch:
+            patch.setattr(Catalog, "writing", stop)
+            with pytest.raises(KeyboardInterrupt):
+                begun.catch_up()
+        facts, _ = rows(begun)
     assert facts
-    begun.close()
+    return facts
+
+
+def test_what_no_longer_stands_when_the_first_build_goes_on_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tip may move between a build that was killed and the one that goes on."""
+    registry = filled(tmp_path / "r")
+    facts = killed(registry, monkeypatch)
     gone = {row[6]: None for row in facts[:-1] if row[6] != "registry.yaml"}
     commit(registry.repo, {**gone, **model("new")})
     index = without_past(registry)
     assert present_or_not(index) == present_or_not(cold(registry, tmp_path / "full"))
     assert verify(registry).is_clean
-    assert bad is not None
+
+
+def test_what_was_taken_before_main_was_rewritten_is_not_taken_for_what_stands_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same path may stand from the same seq, and yet say something else."""
+    registry = found(tmp_path / "r")
+    files = {**model("a"), **model("b"), **model("c"), **model("d")}
+    commit(registry.repo, files)
+    killed(registry, monkeypatch)
+    repo = registry.repo
+    advance(repo, new=repo.resolve("main~1"), old=repo.tip(), message="rewrite")
+    commit(repo, {path: raw.replace(b"completion", b"chat") for path, raw in files.items()})
+    index = without_past(registry)
+    assert present_or_not(index) == present_or_not(cold(registry, tmp_path / "full"))
+    assert verify(registry).is_clean
 
 
 def present_or_not(index: Index) -> tuple[Any, ...]:

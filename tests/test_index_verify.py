@@ -489,12 +489,15 @@ def test_a_registry_whose_own_record_is_damaged_is_verified_all_the_same(built: 
 # Around it
 
 
-def test_a_current_file_that_is_garbage_is_told_and_mended(built: tuple[Registry, Index], tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", [b"\xff\x00garbage", b"2-7\n"], ids=["garbage", "one that is gone"])
+def test_a_current_file_that_names_none_is_told_and_mended(
+    built: tuple[Registry, Index], tmp_path: Path, names: bytes
+) -> None:
     registry, index = built
     index.close()
-    (index.folder / "current").write_bytes(b"\xff\x00garbage")
+    (index.folder / "current-2").write_bytes(names)
     damage = the_one(verify(registry))
-    assert damage.where == str(index.folder / "current")
+    assert damage.where == str(index.folder / "current-2")
     mended(registry, tmp_path)
 
 

@@ -19,8 +19,9 @@ from typing import Final, Protocol
 import gitreg.kinds
 import gitreg.manifests
 from gitreg.registry import timestamp
-from gitreg.repository.git import Commit, Entry, EntryChange, GitRepository, HistoryRewritten, encode_path
-from gitreg_indexer.catalog import Catalog, Position, Writing
+from gitreg.repository.git import Commit, Entry, EntryChange, GitRepository, encode_path
+from gitreg_indexer.catalog import Catalog, Position, Writing, about_in
+from gitreg_indexer.descent import new_commits
 from gitreg_indexer.facts import (
     Birth,
     CommitFacts,
@@ -84,7 +85,7 @@ class Builder:
         position, tip = self._catalog.position(), until or self._repo.tip()
         if tip is None or tip == position.commit:
             return
-        oids = _new_commits(self._repo, tip, position.commit)
+        oids = new_commits(self._repo, tip, position.commit)
         with closing(self._known()) as earlier:
             if position.seq == 0 and self._catalog.about().get("history") == "none":
                 self._take_tip(oids, earlier, progress)
@@ -160,14 +161,19 @@ class Builder:
     def _take_tip(self, oids: Iterable[str], earlier: Known, progress: Progress | None) -> None:
         """Take only what stands at the tip, each with the commit that it stands from.
 
-        What was taken before by a process that ended is kept where it still stands.
+        What was taken before by a process that ended is kept where it still stands, unless main was rewritten since:
+        then another file may stand at the same path from the same seq.
         """
         walked = _walk(self._repo, oids, progress)
+        last = walked.commits[-1]
         with self._catalog.writing() as written:
+            before = about_in(written.db).get("walked")
             written.renew_past(walked.commits, walked.births)
             have = written.standing()
-            written.forget(have - {(path, seq) for path, (_, seq) in walked.standing.items()})
-        last = walked.commits[-1]
+            still = {(path, seq) for path, (_, seq) in walked.standing.items()} if walked.has(before) else set()
+            written.forget(have - still)
+            have &= still
+            written.note(walked=last.oid)
         parts = self._read(self._standing_parts(walked, have, earlier))
         for part, folded in parts:
             with self._catalog.writing() as written:
@@ -200,6 +206,10 @@ class _Walked:
     births: dict[str, Birth]
     standing: dict[str, tuple[Entry, int]]
 
+    def has(self, oid: str | None) -> bool:
+        """Tell whether a commit was passed."""
+        return any(commit.oid == oid for commit in self.commits)
+
 
 def _walk(repo: GitRepository, oids: Iterable[str], progress: Progress | None) -> _Walked:
     walked = _Walked([], {}, {})
@@ -219,19 +229,6 @@ def _walk(repo: GitRepository, oids: Iterable[str], progress: Progress | None) -
         if progress:
             progress(1)
     return walked
-
-
-def _new_commits(repo: GitRepository, tip: str, known: str) -> Iterable[str]:
-    try:
-        return repo.first_parents(tip, known or None)
-    except HistoryRewritten as error:
-        raise HistoryRewritten(
-            "main was rewritten: it no longer descends from the last indexed commit",
-            where=repo.branch,
-            got=f"{tip[:12]}, which does not descend from {known[:12]}",
-            mend="find out who did it and put the branch back; to follow it all the same, "
-            "run `gitreg index accept-rewrite`",
-        ) from error
 
 
 def commit_facts(seq: int, commit: Commit) -> CommitFacts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -106,9 +107,10 @@ def _standing_since(db: sa.Connection, seq: int) -> Iterator[list[Standing]]:
     seen: set[int] = set()
     if seq > 0:
         moved = in_parts(db, _SELECTED.where(facts.c.path.in_(LISTED)), paths_moved_since(db, seq))
-        rows = list(moved)
-        seen = {row.id for row in rows}
-        yield _ranked(db, rows)
+        while rows := list(islice(moved, _PART)):  # of all records, where all ranks were spread anew
+            fresh = {row.id: row for row in rows if row.id not in seen}
+            seen.update(fresh)
+            yield _ranked(db, list(fresh.values()))
     began = _SELECTED.where(facts.c.seq_from > seq).order_by(facts.c.seq_from)
     ended = _SELECTED.where(facts.c.seq_from <= seq, facts.c.seq_to > seq, facts.c.seq_to < FOREVER)
     # each in the order of its own index: in that of ids, SQLite would look through the whole table to find them

@@ -2,8 +2,10 @@
 
 - What is current changes by one atomic rename: readers see the old generation or the new one, whole.
 - A generation that was left half made by a process that ended is gone on with, not begun again.
-- What is not needed any more is removed, unless a process still has it open.
-- Where nothing says which one is current (the file is gone or garbage), the newest complete one is.
+- What is not needed any more is removed, unless a process still has it open. What another format has here is another
+  version's, which may serve from it: it is removed when it was not written for a week either.
+- Where nothing says which one is current (the file is gone, or garbage, or names one that is gone), the newest complete
+  one is.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import fcntl
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,13 +22,15 @@ from typing import Final
 
 from gitreg.errors import GitregError
 from gitreg_indexer.disk import unreadable, unwritable
-from gitreg_indexer.layout import BUILDING_FILE, CATALOG_FILE, CURRENT_FILE, FORMAT, named_in
+from gitreg_indexer.layout import BUILDING_FILE, CATALOG_FILE, CURRENT_FILE, FORMAT, named_in, plain
 
 _USE_FILE: Final = "in-use.lock"
 _UNFINISHED_FILE: Final = "unfinished"
 """Marks a generation that is no answer to anything until it was put in place."""
 _OLD_PARTS: Final = (CATALOG_FILE, f"{CATALOG_FILE}-wal", f"{CATALOG_FILE}-shm", "tantivy")
 """What the first format kept directly in the folder."""
+_LEFT_ALONE: Final = 7 * 24 * 3600.0
+"""For how long, in seconds, a generation of another format stays after it was last written."""
 
 Stamp = tuple[int, int]
 """What of a file's metadata changes when another file takes its place."""
@@ -51,7 +56,7 @@ class Generations:
             self.folder.mkdir(parents=True, exist_ok=True)
             name = named_in(self.folder / CURRENT_FILE)
             if name is None or not (self.folder / name).is_dir():
-                name = name or self._newest() or self._next()
+                name = self._newest() or name or self._next()
                 self._write(CURRENT_FILE, name)
                 (self.folder / name).mkdir(exist_ok=True)
         return self.folder / name
@@ -77,7 +82,9 @@ class Generations:
         `GitregError` where there can be none: something else stands in the folder's place, or it cannot be read.
         """
         try:
-            name = named_in(self.folder / CURRENT_FILE) or self._newest()
+            name = named_in(self.folder / CURRENT_FILE)
+            if name is None or not (self.folder / name).is_dir():
+                name = self._newest() or name
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -114,7 +121,7 @@ class Generations:
     def forget_building(self) -> None:
         """Remove the generation that is being made."""
         left = self.building()
-        (self.folder / BUILDING_FILE).unlink(missing_ok=True)
+        self._forget(BUILDING_FILE)
         if left is not None:
             shutil.rmtree(left, ignore_errors=True)
 
@@ -148,7 +155,7 @@ class Generations:
             (made / _UNFINISHED_FILE).unlink(missing_ok=True)
             self._write(CURRENT_FILE, made.name)
             if named_in(self.folder / BUILDING_FILE) == made.name:
-                (self.folder / BUILDING_FILE).unlink(missing_ok=True)
+                self._forget(BUILDING_FILE)
             self.sweep()
 
     def sweep(self) -> None:
@@ -157,8 +164,19 @@ class Generations:
         for found in self.folder.iterdir():
             if found.name in _OLD_PARTS:
                 shutil.rmtree(found, ignore_errors=True) if found.is_dir() else found.unlink(missing_ok=True)
-            elif found.name not in keep and _is_generation(found):
+            elif found.name not in keep and self._may_go(found):
                 _remove_unused(found)
+
+    def _may_go(self, found: Path) -> bool:
+        if not _is_generation(found):
+            return False
+        return found.name.startswith(f"{FORMAT}-") or _last_written(found) < time.time() - _LEFT_ALONE
+
+    def _forget(self, file: str) -> None:
+        """Remove a file that names a generation, and the one that had its place at first where that names one too."""
+        (self.folder / file).unlink(missing_ok=True)
+        if named_in(self.folder / file) is not None:
+            plain(self.folder / file).unlink(missing_ok=True)
 
     def _numbers(self) -> list[int]:
         numbers = (found.name.removeprefix(f"{FORMAT}-") for found in self.folder.iterdir())
@@ -232,6 +250,15 @@ def _is_generation(folder: Path) -> bool:
         names = {found.name for found in folder.iterdir()}
         return not names or not names.isdisjoint((_USE_FILE, _UNFINISHED_FILE, CATALOG_FILE))
     return False
+
+
+def _last_written(folder: Path) -> float:
+    """Tell when something directly in a folder was last written."""
+    times = [folder.stat().st_mtime]
+    for file in folder.iterdir():
+        with suppress(OSError):
+            times.append(file.stat().st_mtime)
+    return max(times)
 
 
 @contextmanager

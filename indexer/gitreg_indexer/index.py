@@ -34,6 +34,7 @@ from gitreg_indexer.catalog import (
     Position,
 )
 from gitreg_indexer.catalogs import catalogs_of
+from gitreg_indexer.descent import new_commits, refuse_behind
 from gitreg_indexer.engine import Query, SearchEngine, open_engine
 from gitreg_indexer.filling import fill, is_filled, rank
 from gitreg_indexer.generations import Generations, Stamp, Use
@@ -165,17 +166,22 @@ class Index:
         engine: str = DEFAULT_ENGINE,
         history: History | None = None,
         catalog: str | None = None,
+        rewritten: bool = False,
     ) -> Index:
         """Begin the index anew, beside the one that stands; or go on with what was begun and is sound.
 
         What comes of it takes the other's place when it has caught up for the first time. `history` is that of the
-        one that stands unless it is told.
+        one that stands unless it is told. `HistoryRewritten` where main does not descend from where that one stands,
+        unless that is known: `rewritten`. One that cannot be read stands nowhere.
         """
         index = cls(registry, folder or default_folder(registry), engine=engine, catalog=catalog)
         with ExitStack() as begun:
             begun.callback(index.close)
             with writing(index.folder, MAKING_LOCK), index._catalogs.making():
-                making = Making(registry.uid, history or index._history_of_current(), parser_name())
+                known, position = index._current_one()
+                if not rewritten:
+                    index._refuse_rewritten(position)
+                making = Making(registry.uid, history or known, parser_name())
                 index._held = index._begun(making) or index._begin(making)
             begun.pop_all()
         index._is_in_making = True
@@ -222,13 +228,23 @@ class Index:
     def _opened(self, folder: Path, making: Making) -> Generation:
         return Generation(folder, self._catalogs.place(folder), making, self._engine_name)
 
-    def _history_of_current(self) -> History:
-        place = self._catalogs.before(self.folder, self._generations.named_current())
+    def _current_one(self) -> tuple[History, Position]:
+        """Tell the history of the catalog that stands, and how far it has come."""
+        nothing: tuple[History, Position] = "full", Position(0, "")
+        place = self._catalogs.before(self.folder, self._generations.standing())
         if place is None or (isinstance(place, Path) and not place.exists()):
-            return "full"
+            return nothing
         with suppress(GitregError), closing(Catalog.open(place, Making(self.registry.uid))) as catalog:
-            return "none" if catalog.about().get("history") == "none" else "full"
-        return "full"
+            return "none" if catalog.about().get("history") == "none" else "full", catalog.position()
+        return nothing
+
+    def _refuse_rewritten(self, position: Position) -> None:
+        """Refuse a main that does not descend from where the catalog stands."""
+        tip = self.registry.repo.tip()
+        if self._catalogs.may_be_ahead:
+            refuse_behind(self.registry.repo, position)
+        if tip is not None:
+            new_commits(self.registry.repo, tip, position.commit)
 
     def _begun(self, making: Making) -> Generation | None:
         """Open the generation that another process began in the same way and did not finish, if it is of use."""

@@ -2,6 +2,7 @@
 
 - An index's folder holds generations: folders of a catalog and its search indexes. One is current; another may be in
   the making beside it. Their names begin with the format that they have.
+- Each format has files of its own that name them, so that versions of gitreg may use one folder side by side.
 """
 
 from __future__ import annotations
@@ -13,19 +14,29 @@ FORMAT: Final = "2"
 """The format of the catalog and what lies beside it; another one is made again from Git."""
 INDEX_FOLDER: Final = "index"
 CATALOG_FILE: Final = "catalog.sqlite3"
-CURRENT_FILE: Final = "current"
+CURRENT_FILE: Final = f"current-{FORMAT}"
 """Holds the name of the generation that is answered from."""
-BUILDING_FILE: Final = "building"
+BUILDING_FILE: Final = f"building-{FORMAT}"
 """Holds the name of the generation that is being made."""
 FOREVER: Final = 2**62
 """The end of a fact that still holds."""
 
 
 def named_in(file: Path) -> str | None:
-    """Read which generation a file names; None where there is none, or none of this format."""
+    """Read which generation a file names; None where there is none, or none of this format.
+
+    Where the file is not there, one without the format in its name is read, as gitreg wrote it at first.
+    """
     try:
+        if not file.exists():
+            file = plain(file)
         name = file.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError):
         return None
     number = name.removeprefix(f"{FORMAT}-")
     return name if number != name and number.isdigit() else None
+
+
+def plain(file: Path) -> Path:
+    """Give the file that had a file's place when all formats shared one."""
+    return file.with_name(file.name.partition("-")[0])

@@ -126,5 +126,5 @@ def accept_rewrite(
         Generations(folder or default_folder(registry)).must_stand()
     with closing(Index.open(registry, folder, catalog=catalog)) as index:
         rewrite = rewrite_of(registry.repo, index.catalog)
-    with closing(Index.emptied(registry, folder, catalog=catalog)) as made:
+    with closing(Index.emptied(registry, folder, catalog=catalog, rewritten=True)) as made:
         return rewrite, made.catch_up(progress=progress)

@@ -239,7 +239,8 @@ class _Verifier:
             look.in_git.add_all(unreadable)
             look.checked.update(commits=0, objects=0)
             return
-        if self._generations.named_current() is None:
+        named = self._generations.named_current()
+        if named is None or not named.is_dir():
             where = str(self._folder / CURRENT_FILE)
             look.in_catalog.add(Damage(where, "it does not name the generation that is answered from"))
         self._open(look, stack)
