@@ -1,7 +1,8 @@
 """One state of a tantivy index, and all that is asked of it.
 
 - A view never changes: what it finds, what it counts and its position are of one commit.
-- What is worth remembering of a state (versions in a range, facets of all that is live) is remembered by the view.
+- What is worth remembering of a state (versions in a range, facets of all that is live) is remembered by the view, as
+  much as fits (`memory.py`).
 - What matches equally is ordered by `rank`, a number. A column orders by its values, what has none coming last in both
   directions; runs of equal values are put in order of rank.
 """
@@ -19,6 +20,7 @@ import tantivy
 from tantivy import FieldType, Occur, Order
 
 from gitreg_indexer.engine import LONGEST_PREFIX, MOST_COUNTED, Facet, Found, Query, is_shown
+from gitreg_indexer.memory import Memory
 from gitreg_indexer.plans import Plan, corrected, plan
 from gitreg_indexer.terms import (
     WITHOUT_VERSION,
@@ -57,7 +59,6 @@ _SPREAD: Final = 64
 """Up to how many parts a union is asked part by part."""
 _PART: Final = 1_000
 """What asking for one more part costs, in documents looked at."""
-_REMEMBERED: Final = 4_096
 _RECENT: Final = 64
 """The newest commits that are looked at first for what was updated last."""
 _PROBED: Final = 1_000
@@ -82,7 +83,7 @@ class View:
         self.columns = columns
         self.counted = counted
         self.searcher = index.searcher()
-        self._remembered: dict[Hashable, Any] = {}
+        self._memory = Memory()
         self.instance, self.seq = self._position()
 
     def _position(self) -> tuple[str, int]:
@@ -113,13 +114,7 @@ class View:
 
     def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
         """Give what was made under a key before, or make it."""
-        if key in self._remembered:
-            known: T = self._remembered[key]
-            return known
-        if len(self._remembered) >= _REMEMBERED:
-            self._remembered = {}
-        made = self._remembered[key] = make()
-        return made
+        return self._memory.get(key, make)
 
     # -------------------------------------------------------------------------------------------- documents
 
