@@ -26,6 +26,7 @@ from gitreg_indexer.engine import (
 from gitreg_indexer.fields import columns
 from gitreg_indexer.filters.evaluation import holds
 from gitreg_indexer.layout import FOREVER
+from gitreg_indexer.plans import MOST_MISSPELT
 from gitreg_indexer.texts import TextQuery, parse_text
 from gitreg_indexer.values import seconds_of
 
@@ -157,6 +158,8 @@ def tiers_of(
     if any(tiers) or not text.words:
         return tiers, ()
     right = words_in(holding)
+    if sum(word not in right for word in text.words) > MOST_MISSPELT:
+        return tiers, ()
     near = {word: {} if word in right else near_to(word, words_in(allowed)) for word in text.words}
     nearest = {word: [o for o in found if found[o] == min(found.values())] for word, found in near.items()}
     steps = [*worded(text, nearest), *worded(text, {word: list(found) for word, found in near.items()})]

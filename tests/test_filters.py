@@ -490,6 +490,14 @@ def test_a_filter_compares_at_most_200_times() -> None:
     assert refused(" ".join(["seq=1"] * 201)).faults[0].says == "the filter compares more than 200 times"
 
 
+def test_a_range_has_at_most_20_alternatives() -> None:
+    text = "||".join(f"{n}.x" for n in range(20))
+    assert parse_filter(f'version : "{text}"') == Satisfies(VERSION, Range.parse(text))
+    error = refused(f'version : "{text}||20.x"')
+    assert (error.column, error.faults[0].says) == (11, "the range has 21 alternatives")
+    assert error.faults[0].expected == "at most 20"
+
+
 def test_many_unknown_fields_are_told_briefly() -> None:
     error = refused(" ".join(f"zz{n}=1" for n in range(50)))
     assert len(error.faults) == 50

@@ -327,6 +327,15 @@ def test_a_misspelt_word_is_taken_for_near_ones_only_where_nothing_matches(engin
     assert meant(engine, "mistral2") == ([], ())
 
 
+def test_more_words_than_anybody_misspells_are_not_corrected(engine: SearchEngine) -> None:
+    right = ("mistral", "summarizer", "classifier", "embedding", "retrieval", "assistant")
+    wrong = ("mitsral", "sumarizer", "clasifier", "embeding", "retreival", "asistant")
+    filled(engine, document(1, "a", text=" ".join(right)))
+    assert meant(engine, " ".join(wrong[:5])) == ([1], tuple(zip(wrong[:5], right, strict=False)))
+    assert meant(engine, " ".join(wrong[:5] + right)) == ([1], tuple(zip(wrong[:5], right, strict=False)))
+    assert meant(engine, " ".join(wrong)) == ([], ())
+
+
 def test_a_word_that_the_filters_shut_out_is_not_misspelt(engine: SearchEngine) -> None:
     filled(engine, document(1, "a", text="mistral"), document(2, "b", text="mistrals", tags=("eu",)))
     assert engine.search(Query("mistral", tag=("eu",)), offset=0, limit=9) == Found(0, (), "one", 2)
