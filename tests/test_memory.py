@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 from search_support import document
 
 from gitreg_indexer.conditions import StartsWith
-from gitreg_indexer.engine import Query
+from gitreg_indexer.engine import MOST_COUNTED, Query
 from gitreg_indexer.memory import HEAVIEST, MOST_BYTES, Memory, weight_of
 from gitreg_indexer.tantivy_engine import TantivyEngine
 from gitreg_indexer.terms import AnyPrefixed, AnyTerm, WordPrefixed
 
 
-def never() -> None:
+def never() -> Any:
     raise AssertionError("it is remembered")
 
 
@@ -74,4 +75,14 @@ def test_a_view_that_is_asked_for_many_beginnings_stays_small(tmp_path: Path) ->
     assert engine._view is not None
     assert engine._view._memory.weight <= MOST_BYTES
     assert len(engine._view._memory) < 60
+    engine.close()
+
+
+def test_of_the_values_of_all_that_is_live_only_those_shown_are_remembered(tmp_path: Path) -> None:
+    engine = TantivyEngine(tmp_path / "engine")
+    engine.apply((document(n, values=(("a", f"v{n}"),)) for n in range(1, 301)), instance="one", seq=300)
+    (told,) = engine.search(Query(), offset=0, limit=1, facets=("a",)).facets
+    assert engine._view is not None
+    assert engine._view.remembered(("facet", "a"), never) is told
+    assert len(told.counts) == MOST_COUNTED
     engine.close()

@@ -540,6 +540,29 @@ def test_facets_show_the_most_frequent_hundred(engine: SearchEngine) -> None:
     assert min(shown.values()) == 2
 
 
+def test_many_large_facets_are_counted_together(tmp_path: Path) -> None:
+    engine, number = open_engine("tantivy", tmp_path), 17_000
+    paths = ("metadata.owner", "spec.displayName", "spec.title", "spec.license")
+    stated = [tuple((path, f"v{n:05}") for path in paths) for n in range(number)]
+    filled(engine, *(document(n + 1, values=values) for n, values in enumerate(stated)))
+    asked = engine.search(Query(type=("completion",)), offset=0, limit=1, facets=(*paths, "kind"))
+    for facet in asked.facets[:-1]:
+        assert facet.counts == tuple((f"v{n:05}", 1) for n in range(100))
+    assert asked.facets[-1].counts == (("Model", number),)
+    assert engine.search(Query(), offset=0, limit=1, facets=paths).facets == asked.facets[:-1]
+    engine.close()
+
+
+def test_what_is_most_frequent_is_found_where_not_all_values_are_listed(
+    engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitreg_indexer.tantivy_view._LISTED", 120)
+    filled(engine, *(document(n, values=(("a", f"v{min(n, 190):03}"),)) for n in range(1, 200)))
+    shown = counts(engine, "a")
+    assert list(shown.items())[:3] == [("v190", 10), ("v001", 1), ("v002", 1)]
+    assert len(shown) == 100
+
+
 def test_an_answer_is_of_one_state_while_documents_come(engine: SearchEngine) -> None:
     filled(engine, document(1))
     torn: list[Found] = []

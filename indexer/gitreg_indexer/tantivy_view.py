@@ -64,6 +64,8 @@ _RECENT: Final = 64
 _PROBED: Final = 1_000
 _BUCKETS: Final = 20_000
 """The most values that are counted by a fast field; where there are more, terms are counted."""
+_LISTED: Final = 10_000
+"""How many of the most frequent terms are listed: more than are shown, for some are none that facets show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,25 +287,35 @@ class View:
             return tuple(Facet(path, ()) for path in paths)
         asked = tuple(dict.fromkeys(paths))
         if is_all:
-            counts = {path: self._counts_of_all(path, everything) for path in asked}
+            facets = {path: self._facet_of_all(path, everything) for path in asked}
         else:
-            counts = self._counts(asked, everything)
-        return tuple(_most_frequent(path, counts[path]) for path in paths)
+            facets = {path: _most_frequent(path, found) for path, found in self._counts(asked, everything).items()}
+        return tuple(facets[path] for path in paths)
 
-    def _counts_of_all(self, path: str, everything: Any) -> dict[str, int]:
-        return self.remembered(("facet", path), lambda: self._counts((path,), everything)[path])
+    def _facet_of_all(self, path: str, everything: Any) -> Facet:
+        """Count the values of all that is live; of these, only what is shown is remembered."""
+        return self.remembered(("facet", path), lambda: _most_frequent(path, self._counts((path,), everything)[path]))
 
     def _counts(self, paths: Sequence[str], everything: Any) -> dict[str, dict[str, int]]:
         """Count values: by columns of texts, all in one pass; where there is none, or it has too many, by terms."""
         by_column = [path for path in paths if path in self.counted and self._is_text(path)]
-        counts = self._from_columns(by_column, everything) if by_column else {}
+        counts = self._from_columns(by_column, everything)
         return {path: counts[path] if path in counts else self._from_terms(path, everything) for path in paths}
 
     def _from_columns(self, paths: Sequence[str], everything: Any) -> dict[str, dict[str, int]]:
-        """Count by columns; a path whose column cannot tell is left out."""
+        """Count by columns; a path whose column cannot tell is left out.
+
+        tantivy refuses to count more than 65,000 values in one pass: then each path has a pass of its own.
+        """
+        if not paths:
+            return {}
         bounds = {"size": _BUCKETS, "segment_size": _BUCKETS}
         asked = {path: {"terms": {"field": self.counted[path], **bounds}} for path in paths}
-        told = self.searcher.aggregate(everything, asked)
+        try:
+            told = self.searcher.aggregate(everything, asked)
+        except ValueError:
+            alone = [self._from_columns((path,), everything) for path in paths] if len(paths) > 1 else []
+            return {path: found for each in alone for path, found in each.items()}
         counts: dict[str, dict[str, int]] = {}
         for path in paths:
             values = {each["key"]: each["doc_count"] for each in told[path]["buckets"]}
@@ -317,10 +329,11 @@ class View:
         return self.remembered(("text", path), lambda: not any(map(self.starting, others)))
 
     def _from_terms(self, path: str, everything: Any) -> dict[str, int]:
+        """Count by terms, of which the most frequent are looked at: the others would not be shown."""
         counts: dict[str, int] = {}
         twice: dict[str, list[str]] = {}
         for prefix in value_prefixes(path):
-            for term, count in self.searcher.terms_with_prefix(TERM, prefix, everything):
+            for term, count in self.searcher.terms_with_prefix(TERM, prefix, everything, _LISTED):
                 value = value_at(prefix, term)
                 if value is not None and count:
                     twice.setdefault(value, []).append(term)
