@@ -153,7 +153,7 @@ def tiers_of(
 ) -> tuple[Tiers, tuple[tuple[str, str], ...]]:
     if not text.asks and not text.plain:
         return [allowed], ()
-    steps = [*surely(text.plain), *(worded(text, {}) if text.asks else [])]
+    steps = [*surely(text), *(worded(text, {}) if text.asks else [])]
     tiers = fall(allowed, steps)
     if any(tiers) or not text.words:
         return tiers, ()
@@ -180,7 +180,8 @@ def fall(documents: list[Document], steps: list[Step]) -> Tiers:
     return tiers
 
 
-def surely(plain: str) -> list[Step]:
+def surely(text: TextQuery) -> list[Step]:
+    plain = text.plain
     if not plain:
         return []
     case, words = folded(plain), words_of(plain)
@@ -188,7 +189,11 @@ def surely(plain: str) -> list[Step]:
         lambda one: plain in one.identifiers,
         lambda one: case in map(folded, one.identifiers),
         lambda one: case == folded(one.name) or bool(one.version and case == folded(f"{one.name}@{one.version}")),
-        lambda one: bool(words) and set(words) == set(words_of(one.name)),
+        lambda one: (
+            bool(words)
+            and set(words) == set(words_of(one.name))
+            and all(stands_in(phrase, one) for phrase in text.phrases)
+        ),
     ]
 
 

@@ -302,6 +302,13 @@ def test_a_phrase_ranks_as_its_words_do(engine: SearchEngine) -> None:
     assert ids(engine, Query('"gpt mini"')) == [2, 1]
 
 
+def test_a_phrase_stands_as_it_is_in_a_name_of_just_its_words_too(engine: SearchEngine) -> None:
+    filled(engine, document(1, "ticket-classifier"), document(2, "x", text="a classifier ticket"))
+    assert ids(engine, Query('"classifier ticket"')) == [2]
+    assert ids(engine, Query('"ticket classifier"')) == [1]
+    assert ids(engine, Query("classifier ticket")) == [1, 2]
+
+
 def meant(engine: SearchEngine, text: str, **more: Any) -> tuple[list[int], tuple[tuple[str, str], ...]]:
     found = engine.search(Query(text), offset=0, limit=100, **more)
     return list(found.ids), found.meant

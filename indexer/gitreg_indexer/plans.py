@@ -83,9 +83,17 @@ def plan(query: Query, at: int | None, vocabulary: Vocabulary) -> Plan:
     filters += _excluded(text)
     if not text.asks and not text.plain:
         return Plan(tuple(filters))
-    forms = asked_forms(text.plain) if text.plain else ()
+    forms = _forms(text) if text.plain else ()
     worded = _tiers(text, [(word,) for word in text.words]) if text.asks else []
     return Plan(tuple(filters), (*forms, *worded), Either((*forms, *worded[-1:])), (), text)
+
+
+def _forms(text: TextQuery) -> tuple[Asked, ...]:
+    """Ask for the forms of an identifier that a text may be; a name of just its words has its phrases too."""
+    forms = asked_forms(text.plain)
+    if not text.phrases:
+        return forms
+    return (*forms[:-1], Both((forms[-1], *map(InOrder, text.phrases))))
 
 
 def _excluded(text: TextQuery) -> list[Asked]:
