@@ -26,6 +26,7 @@ from gitreg_indexer.engine import (
 from gitreg_indexer.fields import columns
 from gitreg_indexer.filters.evaluation import holds
 from gitreg_indexer.layout import FOREVER
+from gitreg_indexer.plans import MOST_MISSPELT
 from gitreg_indexer.texts import TextQuery, parse_text
 from gitreg_indexer.values import seconds_of
 
@@ -152,11 +153,13 @@ def tiers_of(
 ) -> tuple[Tiers, tuple[tuple[str, str], ...]]:
     if not text.asks and not text.plain:
         return [allowed], ()
-    steps = [*surely(text.plain), *(worded(text, {}) if text.asks else [])]
+    steps = [*surely(text), *(worded(text, {}) if text.asks else [])]
     tiers = fall(allowed, steps)
     if any(tiers) or not text.words:
         return tiers, ()
     right = words_in(holding)
+    if sum(word not in right for word in text.words) > MOST_MISSPELT:
+        return tiers, ()
     near = {word: {} if word in right else near_to(word, words_in(allowed)) for word in text.words}
     nearest = {word: [o for o in found if found[o] == min(found.values())] for word, found in near.items()}
     steps = [*worded(text, nearest), *worded(text, {word: list(found) for word, found in near.items()})]
@@ -177,7 +180,8 @@ def fall(documents: list[Document], steps: list[Step]) -> Tiers:
     return tiers
 
 
-def surely(plain: str) -> list[Step]:
+def surely(text: TextQuery) -> list[Step]:
+    plain = text.plain
     if not plain:
         return []
     case, words = folded(plain), words_of(plain)
@@ -185,7 +189,11 @@ def surely(plain: str) -> list[Step]:
         lambda one: plain in one.identifiers,
         lambda one: case in map(folded, one.identifiers),
         lambda one: case == folded(one.name) or bool(one.version and case == folded(f"{one.name}@{one.version}")),
-        lambda one: bool(words) and set(words) == set(words_of(one.name)),
+        lambda one: (
+            bool(words)
+            and set(words) == set(words_of(one.name))
+            and all(stands_in(phrase, one) for phrase in text.phrases)
+        ),
     ]
 
 

@@ -73,6 +73,7 @@ def test_every_list_takes_the_same(api: Api, path: str) -> None:
         pytest.param("(name = chat", 1, "", "", id="an open parenthesis"),
         pytest.param('status = "actve"', 10, "'actve'", "'active'", id="a value that none has"),
         pytest.param("name = größe AND vresion : ^1", 18, "'vresion'", "'version'", id="behind letters of two bytes"),
+        pytest.param(r'status = "\ud800"', 10, "half a character", "the character itself", id="half a character"),
         pytest.param("x" * 5000, 4001, "characters", "", id="a very long one"),
     ],
 )

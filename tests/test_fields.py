@@ -325,6 +325,32 @@ def test_a_schema_that_doubles_at_every_step_ends() -> None:
     assert len(custom.fields) < 5000
 
 
+CIRCLES: dict[str, Any] = {
+    "free keys": {"type": "object", "additionalProperties": {"$ref": "#"}},
+    "patterns": {"type": "object", "patternProperties": {"^a": {"$ref": "#"}, "^b": {"$ref": "#"}}},
+    "what is left": {"type": "object", "properties": {"x": {"$ref": "#"}}, "unevaluatedProperties": {"$ref": "#"}},
+    "lists": {"type": "object", "additionalProperties": {"type": "array", "items": {"$ref": "#"}}},
+    "a step on the way": {
+        "type": "object",
+        "additionalProperties": {"$ref": "#/$defs/step"},
+        "$defs": {"step": {"type": "object", "additionalProperties": {"$ref": "#"}}},
+    },
+}
+
+
+@pytest.mark.parametrize("case", CIRCLES)
+def test_free_keys_that_lead_back_to_their_schema_end(case: str) -> None:
+    custom = custom_fields([metadata_schema(CIRCLES[case])])
+    assert resolve("custom.acme/nlp.a.b.c", custom).type == "any"
+
+
+def test_a_schema_that_cannot_be_read_types_nothing_and_spares_the_others() -> None:
+    unreadable = metadata_schema({"type": "object"}, indexedFields=[{"index": "fulltext"}])
+    custom = custom_fields([unreadable, metadata_schema({"properties": {"x": {"type": "integer"}}}, namespace="other")])
+    assert resolve("custom.acme/nlp.x", custom).type == "any"
+    assert resolve("custom.other.x", custom).type == "number"
+
+
 def test_a_closed_schema_has_no_other_fields_and_names_the_nearest() -> None:
     custom = typed({"costCentre": {"type": "integer"}}, additionalProperties=False)
     with pytest.raises(UsageError) as refused:

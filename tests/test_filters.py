@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from typing import Any as AnyValue
 
@@ -337,6 +338,9 @@ FAULTS: dict[str, tuple[int, str, str]] = {
     'version > "1 || 2"': (11, "one version follows the sign", 'write `version > "1.2.0"`'),
     'name = "a*b"': (8, "has a star that is not at its end", "write \\* in quotes"),
     r'name = "a\q"': (10, r"'\\q' is no escape", "write \\\\ for a backslash"),
+    r'name = "\ud800"': (9, r"'\\ud800' is half a character", "write the character itself"),
+    r'labels."a\udfffb" = x': (10, r"'\\udfff' is half a character", "write the character itself"),
+    'name = "a\ud800"': (10, "half a character stands here", "write it anew"),
     "license = null": (11, "nothing is ever null", "write `NOT has(license)`"),
     "namespace : Acme": (13, "'Acme' is no namespace", "for it and all below it"),
     # signs
@@ -399,6 +403,8 @@ def test_a_fault_is_told_with_its_place_and_mend(text: str) -> None:
     assert error.column == column
     assert says in error.faults[0].says
     assert mend in error.faults[0].mend
+    assert json.dumps(error.as_data(), ensure_ascii=False).encode()
+    assert error.explain().encode()
 
 
 def test_all_faults_are_told_together() -> None:
@@ -488,6 +494,14 @@ def test_a_filter_compares_at_most_200_times() -> None:
     assert len(found.conditions) == 200
     assert refused(f"seq IN ({values},200)").faults[0].says == "the filter compares more than 200 times"
     assert refused(" ".join(["seq=1"] * 201)).faults[0].says == "the filter compares more than 200 times"
+
+
+def test_a_range_has_at_most_20_alternatives() -> None:
+    text = "||".join(f"{n}.x" for n in range(20))
+    assert parse_filter(f'version : "{text}"') == Satisfies(VERSION, Range.parse(text))
+    error = refused(f'version : "{text}||20.x"')
+    assert (error.column, error.faults[0].says) == (11, "the range has 21 alternatives")
+    assert error.faults[0].expected == "at most 20"
 
 
 def test_many_unknown_fields_are_told_briefly() -> None:

@@ -302,6 +302,13 @@ def test_a_phrase_ranks_as_its_words_do(engine: SearchEngine) -> None:
     assert ids(engine, Query('"gpt mini"')) == [2, 1]
 
 
+def test_a_phrase_stands_as_it_is_in_a_name_of_just_its_words_too(engine: SearchEngine) -> None:
+    filled(engine, document(1, "ticket-classifier"), document(2, "x", text="a classifier ticket"))
+    assert ids(engine, Query('"classifier ticket"')) == [2]
+    assert ids(engine, Query('"ticket classifier"')) == [1]
+    assert ids(engine, Query("classifier ticket")) == [1, 2]
+
+
 def meant(engine: SearchEngine, text: str, **more: Any) -> tuple[list[int], tuple[tuple[str, str], ...]]:
     found = engine.search(Query(text), offset=0, limit=100, **more)
     return list(found.ids), found.meant
@@ -325,6 +332,15 @@ def test_a_misspelt_word_is_taken_for_near_ones_only_where_nothing_matches(engin
     assert meant(engine, '"mitsral x" mitsral') == ([], ())
     assert meant(engine, "2023") == ([], ())
     assert meant(engine, "mistral2") == ([], ())
+
+
+def test_more_words_than_anybody_misspells_are_not_corrected(engine: SearchEngine) -> None:
+    right = ("mistral", "summarizer", "classifier", "embedding", "retrieval", "assistant")
+    wrong = ("mitsral", "sumarizer", "clasifier", "embeding", "retreival", "asistant")
+    filled(engine, document(1, "a", text=" ".join(right)))
+    assert meant(engine, " ".join(wrong[:5])) == ([1], tuple(zip(wrong[:5], right, strict=False)))
+    assert meant(engine, " ".join(wrong[:5] + right)) == ([1], tuple(zip(wrong[:5], right, strict=False)))
+    assert meant(engine, " ".join(wrong)) == ([], ())
 
 
 def test_a_word_that_the_filters_shut_out_is_not_misspelt(engine: SearchEngine) -> None:
@@ -529,6 +545,29 @@ def test_facets_show_the_most_frequent_hundred(engine: SearchEngine) -> None:
     assert len(shown) == 100
     assert list(shown)[:8] == ["t000", "t001", "t002", "t003", "t004", "t005", "t006", "t007"]
     assert min(shown.values()) == 2
+
+
+def test_many_large_facets_are_counted_together(tmp_path: Path) -> None:
+    engine, number = open_engine("tantivy", tmp_path), 17_000
+    paths = ("metadata.owner", "spec.displayName", "spec.title", "spec.license")
+    stated = [tuple((path, f"v{n:05}") for path in paths) for n in range(number)]
+    filled(engine, *(document(n + 1, values=values) for n, values in enumerate(stated)))
+    asked = engine.search(Query(type=("completion",)), offset=0, limit=1, facets=(*paths, "kind"))
+    for facet in asked.facets[:-1]:
+        assert facet.counts == tuple((f"v{n:05}", 1) for n in range(100))
+    assert asked.facets[-1].counts == (("Model", number),)
+    assert engine.search(Query(), offset=0, limit=1, facets=paths).facets == asked.facets[:-1]
+    engine.close()
+
+
+def test_what_is_most_frequent_is_found_where_not_all_values_are_listed(
+    engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitreg_indexer.tantivy_view._LISTED", 120)
+    filled(engine, *(document(n, values=(("a", f"v{min(n, 190):03}"),)) for n in range(1, 200)))
+    shown = counts(engine, "a")
+    assert list(shown.items())[:3] == [("v190", 10), ("v001", 1), ("v002", 1)]
+    assert len(shown) == 100
 
 
 def test_an_answer_is_of_one_state_while_documents_come(engine: SearchEngine) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gitreg_indexer.engine import all_words_of, words_of
 from gitreg_indexer.highlights import LONGEST, MOST, highlights
-from gitreg_indexer.texts import TextQuery, parse_text
+from gitreg_indexer.texts import MOST_PHRASES, MOST_PREFIXES, TextQuery, parse_text
 
 READ: dict[str, TextQuery] = {
     "": TextQuery(),
@@ -66,6 +66,23 @@ def test_a_query_knows_whether_it_asks_and_excludes() -> None:
     assert (parse_text("-a").asks, parse_text("-a").excludes) == (False, True)
     assert all(parse_text(text).asks for text in ("a", "a*", '"a b"'))
     assert all(parse_text(text).excludes for text in ("-a", "-a*", '-"a b"'))
+
+
+def test_beyond_so_many_signs_are_plain_characters() -> None:
+    prefixes = parse_text(" ".join(f"w{n}* w{n}*" for n in range(MOST_PREFIXES + 2)))
+    assert prefixes.prefixes == tuple(f"w{n}" for n in range(MOST_PREFIXES))
+    assert prefixes.words == (f"w{MOST_PREFIXES}", f"w{MOST_PREFIXES + 1}")
+    phrases = parse_text(" ".join(f'"a w{n}"' for n in range(MOST_PHRASES + 1)))
+    assert len(phrases.phrases) == MOST_PHRASES
+    assert phrases.words == ("a", f"w{MOST_PHRASES}")
+
+
+def test_beyond_so_many_exclusions_are_left_out() -> None:
+    found = parse_text(" ".join(f"-w{n}* -a-w{n}" for n in range(MOST_PHRASES + 5)))
+    assert len(found.excluded_prefixes) == MOST_PREFIXES
+    assert len(found.excluded_phrases) == MOST_PHRASES
+    assert found.excluded_words == ()
+    assert not found.asks
 
 
 pieces = st.sampled_from(["a", "gpt-4o", "Ünï", '"', "-", "*", " ", "  ", "\n", "/", "½", "ﬁ"])

@@ -3,6 +3,7 @@
 - In force is of each schema its highest version that is not retired; all schemas of a namespace count together.
 - A namespace's schema types `spec.custom.<namespace>` of exactly that namespace.
 - A field that a schema only lists among its indexed fields is known too; what it is compared with has the type.
+- A schema that cannot be read for any reason types nothing, and keeps no other from it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from gitreg.resolution import ENDED
 from gitreg.versions import InvalidVersion, Version
-from gitreg_indexer.fields import CUSTOM, CustomFields, Field, without_positions
+from gitreg_indexer.fields import CUSTOM, CustomFields, Field, known_fields, without_positions
 from gitreg_indexer.schema_fields import fields_of_schema, merged
 
 
@@ -21,7 +22,10 @@ def custom_fields(schemas: Iterable[Mapping[str, Any]]) -> CustomFields:
     """Make the custom fields of MetadataSchema records, given as their data."""
     found: list[Field] = []
     for data in in_force(schemas):
-        found.extend(_fields_of(data))
+        try:
+            found.extend(list(_fields_of(data)))
+        except Exception:  # noqa: BLE001 - one namespace's schema must not keep the others from being searched
+            found.append(_untyped(data))
     return CustomFields({field.path: field for field in merged(found)})
 
 
@@ -53,6 +57,11 @@ def _fields_of(data: Mapping[str, Any]) -> Iterator[Field]:
         else:
             stated.setdefault(whole, Field(whole, "any", kinds, entries="any"))
     yield from stated.values()
+
+
+def _untyped(data: Mapping[str, Any]) -> Field:
+    """Give the field of a namespace below which anything may stand."""
+    return Field(f"{CUSTOM}.{data['metadata']['namespace']}", "map", known_fields()[CUSTOM].kinds, entries="any")
 
 
 def _version(text: Any) -> Version | None:

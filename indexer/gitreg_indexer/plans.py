@@ -4,13 +4,14 @@
   words in the name, in the heading, anywhere. Phrases and excluded words are looked for anywhere, in every tier.
 - If nothing is found at all, a word that no document of the time in question has is misspelt: the words near to it, of
   documents that the filters let through, stand in for it, the nearest first. Words of documents that do not hold have
-  no say, so an index that grew answers as one made anew does.
+  no say, so an index that grew answers as one made anew does. More than `MOST_MISSPELT` such words are no slips.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from gitreg_indexer.engine import Query
@@ -40,6 +41,10 @@ from gitreg_indexer.typos import beginnings, faults_allowed, near_words
 _LIVE: Final = AnyTerm((LIVE,))
 _NO_TEXT: Final = TextQuery()
 Meant = tuple[tuple[str, str], ...]
+MOST_MISSPELT: Final = 5
+"""In how many words of a text slips are looked for; where more are unknown, nothing stands in for any."""
+_MOST_COMPARED: Final = 200_000
+"""With how many words that are known one that is not is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +83,17 @@ def plan(query: Query, at: int | None, vocabulary: Vocabulary) -> Plan:
     filters += _excluded(text)
     if not text.asks and not text.plain:
         return Plan(tuple(filters))
-    forms = asked_forms(text.plain) if text.plain else ()
+    forms = _forms(text) if text.plain else ()
     worded = _tiers(text, [(word,) for word in text.words]) if text.asks else []
     return Plan(tuple(filters), (*forms, *worded), Either((*forms, *worded[-1:])), (), text)
+
+
+def _forms(text: TextQuery) -> tuple[Asked, ...]:
+    """Ask for the forms of an identifier that a text may be; a name of just its words has its phrases too."""
+    forms = asked_forms(text.plain)
+    if not text.phrases:
+        return forms
+    return (*forms[:-1], Both((forms[-1], *map(InOrder, text.phrases))))
 
 
 def _excluded(text: TextQuery) -> list[Asked]:
@@ -110,11 +123,16 @@ def _tiers(text: TextQuery, words: Sequence[tuple[str, ...]]) -> list[Asked]:
 def corrected(made: Plan, vocabulary: Vocabulary) -> Plan | None:
     """Plan anew, where a plan finds nothing, with the words that were meant; None where that finds nothing either."""
     text, filters = made.text, made.filters
-    taken = {word: _meant_for(word, filters, vocabulary) for word in text.words}
-    if not any(taken.values()):
+    unknown = _unknown(text.words, filters[0], vocabulary)
+    if not 0 < len(unknown) <= MOST_MISSPELT:
         return None
-    near = [tuple(w for w, n in found.items() if n == min(found.values())) or (word,) for word, found in taken.items()]
-    far = [tuple(found) or (word,) for word, found in taken.items()]
+    taken: dict[str, dict[str, int]] = {}
+    for word in unknown:
+        taken[word] = _meant_for(word, filters, vocabulary)
+        if not taken[word]:
+            return None
+    near = [_nearest(taken[word]) if word in taken else (word,) for word in text.words]
+    far = [tuple(taken[word]) if word in taken else (word,) for word in text.words]
     worded = _tiers(text, near)
     if far != near:
         worded += _tiers(text, far)
@@ -124,10 +142,23 @@ def corrected(made: Plan, vocabulary: Vocabulary) -> Plan | None:
     return Plan(filters, tuple(worded), worded[-1], meant)
 
 
+def _unknown(words: Sequence[str], time: Asked, vocabulary: Vocabulary) -> list[str]:
+    """Give the words that no document of a time has; of many, one more than can be misspelt."""
+    unknown = (word for word in words if not vocabulary.is_any(Both((time, AnyWord((word,))))))
+    return list(islice(unknown, MOST_MISSPELT + 1))
+
+
+def _nearest(found: dict[str, int]) -> tuple[str, ...]:
+    fewest = min(found.values())
+    return tuple(word for word, faults in found.items() if faults == fewest)
+
+
 def _meant_for(word: str, filters: tuple[Asked, ...], vocabulary: Vocabulary) -> dict[str, int]:
-    """Give the words that one was meant for, with their faults; none where a document of that time has it as it is."""
-    if not faults_allowed(word) or vocabulary.is_any(Both((filters[0], AnyWord((word,))))):
-        return {}
-    known = (other for start in beginnings(word) for other in vocabulary.words_starting(start))
-    near = near_words(word, known)
+    """Give the words that an unknown one was meant for, with their faults."""
+    near = vocabulary.remembered(("near", word), lambda: _near(word, vocabulary)) if faults_allowed(word) else {}
     return {other: n for other, n in near.items() if vocabulary.is_any(Both((*filters, AnyWord((other,)))))}
+
+
+def _near(word: str, vocabulary: Vocabulary) -> dict[str, int]:
+    known = (other for start in beginnings(word) for other in vocabulary.words_starting(start))
+    return near_words(word, islice(known, _MOST_COMPARED))

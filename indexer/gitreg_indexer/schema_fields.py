@@ -70,21 +70,27 @@ class _Walk:
         self.versions = versions
         self.left = MOST
 
-    def fields(self, schema: Schema, path: str, *, several: bool = False, depth: int = 0) -> Iterator[Field]:
-        """Give the field at a path, once for each alternative, and those below it."""
+    def fields(
+        self, schema: Schema, path: str, *, several: bool = False, depth: int = 0, alone: bool = False
+    ) -> Iterator[Field]:
+        """Give the field at a path, once for each alternative, and those below it; none of these where it is alone."""
         for option in self.options(schema):
             self.left -= 1
             if self.left < 0:
                 return
-            yield from self.of_option(option, path, several=several, depth=depth)
+            yield from self.of_option(option, path, several=several, depth=depth, alone=alone)
 
-    def of_option(self, option: Schema, path: str, *, several: bool, depth: int) -> Iterator[Field]:
+    def of_option(self, option: Schema, path: str, *, several: bool, depth: int, alone: bool) -> Iterator[Field]:
         kind = self.type_of(option)
         if kind == "list":
             for inner in option.get("prefixItems", ()) or (option.get("items", True),):
-                yield from self.fields(inner, path, several=True, depth=depth + 1) if depth < DEEPEST else ()
+                if depth < DEEPEST:
+                    yield from self.fields(inner, path, several=True, depth=depth + 1, alone=alone)
             return
         here = Field(path, kind, self.kinds, several, _words(option))
+        if alone:
+            yield here
+            return
         if kind in ("part", "map"):
             here = self.with_entries(here, option)
         elif kind == "any":
@@ -95,12 +101,11 @@ class _Walk:
                 yield from self.fields(inner, f"{path}.{name}" if path else name, several=several, depth=depth + 1)
 
     def with_entries(self, here: Field, option: Schema) -> Field:
-        """Say what stands under free keys."""
+        """Say what stands under free keys; what stands below them is not looked at, and cannot lead back here."""
         entries = [*option.get("patternProperties", {}).values()]
         rest = option.get("additionalProperties", option.get("unevaluatedProperties", not entries))
         entries.extend([rest] if rest not in (False, None) else [])
-        below = (field for entry in entries for field in self.fields(entry, here.path, depth=DEEPEST - 1))
-        found = [field for field in below if field.path == here.path]
+        found = [field for entry in entries for field in self.fields(entry, here.path, depth=DEEPEST - 1, alone=True)]
         if not found:
             return here
         one = reduce(_both, found)

@@ -22,7 +22,7 @@ from gitreg.errors import NotFoundError, UsageError
 from gitreg.refs import KINDS
 from gitreg.repository.moments import read_moment
 from gitreg_indexer.catalog import Position
-from gitreg_indexer.conditions import Condition
+from gitreg_indexer.conditions import WHOLE, Condition
 from gitreg_indexer.engine import SORTS, Facet, Query
 from gitreg_indexer.fields import NO_CUSTOM_FIELDS, CustomFields, columns, find, resolve
 from gitreg_indexer.filters import parse_filter
@@ -240,6 +240,13 @@ def _facet_paths(names: tuple[str, ...], custom: CustomFields) -> Iterator[tuple
                 got=name,
                 expected="a field with a value, like `provider`, `type` or `tags`",
                 mend=f"name a field below it, as `{name}.<field>`; docs/query-language.md lists the fields",
+            )
+        if field.path in WHOLE:
+            raise UsageError(
+                f"{name!r} is another one in nearly every record, and cannot be counted",
+                got=name,
+                expected="a field whose values many records share",
+                mend="count one like `kind`, `provider`, `status`, `owner` or `tags`; a filter finds by any field",
             )
         yield name, field.path
 

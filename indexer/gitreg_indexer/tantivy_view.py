@@ -1,7 +1,8 @@
 """One state of a tantivy index, and all that is asked of it.
 
 - A view never changes: what it finds, what it counts and its position are of one commit.
-- What is worth remembering of a state (versions in a range, facets of all that is live) is remembered by the view.
+- What is worth remembering of a state (versions in a range, facets of all that is live) is remembered by the view, as
+  much as fits (`memory.py`).
 - What matches equally is ordered by `rank`, a number. A column orders by its values, what has none coming last in both
   directions; runs of equal values are put in order of rank.
 """
@@ -19,6 +20,7 @@ import tantivy
 from tantivy import FieldType, Occur, Order
 
 from gitreg_indexer.engine import LONGEST_PREFIX, MOST_COUNTED, Facet, Found, Query, is_shown
+from gitreg_indexer.memory import Memory
 from gitreg_indexer.plans import Plan, corrected, plan
 from gitreg_indexer.terms import (
     WITHOUT_VERSION,
@@ -57,12 +59,13 @@ _SPREAD: Final = 64
 """Up to how many parts a union is asked part by part."""
 _PART: Final = 1_000
 """What asking for one more part costs, in documents looked at."""
-_REMEMBERED: Final = 4_096
 _RECENT: Final = 64
 """The newest commits that are looked at first for what was updated last."""
 _PROBED: Final = 1_000
 _BUCKETS: Final = 20_000
 """The most values that are counted by a fast field; where there are more, terms are counted."""
+_LISTED: Final = 10_000
+"""How many of the most frequent terms are listed: more than are shown, for some are none that facets show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class View:
         self.columns = columns
         self.counted = counted
         self.searcher = index.searcher()
-        self._remembered: dict[Hashable, Any] = {}
+        self._memory = Memory()
         self.instance, self.seq = self._position()
 
     def _position(self) -> tuple[str, int]:
@@ -113,13 +116,7 @@ class View:
 
     def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
         """Give what was made under a key before, or make it."""
-        if key in self._remembered:
-            known: T = self._remembered[key]
-            return known
-        if len(self._remembered) >= _REMEMBERED:
-            self._remembered = {}
-        made = self._remembered[key] = make()
-        return made
+        return self._memory.get(key, make)
 
     # -------------------------------------------------------------------------------------------- documents
 
@@ -290,25 +287,35 @@ class View:
             return tuple(Facet(path, ()) for path in paths)
         asked = tuple(dict.fromkeys(paths))
         if is_all:
-            counts = {path: self._counts_of_all(path, everything) for path in asked}
+            facets = {path: self._facet_of_all(path, everything) for path in asked}
         else:
-            counts = self._counts(asked, everything)
-        return tuple(_most_frequent(path, counts[path]) for path in paths)
+            facets = {path: _most_frequent(path, found) for path, found in self._counts(asked, everything).items()}
+        return tuple(facets[path] for path in paths)
 
-    def _counts_of_all(self, path: str, everything: Any) -> dict[str, int]:
-        return self.remembered(("facet", path), lambda: self._counts((path,), everything)[path])
+    def _facet_of_all(self, path: str, everything: Any) -> Facet:
+        """Count the values of all that is live; of these, only what is shown is remembered."""
+        return self.remembered(("facet", path), lambda: _most_frequent(path, self._counts((path,), everything)[path]))
 
     def _counts(self, paths: Sequence[str], everything: Any) -> dict[str, dict[str, int]]:
         """Count values: by columns of texts, all in one pass; where there is none, or it has too many, by terms."""
         by_column = [path for path in paths if path in self.counted and self._is_text(path)]
-        counts = self._from_columns(by_column, everything) if by_column else {}
+        counts = self._from_columns(by_column, everything)
         return {path: counts[path] if path in counts else self._from_terms(path, everything) for path in paths}
 
     def _from_columns(self, paths: Sequence[str], everything: Any) -> dict[str, dict[str, int]]:
-        """Count by columns; a path whose column cannot tell is left out."""
+        """Count by columns; a path whose column cannot tell is left out.
+
+        tantivy refuses to count more than 65,000 values in one pass: then each path has a pass of its own.
+        """
+        if not paths:
+            return {}
         bounds = {"size": _BUCKETS, "segment_size": _BUCKETS}
         asked = {path: {"terms": {"field": self.counted[path], **bounds}} for path in paths}
-        told = self.searcher.aggregate(everything, asked)
+        try:
+            told = self.searcher.aggregate(everything, asked)
+        except ValueError:
+            alone = [self._from_columns((path,), everything) for path in paths] if len(paths) > 1 else []
+            return {path: found for each in alone for path, found in each.items()}
         counts: dict[str, dict[str, int]] = {}
         for path in paths:
             values = {each["key"]: each["doc_count"] for each in told[path]["buckets"]}
@@ -322,10 +329,11 @@ class View:
         return self.remembered(("text", path), lambda: not any(map(self.starting, others)))
 
     def _from_terms(self, path: str, everything: Any) -> dict[str, int]:
+        """Count by terms, of which the most frequent are looked at: the others would not be shown."""
         counts: dict[str, int] = {}
         twice: dict[str, list[str]] = {}
         for prefix in value_prefixes(path):
-            for term, count in self.searcher.terms_with_prefix(TERM, prefix, everything):
+            for term, count in self.searcher.terms_with_prefix(TERM, prefix, everything, _LISTED):
                 value = value_at(prefix, term)
                 if value is not None and count:
                     twice.setdefault(value, []).append(term)

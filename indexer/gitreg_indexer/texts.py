@@ -3,6 +3,8 @@
 - `word` must be found, `"a phrase"` must be found as it stands, `begin*` is the beginning of a word, and a `-` in front
   of any of them excludes it. Every text can be read: what makes no sense as a sign is a plain character.
 - A sign counts only where a word begins: `gpt-4o` excludes nothing, and a quote within a word opens no phrase.
+- The first `MOST_PREFIXES` prefixes and `MOST_PHRASES` phrases count as such, each costing a search of its own. Further
+  ones are their words; where they exclude, they are left out.
 - `plain` is what is looked for as it was written: an identifier is compared with it, not with its words.
 """
 
@@ -17,6 +19,8 @@ from gitreg_indexer.engine import all_words_of
 NOT_SEARCHED: Final = frozenset({"registry", "apiVersion", "digest", "algorithm"})
 """The keys of a record below which no words are looked for."""
 
+MOST_PREFIXES: Final = 8
+MOST_PHRASES: Final = 20
 Phrase = tuple[str, ...]
 
 
@@ -51,7 +55,7 @@ _PIECE: Final = re.compile(r'(?<!\S)(?P<not>-?)"(?P<phrase>[^"]*)"|\S+')
 
 def parse_text(text: str) -> TextQuery:
     """Read a text; never fails."""
-    wanted, excluded = _Gathered(), _Gathered()
+    wanted, excluded = _Gathered(), _Gathered(excluded=True)
     plain: list[str] = []
     is_as_written = True
     for match in _PIECE.finditer(text):
@@ -61,7 +65,7 @@ def parse_text(text: str) -> TextQuery:
         if phrase is not None:
             into.add_phrase(phrase)
         else:
-            into.add_piece(piece, is_excluded=is_excluded)
+            into.add_piece(piece)
         is_as_written = is_as_written and not is_excluded and phrase is None
         if not is_excluded:
             plain.append(piece if phrase is None else phrase)
@@ -79,7 +83,8 @@ def parse_text(text: str) -> TextQuery:
 class _Gathered:
     """Words, prefixes and phrases as they come, each once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, excluded: bool = False) -> None:
+        self.is_excluded = excluded
         self.words: dict[str, None] = {}
         self.prefixes: dict[str, None] = {}
         self.phrases: dict[Phrase, None] = {}
@@ -87,24 +92,33 @@ class _Gathered:
     def add_phrase(self, text: str) -> None:
         self._add_in_order(all_words_of(text))
 
-    def add_piece(self, piece: str, *, is_excluded: bool) -> None:
+    def add_piece(self, piece: str) -> None:
         """Add what stands between blanks; excluded, its words count only together: `-gpt-4o` spares `gpt-4`."""
         words = all_words_of(piece)
         if words and _is_prefix(piece):
-            if is_excluded and len(words) > 1:
+            if self.is_excluded and len(words) > 1:
                 self._add_in_order(words)
                 return
-            self.prefixes[words.pop()] = None
-        if is_excluded:
+            self._add_prefix(words.pop())
+        if self.is_excluded:
             self._add_in_order(words)
         else:
             self.words.update(dict.fromkeys(words))
 
+    def _add_prefix(self, prefix: str) -> None:
+        if prefix in self.prefixes or len(self.prefixes) < MOST_PREFIXES:
+            self.prefixes[prefix] = None
+        elif not self.is_excluded:
+            self.words[prefix] = None
+
     def _add_in_order(self, words: list[str]) -> None:
-        if len(words) > 1:
-            self.phrases[tuple(words)] = None
-        elif words:
-            self.words[words[0]] = None
+        phrase = tuple(words)
+        if len(words) < 2:
+            self.words.update(dict.fromkeys(words))
+        elif phrase in self.phrases or len(self.phrases) < MOST_PHRASES:
+            self.phrases[phrase] = None
+        elif not self.is_excluded:
+            self.words.update(dict.fromkeys(words))
 
 
 def _is_prefix(piece: str) -> bool:

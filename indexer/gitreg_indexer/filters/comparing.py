@@ -23,6 +23,9 @@ from gitreg_indexer.filters.forms import any_of, negation_of
 from gitreg_indexer.filters.literals import NUMBER, number_of, scalar_of, time_span, written
 from gitreg_indexer.filters.nodes import Operator, Written
 
+MOST_ALTERNATIVES: Final = 20
+"""How many ranges may stand in one, with || between: each is held against every version that there is."""
+
 
 class Wrong(Exception):  # noqa: N818 - it is caught where the faults are collected
     """A comparison makes no sense."""
@@ -148,6 +151,11 @@ def _boolean(field: Field, _operator: Operator, value: Written) -> Condition:
 
 def _version(field: Field, operator: Operator, value: Written) -> Condition:
     text = value.raw
+    alternatives = text.count("||") + 1
+    if alternatives > MOST_ALTERNATIVES:
+        told = f"the range has {alternatives} alternatives"
+        mend = "write a wider range, like >=1.2.0 <3.0.0"
+        raise Wrong(Fault(value.at, told, mend, value.raw, f"at most {MOST_ALTERNATIVES}"))
     try:
         return _of_version(field, operator, text)
     except (InvalidVersion, InvalidRange) as error:

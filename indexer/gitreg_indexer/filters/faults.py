@@ -19,7 +19,7 @@ _LONGEST_TOLD: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of a filter; `at` is the offset of the character where it shows."""
+    """One fault of a filter; `at` is the offset of the character where it shows. Its texts can all be encoded."""
 
     at: int
     says: str
@@ -30,8 +30,9 @@ class Fault:
     def __post_init__(self) -> None:
         for name in ("says", "mend", "got"):
             text = getattr(self, name)
-            if text is not None and len(text) > _LONGEST_TOLD:
-                object.__setattr__(self, name, f"{text[: _LONGEST_TOLD - 1]}…")
+            if text is not None:
+                told = text if len(text) <= _LONGEST_TOLD else f"{text[: _LONGEST_TOLD - 1]}…"
+                object.__setattr__(self, name, told.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def shown(text: str) -> str:

@@ -28,6 +28,7 @@ MOST: Final = 200
 def read(text: str) -> tuple[Node | None, list[Fault]]:
     """Read a filter: its tree (None where it asks for nothing), and what is wrong without knowing any field."""
     _check_size(text)
+    _check_characters(text)
     builder = _Builder()
     node: Node | None = builder.transform(_parsed(text))
     return node, builder.faults
@@ -45,6 +46,13 @@ def _check_size(text: str) -> None:
             raise FilterError(text, [Fault(match.start(), says, "leave out those that change nothing")])
 
 
+def _check_characters(text: str) -> None:
+    if half := _HALF.search(text):
+        mend = "write it anew: the bytes are not UTF-8"
+        raise FilterError(text, [Fault(half.start(), "half a character stands here", mend, half[0])])
+
+
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _PARENTHESIS: Final = re.compile(r"""[()]|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
 
 
@@ -239,7 +247,12 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def escape(self, match: re.Match[str], at: int) -> str:
         written = match[0]
         if match["code"]:
-            return chr(int(match["code"], 16))
+            char = chr(int(match["code"], 16))
+            if not _HALF.match(char):
+                return char
+            mend = "write the character itself, like 🎉: an escape has four digits, and holds no more than U+FFFF"
+            self.faults.append(Fault(at + match.start(), f"{shown(written)} is half a character", mend, written))
+            return _INSTEAD_OF_HALF
         if written[1] in _ESCAPES:
             return _ESCAPES[written[1]]
         mend = "write \\\\ for a backslash; the escapes are " + " ".join(f"\\{char}" for char in _ESCAPES) + " \\uXXXX"
@@ -247,6 +260,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         return written
 
 
+_INSTEAD_OF_HALF: Final = "\ufffd"
 _ESCAPES: Final = {'"': '"', "'": "'", "\\": "\\", "*": "*", "n": "\n", "t": "\t", "r": "\r"}
 _CHARACTER: Final = re.compile(r"\\u(?P<code>[0-9A-Fa-f]{4})|\\.|[^\\]", re.DOTALL)
 
