@@ -12,8 +12,11 @@ from api_support import small_registry
 from cli_support import Run, fine, git, run
 
 from gitreg.errors import GitregError
-from gitreg_indexer import Index, glance
+from gitreg.registry import Registry
+from gitreg_indexer import Index, Reader, glance
 from gitreg_indexer.index import Index as OpenedIndex
+from gitreg_indexer.index import default_folder
+from gitreg_indexer.lock import writing
 
 CHAT = "acme/nlp/chat"
 
@@ -355,6 +358,78 @@ def test_an_index_without_the_past_says_that_it_has_none(forgetful: Path, words:
     assert (refused.code, refused.error["code"]) == (2, "no-history")
     assert "gitreg index --history full" in refused.error["mend"]
     assert fine("get", CHAT, "--at", "6", "--repo", forgetful, "--json").json["metadata"]["version"] == "2.0.0"
+
+
+# Before anything is indexed, and where nothing more can be
+
+
+@pytest.fixture
+def unindexed(tmp_path: Path) -> Path:
+    """The same registry, without an index."""
+    registry = small_registry(tmp_path / "registry")
+    return registry.repo.workdir or registry.repo.git_dir
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["search"], id="search"),
+        pytest.param(["changes"], id="changes"),
+        pytest.param(["list", "--index"], id="list"),
+        pytest.param(["list", "--at", "3", "--index"], id="list, then"),
+        pytest.param(["get", CHAT, "--index"], id="get"),
+        pytest.param(["versions", CHAT, "--index"], id="versions"),
+    ],
+)
+def test_nothing_indexed_yet_is_not_answered_as_nothing_there(unindexed: Path, words: list[str]) -> None:
+    folder = default_folder(Registry.open(unindexed))
+    asked = [*words, folder] if words[-1] == "--index" else words
+    with writing(folder):
+        refused = run(*asked, "--repo", unindexed, "--json")
+    assert (refused.code, refused.error["code"]) == (2, "not-ready")
+    assert f"process {os.getpid()} is writing this index" in refused.error["says"]
+    assert "gitreg index status" in refused.error["mend"]
+    assert fine(*asked, "--repo", unindexed, "--json").out
+
+
+def test_git_answers_while_another_process_makes_the_first_index(unindexed: Path) -> None:
+    for words in (["get", CHAT], ["versions", CHAT, "--at", "4"], ["list", "model"]):
+        with writing(default_folder(Registry.open(unindexed))):
+            done = fine(*words, "--repo", unindexed, "--json")
+        assert "reading through Git, which is slower: nothing has been indexed yet" in done.err
+        assert "chat" in done.out
+
+
+def test_what_the_search_engine_does_not_have_yet_is_not_answered_as_nothing_there(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reader, "_search", lambda *_, **__: None)
+    for words in (["search", "chat"], ["search", "chat", "--at", "4"], ["list"]):
+        refused = run(*words, "--repo", repo, "--json")
+        assert (refused.code, refused.error["code"]) == (2, "not-ready")
+
+
+@pytest.mark.parametrize(
+    "words", [["search", "chat"], ["get", CHAT, "--index"], ["list", "--index"], ["changes"], ["versions", CHAT]]
+)
+def test_where_the_index_cannot_be_written_the_last_good_state_answers(
+    unindexed: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    folder = default_folder(Registry.open(unindexed))
+    asked = [*words, folder] if words[-1] == "--index" else words
+    before = fine(*asked, "--repo", unindexed, "--json").json
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+    new = git(unindexed, *who, "commit-tree", "main^{tree}", "-p", "main", "-m", "more").strip()
+    git(unindexed, "update-ref", "refs/heads/main", new)
+
+    def refuse(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gitreg_indexer.lock.os.open", refuse)
+        done = fine(*asked, "--repo", unindexed, "--json")
+    assert done.json == before
+    assert done.err.startswith("answering from the last good state: the index's folder cannot be written")
 
 
 # Between two moments

@@ -99,6 +99,32 @@ def test_filters_and_facets_hold_in_each_mode(filled: Index) -> None:
 
 
 @pytest.mark.parametrize("mode", ["semantic", "hybrid"])
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        pytest.param("tickets -queues", {"ticket-router@1.0.0", "speech@1.0.0"}, id="an excluded word"),
+        pytest.param("tickets -que*", {"ticket-router@1.0.0", "speech@1.0.0"}, id="an excluded beginning"),
+        pytest.param('speech -"routes support"', {"ticket-classifier", "speech@1.0.0"}, id="an excluded phrase"),
+        pytest.param('speech "routes support"', {"ticket-router@1.0.0"}, id="a phrase"),
+        pytest.param('tickets "routes"', {"ticket-router@1.0.0", "ticket-classifier", "speech@1.0.0"}, id="a word"),
+    ],
+)
+def test_what_is_excluded_and_phrases_hold_in_each_mode(filled: Index, mode: str, text: str, left: set[str]) -> None:
+    told = found(filled.reader(), replace(NEAR, text=text, mode=mode))
+    assert {ref.removesuffix("@1.0.0") if "classifier" in ref else ref for ref in told if "@2" not in ref} == left
+
+
+def test_only_the_words_that_are_wanted_are_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = Counting()
+    monkeypatch.setattr("gitreg_indexer.semantic.embedders.configured", lambda _variables: embedder)
+    _, index = indexed(tmp_path, FILES)
+    nearness.catch_up(index)
+    embedder.asked.clear()
+    found(index.reader(), replace(NEAR, text='tickets -queues "routes support" -"no such"'))
+    assert embedder.asked == ["tickets routes support"]
+
+
+@pytest.mark.parametrize("mode", ["semantic", "hybrid"])
 def test_pages_go_on_while_the_index_moves(tmp_path: Path, mode: str) -> None:
     registry, index = indexed(tmp_path, FILES)
     nearness.catch_up(index)
@@ -124,6 +150,7 @@ def test_pages_go_on_while_the_index_moves(tmp_path: Path, mode: str) -> None:
         pytest.param(replace(NEAR, mode="hybrd"), "no mode 'hybrd'", "'hybrid'", id="a misspelt mode"),
         pytest.param(replace(NEAR, text=None), "there is none", "give a text", id="no text"),
         pytest.param(replace(NEAR, text="  "), "there is none", "give a text", id="a blank text"),
+        pytest.param(replace(NEAR, text="-ticket"), "there is none", "give a text", id="only what is excluded"),
         pytest.param(replace(NEAR, sort="name"), "an order itself", "leave the sort out", id="a sort"),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gitreg_indexer.engine import all_words_of, words_of
 from gitreg_indexer.highlights import LONGEST, MOST, highlights
-from gitreg_indexer.texts import MOST_PHRASES, MOST_PREFIXES, TextQuery, parse_text
+from gitreg_indexer.texts import MOST_PHRASES, MOST_PREFIXES, TextQuery, bounds_of, parse_text
 
 READ: dict[str, TextQuery] = {
     "": TextQuery(),
@@ -87,6 +87,18 @@ def test_beyond_so_many_exclusions_are_left_out() -> None:
 
 pieces = st.sampled_from(["a", "gpt-4o", "Ünï", '"', "-", "*", " ", "  ", "\n", "/", "½", "ﬁ"])
 texts = st.text() | st.lists(pieces, max_size=20).map("".join)
+
+
+@given(
+    st.lists(st.sampled_from(["a", "-b", '"c d"', '-"e f"', "g*", "-h*", "-i-j", '"k"', '-"', 'x"y', '"z', "-", '""']))
+)
+def test_phrases_and_what_is_excluded_hold_without_the_rest(pieces: list[str]) -> None:
+    text = " ".join(pieces)
+    whole, bounds = parse_text(text), parse_text(bounds_of(text))
+    assert (bounds.words, bounds.prefixes) == ((), ())
+    assert bounds.phrases == whole.phrases
+    for part in ("excluded_words", "excluded_prefixes", "excluded_phrases"):
+        assert getattr(bounds, part) == getattr(whole, part)
 
 
 @given(texts)

@@ -30,8 +30,8 @@ from gitreg.registry import Registry
 from gitreg_indexer import through_git
 from gitreg_indexer.engine import SORTS
 from gitreg_indexer.options import AtOption, CatalogOption, IndexOption, RefArgument
-from gitreg_indexer.reader import LEXICAL
-from gitreg_indexer.reading import fill_vectors, open_current, reader_or_none
+from gitreg_indexer.reader import LEXICAL, Reader
+from gitreg_indexer.reading import fill_vectors, not_ready, open_current, reader_or_none
 from gitreg_indexer.searching import Asked, Result, parsed_filter, run
 from gitreg_indexer.semantic import MODES, check_mode
 
@@ -102,7 +102,7 @@ def list_(
     )
     reader = reader_or_none(registry, folder, quiet=as_json, catalog=catalog)
     if reader is not None:
-        _print_result(run(reader, asked), as_json=as_json)
+        _print_result(_run_when_ready(reader, asked), as_json=as_json)
         return
     given = {"--filter": filter_, "--facets": facets, "--sort": sort, "--cursor": cursor}
     through_git.refuse([name for name, value in given.items() if value])
@@ -170,7 +170,7 @@ def search(
     current = open_current(open_registry(repo), folder, quiet=as_json, catalog=catalog)
     if asked.mode != LEXICAL:
         fill_vectors(current, quiet=as_json)
-    result = run(current.reader(), asked)
+    result = _run_when_ready(current.reader(), asked)
     current.close()
     _print_result(result, as_json=as_json)
 
@@ -223,6 +223,15 @@ def _list_from_git(registry: Registry, asked: Asked, *, as_json: bool) -> None:
     else:
         stated = ((data, data["spec"].get("lifecycle", {}).get("status")) for data in page)
         print_table(("ref", "status", "description"), [line_of(*each) for each in stated])
+
+
+def _run_when_ready(reader: Reader, asked: Asked) -> Result:
+    """Answer one page; `NotReadyError` where the search engine has not come to what is asked of."""
+    result = run(reader, asked)
+    needed = min(1, result.position.seq) if asked.is_of_now else result.position.seq
+    if result.page.position.seq < needed:
+        raise not_ready()
+    return result
 
 
 def _print_result(result: Result, *, as_json: bool) -> None:

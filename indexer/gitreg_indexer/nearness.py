@@ -4,6 +4,7 @@
   index that is made anew embeds nothing again.
 - They are filled by `gitreg index`, by who watches, and by who searches by nearness on the command line; never by who
   only reads words, since an embedder may be slow or away.
+- Near is what is near to the words that are wanted; a phrase and what is excluded hold as they do in a search by words.
 - A search by nearness is of the last commit that both the engine and the vectors have come to.
 - Nothing of this is imported or opened before somebody asks for it.
 """
@@ -23,6 +24,7 @@ from gitreg_indexer.catalog import FACT_COLUMNS, Catalog, fact_of, facts
 from gitreg_indexer.engine import Found, Query
 from gitreg_indexer.lock import writing
 from gitreg_indexer.semantic import FOLDER, open_vectors, text_of, why_none
+from gitreg_indexer.texts import bounds_of, parse_text
 
 if TYPE_CHECKING:
     from gitreg_indexer.index import Generation, Index
@@ -70,7 +72,7 @@ class Nearness:
         """Find what is nearest to the query's text, or that and what has its words (`hybrid`), in one order."""
         from gitreg_indexer.semantic.search import DEEPEST, FUSED, hybrid_page, semantic_page
 
-        ranking = self._vectors().near_text(query.text or "")
+        ranking = self._vectors().near_text(parse_text(query.text or "").plain)
         seq = _common_seq(generation, ranking, at)
         passing = _passing(generation, query, seq)
         most = max(DEEPEST, 2 * FUSED)
@@ -212,7 +214,7 @@ _LONGEST: Final = 60.0
 def _passing(generation: Generation, query: Query, seq: int) -> Passing:
     from gitreg_indexer.semantic.search import Passing
 
-    engine, bare = generation.engine, replace(query, text=None, sort="name")
+    engine, bare = generation.engine, replace(query, text=bounds_of(query.text or "") or None, sort="name")
     total = engine.search(bare, offset=0, limit=0, at=seq).total
     return Passing(
         total=total,

@@ -7,23 +7,52 @@ from pathlib import Path
 from gitreg.cli.options import progress, remark
 from gitreg.errors import ConflictError, GitregError
 from gitreg.registry import Registry
-from gitreg.repository.git import HistoryRewritten
-from gitreg_indexer.catalog import ForeignIndexError, IndexFormatError
+from gitreg_indexer.catalog import BrokenIndexError, ForeignIndexError, IndexFormatError
 from gitreg_indexer.index import Index, Reader
 
 
+class NotReadyError(GitregError):
+    """There is nothing to answer from yet; trying again helps."""
+
+    code = "not-ready"
+
+
 def open_current(registry: Registry, folder: Path | None, *, quiet: bool, catalog: str | None = None) -> Index:
-    """Open a registry's index, brought up to main's tip as far as that can be done now."""
+    """Open a registry's index, brought up to main's tip as far as that can be done now.
+
+    What is in the way (another process that writes, a full disk) is remarked where the index has a state to answer
+    from; where it has none, `NotReadyError` or the fault itself is raised: not indexed is not the same as not there.
+    """
     index = Index.open(registry, folder, catalog=catalog)
-    if index.is_behind():
-        try:
-            with progress("indexing", total=index.pending(), silent=quiet) as step:
-                index.catch_up(progress=step)
-        except ConflictError as error:
-            remark(f"answering from {index.catalog.position().commit[:12] or 'an empty index'}: {error.says}")
-        except HistoryRewritten as error:
+    if not index.is_behind():
+        return index
+    try:
+        with progress("indexing", total=index.pending(), silent=quiet) as step:
+            index.catch_up(progress=step)
+    except (BrokenIndexError, ForeignIndexError, IndexFormatError):
+        index.close()
+        raise
+    except GitregError as error:
+        position = index.catalog.position()
+        if position.seq == 0:
+            index.close()
+            if isinstance(error, ConflictError):
+                raise not_ready(error) from error
+            raise
+        if isinstance(error, ConflictError):
+            remark(f"answering from {position.commit[:12]}: {error.says}")
+        else:
             remark(f"answering from the last good state: {error.says}; {error.mend}")
     return index
+
+
+def not_ready(error: GitregError | None = None) -> NotReadyError:
+    """Say that there is nothing to answer from yet, and what is in the way where it is known."""
+    return NotReadyError(
+        "nothing has been indexed yet" if error is None else f"nothing has been indexed yet, and {error.says}",
+        where=error.where if error else None,
+        mend="try again in a moment; `gitreg index status` tells how far it is",
+    )
 
 
 def fill_vectors(index: Index, *, quiet: bool) -> None:

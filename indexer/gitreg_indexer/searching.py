@@ -97,7 +97,7 @@ class Asked:
     def _check_mode(self) -> None:
         if check_mode(self.mode) == LEXICAL:
             return
-        if not self.text or not self.text.strip():
+        if not parse_text(self.text or "").plain:
             raise UsageError(
                 f"mode {self.mode!r} looks for what is near to a text, and there is none",
                 got=self.mode,

@@ -80,6 +80,15 @@ def parse_text(text: str) -> TextQuery:
     )
 
 
+def bounds_of(text: str) -> str:
+    """Give the part of a text that holds however the rest is compared: phrases, and what is excluded, as written."""
+    return " ".join(match[0] for match in _PIECE.finditer(text) if _is_bound(parse_text(match[0])))
+
+
+def _is_bound(piece: TextQuery) -> bool:
+    return piece.excludes or bool(piece.phrases)
+
+
 class _Gathered:
     """Words, prefixes and phrases as they come, each once."""
 
