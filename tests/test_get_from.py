@@ -23,6 +23,7 @@ from gitreg.errors import GitregError, NotFoundError
 from gitreg_indexer import Index
 from gitreg_indexer.published import cache, origins, reader
 from gitreg_indexer.published.node import Node
+from gitreg_indexer.published.origins import UnreachableError
 from gitreg_indexer.published.reader import Published
 from gitreg_indexer.publishing.errors import DamagedError
 
@@ -502,6 +503,8 @@ def test_the_path_that_is_written_there_is_not_followed(web: Web, where: Path) -
         pytest.param({"level": 0, "entries": [["a"]]}, "not an entry", id="entry"),
         pytest.param({"level": 3, "entries": []}, "lists nothing", id="empty above others"),
         pytest.param({"level": "x", "entries": []}, "not a page", id="level"),
+        pytest.param({"level": 17, "entries": [["a", "a" * 64, 1]]}, "no level 17", id="level too high"),
+        pytest.param({"level": -1, "entries": [["a", "a" * 64, 1]]}, "no level -1", id="level too low"),
         pytest.param([], "not a page", id="a list"),
         pytest.param({"level": 0, "entries": 5}, "not a page", id="entries"),
     ],
@@ -639,6 +642,14 @@ def test_a_redirect_to_another_scheme_is_refused(web: Web, target: str) -> None:
     assert told.value.got == target
 
 
+@pytest.mark.parametrize("target", ["http://[bad", "//["])
+def test_a_redirect_to_what_is_no_url_is_refused(web: Web, target: str) -> None:
+    web.spoil["index.json"] = sends(302, Location=target)
+    with pytest.raises(GitregError, match="no URL") as told:
+        got(web.url)
+    assert told.value.got == target
+
+
 def test_redirects_without_end_are_refused(web: Web) -> None:
     web.spoil["index.json"] = sends(307, Location="/index.json")
     with pytest.raises(GitregError, match="without end"):
@@ -707,6 +718,18 @@ def test_a_node_follows_the_feed(index: Index, web: Web, where: Path) -> None:
     assert list(node.list()) == list(fresh.list())
     assert (node.commit, node.seq) == (fresh.commit, fresh.seq)
     assert node.follow(at) == 0
+
+
+def test_a_node_goes_on_when_the_server_can_be_reached_again(index: Index, web: Web, where: Path) -> None:
+    at = Published.at(web.url)
+    node = Node.start(at)
+    moved_on(index, where, model("chat", "1.3.0"))
+    web.spoil["index.json"] = sends(503)
+    with pytest.raises(UnreachableError):
+        node.follow(at)
+    del web.spoil["index.json"]
+    assert node.follow(at) == 1
+    assert node.seq == index.reader().position().seq
 
 
 def test_a_node_does_not_follow_another_history(index: Index, tmp_path: Path) -> None:

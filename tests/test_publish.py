@@ -547,6 +547,24 @@ def test_what_a_killed_run_wrote_goes_even_if_another_commit_follows(tmp_path: P
         assert files_in(lefts / str(number)) == files_in(tmp_path / "after")
 
 
+def test_what_is_listed_again_stays_though_the_run_that_lists_it_was_killed(tmp_path: Path) -> None:
+    """The name's file, the page and the part are the first ones again, which wait to be removed."""
+    _, index = indexed(tmp_path, model("a"))
+    published(index, tmp_path / "before", keep=60)
+    moved_on(index, model("a", "1.1.0"))
+    published(index, tmp_path / "before", keep=60)
+    moved_on(index, {"models/acme/a/1.1.0.yaml": None})
+    for left in moments(index, tmp_path / "before", tmp_path / "work", keep=60):
+        with pytest.MonkeyPatch.context() as patch:
+            later = time.time() + 61
+            patch.setattr(time, "time", lambda later=later: later)
+            published(index, left, keep=60)
+            listed(left)
+            patch.setattr(time, "time", lambda later=later: later + 61)
+            published(index, left, keep=60)
+        holds_nothing_else(left)
+
+
 PUBLISH: Final = """
 import sys
 from pathlib import Path

@@ -34,7 +34,7 @@ from gitreg_indexer.catalog import (
     Position,
 )
 from gitreg_indexer.catalogs import catalogs_of
-from gitreg_indexer.descent import new_commits, refuse_behind
+from gitreg_indexer.descent import behind_error, is_behind, new_commits
 from gitreg_indexer.engine import Query, SearchEngine, open_engine
 from gitreg_indexer.filling import fill, is_filled, rank
 from gitreg_indexer.generations import Generations, Stamp, Use
@@ -51,6 +51,8 @@ _PATIENCE: Final = 60.0
 _GRACE: Final = 30.0
 """How long, in seconds, a generation stays open after another took its place: somebody may be reading it."""
 _TRIES: Final = 10
+_FETCHING: Final = 1.0
+"""How long, in seconds, a fetch may take to say what it has brought: until then main seems to have been cut short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +180,7 @@ class Index:
         with ExitStack() as begun:
             begun.callback(index.close)
             with writing(index.folder, MAKING_LOCK), index._catalogs.making():
-                known, position = index._current_one()
-                if not rewritten:
-                    index._refuse_rewritten(position)
+                known = index._known_history(rewritten=rewritten)
                 making = Making(registry.uid, history or known, parser_name())
                 index._held = index._begun(making) or index._begin(making)
             begun.pop_all()
@@ -228,23 +228,34 @@ class Index:
     def _opened(self, folder: Path, making: Making) -> Generation:
         return Generation(folder, self._catalogs.place(folder), making, self._engine_name)
 
-    def _current_one(self) -> tuple[History, Position]:
-        """Tell the history of the catalog that stands, and how far it has come."""
-        nothing: tuple[History, Position] = "full", Position(0, "")
+    def _known_history(self, *, rewritten: bool) -> History:
+        """Tell the history of the catalog that stands; refuse a main that does not descend from it unless `rewritten`.
+
+        One that cannot be read has the past, and stands nowhere.
+        """
         place = self._catalogs.before(self.folder, self._generations.standing())
         if place is None or (isinstance(place, Path) and not place.exists()):
-            return nothing
-        with suppress(GitregError), closing(Catalog.open(place, Making(self.registry.uid))) as catalog:
-            return "none" if catalog.about().get("history") == "none" else "full", catalog.position()
-        return nothing
-
-    def _refuse_rewritten(self, position: Position) -> None:
-        """Refuse a main that does not descend from where the catalog stands."""
+            return "full"
+        try:
+            with closing(Catalog.open(place, Making(self.registry.uid))) as catalog:
+                history: History = "none" if catalog.about().get("history") == "none" else "full"
+                position, is_only_behind = catalog.position(), self._is_only_behind(catalog)
+        except GitregError:
+            return "full"
         tip = self.registry.repo.tip()
-        if self._catalogs.may_be_ahead:
-            refuse_behind(self.registry.repo, position)
-        if tip is not None:
+        if not rewritten and is_only_behind:
+            raise behind_error(self.registry.repo, position)
+        if not rewritten and tip is not None:
             new_commits(self.registry.repo, tip, position.commit)
+        return history
+
+    def _is_only_behind(self, catalog: Catalog) -> bool:
+        return self._catalogs.may_be_ahead and is_behind(self.registry.repo, catalog)
+
+    def refuse_behind(self) -> None:
+        """Refuse, by `BehindError`, to judge main by a repository that is behind the catalog which hosts share."""
+        if self._is_only_behind(self.catalog):
+            raise behind_error(self.registry.repo, self.catalog.position())
 
     def _begun(self, making: Making) -> Generation | None:
         """Open the generation that another process began in the same way and did not finish, if it is of use."""
@@ -346,7 +357,13 @@ class Index:
     def _has_tip(self, catalog: Catalog) -> bool:
         """Tell whether main's tip is applied; a shared catalog may have come further than the repository here."""
         tip = self.registry.repo.tip() or ""
-        return tip == catalog.position().commit or (self._catalogs.may_be_ahead and catalog.knows(tip))
+        return tip == catalog.position().commit or (self._is_only_behind(catalog) and catalog.knows(tip))
+
+    def _seems_cut(self, catalog: Catalog) -> bool:
+        """Tell whether main stands before where a shared catalog does, though all commits are here."""
+        return (
+            self._catalogs.may_be_ahead and not self._has_tip(catalog) and catalog.knows(self.registry.repo.tip() or "")
+        )
 
     def pending(self) -> int:
         """Count the commits on main that are not indexed yet."""
@@ -418,8 +435,11 @@ class Index:
 
     def _follow(self, generation: Generation, progress: Progress | None) -> HistoryRewritten | None:
         """Apply what is new on main; give the alarm where main does not descend."""
+        if self._seems_cut(generation.catalog):
+            time.sleep(_FETCHING)
         if self._has_tip(generation.catalog):
-            end_alarm(generation.catalog)
+            if not self._is_only_behind(generation.catalog):
+                end_alarm(generation.catalog)
             return None
         before = self._catalogs.before(generation.folder, self._generations.named_current())
         try:

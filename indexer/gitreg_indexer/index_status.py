@@ -32,6 +32,7 @@ from gitreg_indexer.catalog import (
 )
 from gitreg_indexer.catalog_truth import open_standing
 from gitreg_indexer.catalogs import Catalogs, catalogs_of
+from gitreg_indexer.descent import is_behind
 from gitreg_indexer.engine import open_engine
 from gitreg_indexer.generations import Generations
 from gitreg_indexer.index import DEFAULT_ENGINE, default_folder
@@ -74,7 +75,10 @@ class Rebuild:
 
 @dataclass(slots=True)
 class IndexStatus:
-    """The state of an index; without a generation there is none yet. `catalog` is the database that is shared."""
+    """The state of an index; without a generation there is none yet. `catalog` is the database that is shared.
+
+    `is_clone_behind`: the repository here has yet to fetch what that was made from.
+    """
 
     folder: str
     catalog: str | None = None
@@ -91,6 +95,7 @@ class IndexStatus:
     alarm: Alarm | None = None
     rebuild: Rebuild | None = None
     trouble: GitregError | None = None
+    is_clone_behind: bool = False
 
     def as_data(self) -> dict[str, Any]:
         """Give it as JSON data."""
@@ -142,6 +147,7 @@ def _look(status: IndexStatus, current: Path, registry: Registry, catalogs: Cata
             status.records = {kind: count for kind, count in live.items() if count}
             status.quarantined = list(_unreadable(db))
         status.alarm = alarm_in(about)
+        status.is_clone_behind = catalogs.may_be_ahead and is_behind(registry.repo, catalog)
         status.history, status.history_from = about["history"], number_of(about, "history_from", 1)
     engine_folder = current / DEFAULT_ENGINE
     if engine_folder.is_dir():
@@ -160,6 +166,9 @@ def _compare(status: IndexStatus, registry: Registry) -> None:
     """Tell how far the index is behind main, and whether main was rewritten."""
     tip, position = registry.repo.tip(), status.position
     if tip is None or status.trouble is not None:
+        return
+    if status.is_clone_behind:
+        status.behind = 0
         return
     try:
         status.behind = sum(1 for _ in registry.repo.first_parents(tip, position.commit or None))

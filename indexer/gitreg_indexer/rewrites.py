@@ -121,10 +121,14 @@ def _compare(repo: GitRepository, catalog: Catalog, tip: str) -> Rewrite:
 def accept_rewrite(
     registry: Registry, folder: Path | None = None, *, catalog: str | None = None, progress: Progress | None = None
 ) -> tuple[Rewrite, Report]:
-    """Make the index anew from a main that was rewritten, and put it in place."""
+    """Make the index anew from a main that was rewritten, and put it in place.
+
+    `BehindError` where the repository here is only behind a catalog that hosts share.
+    """
     if catalog is None:  # else another host may have made one
         Generations(folder or default_folder(registry)).must_stand()
     with closing(Index.open(registry, folder, catalog=catalog)) as index:
+        index.refuse_behind()
         rewrite = rewrite_of(registry.repo, index.catalog)
     with closing(Index.emptied(registry, folder, catalog=catalog, rewritten=True)) as made:
         return rewrite, made.catch_up(progress=progress)

@@ -153,6 +153,8 @@ def _lines(status: IndexStatus) -> Iterable[str]:
 def _lines_of_state(status: IndexStatus) -> Iterable[str]:
     place = status.position
     behind = {None: "", 0: ", up to date"}.get(status.behind, f", {status.behind} commits behind main")
+    if status.is_clone_behind:
+        behind = ", which main of this clone has not come to yet: fetch it"
     yield f"commit       {place.commit[:12] or '-'} (seq {place.seq}){behind}"
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in status.records.items())
     yield f"records      {sum(status.records.values()):,}" + (f": {kinds}" if kinds else "")

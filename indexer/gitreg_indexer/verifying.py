@@ -40,6 +40,7 @@ from gitreg_indexer.catalog import (
 from gitreg_indexer.catalog_truth import Pair, check_catalog, commit_before, open_standing, seq_of, uid_in
 from gitreg_indexer.catalogs import Catalogs, catalogs_of
 from gitreg_indexer.damage import Damage, Ledger, shown
+from gitreg_indexer.descent import behind_error, is_behind
 from gitreg_indexer.engine import open_engine
 from gitreg_indexer.filling import fill
 from gitreg_indexer.generations import Generations, Use
@@ -303,6 +304,8 @@ class _Verifier:
             look.in_catalog.add(Damage(f"{look.where}: meta", what, shown(until)))
             until = tip
         else:
+            if self._catalogs.may_be_ahead and is_behind(self._repo, catalog):
+                raise behind_error(self._repo, look.position)
             self._check_descent(look, until, tip)
         with self._stage("checking Git", look.position.seq or None) as step:
             truth = check_git(self._repo, until, before=lambda oid: commit_before(catalog, oid), progress=step)

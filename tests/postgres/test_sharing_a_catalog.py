@@ -25,6 +25,7 @@ from gitreg.registry import Registry
 from gitreg.repository.git import HistoryRewritten
 from gitreg.repository.writing import advance
 from gitreg_indexer import BrokenIndexError, Index, Query, catalogs_postgres
+from gitreg_indexer.alarms import alarm_in
 from gitreg_indexer.catalog import position_in
 from gitreg_indexer.postgres_address import Address
 
@@ -238,6 +239,36 @@ def test_a_main_that_was_rewritten_is_an_alarm_on_every_host(tmp_path: Path, sha
             index.catch_up()
         assert index.alarm() is not None
         assert said(index) == before
+
+
+def test_a_main_that_was_cut_short_is_an_alarm(tmp_path: Path, shared: str) -> None:
+    registry, first = indexed(tmp_path, model("a"), model("b"))
+    second = cold(registry, tmp_path / "second")
+    before, repo = said(first), registry.repo
+    tip = repo.tip() or ""
+    advance(repo, new=repo.resolve("main~1"), old=tip, message="cut")
+    for index in (first, second):
+        assert index.is_behind()
+        with pytest.raises(HistoryRewritten):
+            index.catch_up()
+        assert index.alarm() is not None
+        assert said(index) == before
+    advance(repo, new=tip, old=repo.tip(), message="as it was")
+    first.catch_up()
+    assert alarm_in(second.catalog.about()) is None
+
+
+def test_what_was_fetched_and_is_not_on_main_yet_is_no_alarm(tmp_path: Path, shared: str) -> None:
+    registry, ahead = indexed(tmp_path, model("a"))
+    clone = tmp_path / "clone.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", registry.repo.git_dir, clone], check=True)
+    behind = cold(Registry.open(clone), tmp_path / "behind")
+    commit(registry.repo, model("b"))
+    ahead.catch_up()
+    where = "refs/gitreg/remotes/origin/heads/main"
+    subprocess.run(["git", "-C", clone, "fetch", "--quiet", "origin", f"main:{where}"], check=True)
+    assert behind.catch_up().seq == 3
+    assert behind.alarm() is None
 
 
 def test_a_repository_of_another_past_alarms_nobody_else(tmp_path: Path, shared: str) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from index_support import cold, commit, indexed, model, said, searched
 
 from gitreg.errors import UsageError
+from gitreg.registry import Registry
 from gitreg.repository.git import HistoryRewritten
 from gitreg.repository.writing import advance
-from gitreg_indexer import nearness
+from gitreg_indexer import Index, nearness
 from gitreg_indexer.catalog import facts
+from gitreg_indexer.descent import BehindError
 from gitreg_indexer.index_status import status_of
 from gitreg_indexer.postgres_address import Address
 from gitreg_indexer.rewrites import accept_rewrite
@@ -79,3 +82,40 @@ def test_a_rewritten_main_is_accepted_once_for_all_hosts(tmp_path: Path, shared:
         assert searched(index, kind="Model") == ["model:acme/a@1.0.0", "model:acme/c@1.0.0"]
         assert index.alarm() is None
     assert said(first) == said(second)
+
+
+@pytest.mark.parametrize("is_fetched", [False, True], ids=["nothing fetched", "fetched, and main not moved"])
+def test_a_clone_that_is_behind_judges_nobody(tmp_path: Path, shared: str, is_fetched: bool) -> None:
+    registry, index = indexed(tmp_path, model("a"))
+    clone = tmp_path / "clone.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", "--no-local", registry.repo.git_dir, clone], check=True)
+    behind = Registry.open(clone)
+    folder = cold(behind, tmp_path / "behind").folder
+    commit(registry.repo, model("b"))
+    index.catch_up()
+    before = said(index)
+    if is_fetched:
+        where = "refs/gitreg/remotes/origin/heads/main"
+        subprocess.run(["git", "-C", clone, "fetch", "--quiet", "origin", f"main:{where}"], check=True)
+    status = status_of(behind, folder, catalog=shared)
+    assert (status.alarm, status.behind, status.is_clone_behind) == (None, 0, True)
+    for judge in (verify, accept_rewrite, Index.emptied):
+        with pytest.raises(BehindError, match="this clone is behind") as caught:
+            judge(behind, folder, catalog=shared)
+        assert "fetch main" in caught.value.mend
+    assert said(index) == before
+    assert not status_of(registry, catalog=shared).is_clone_behind
+
+
+def test_a_main_that_was_cut_short_is_told_and_can_be_accepted(tmp_path: Path, shared: str) -> None:
+    registry, index = indexed(tmp_path, model("a"), model("b"))
+    repo = registry.repo
+    advance(repo, new=repo.resolve("main~1"), old=repo.tip(), message="cut")
+    alarm = status_of(registry, catalog=shared).alarm
+    assert alarm is not None
+    assert alarm.tip == repo.tip()
+    assert not verify(registry, catalog=shared).is_clean
+    rewrite, report = accept_rewrite(registry, catalog=shared)
+    assert (rewrite.dropped, rewrite.added, report.seq) == (1, 0, 2)
+    index.catch_up()
+    assert searched(index, kind="Model") == ["model:acme/a@1.0.0"]

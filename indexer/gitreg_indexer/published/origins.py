@@ -239,7 +239,19 @@ def _pool_for(base: str) -> Any:
 
 def _target_of(response: Any, url: str) -> str | None:
     location = response.headers.get("Location")
-    return urljoin(url, location) if response.status in _MOVED and location else None
+    if response.status not in _MOVED or not location:
+        return None
+    try:
+        target = urljoin(url, location)
+        urlsplit(target)
+    except ValueError as error:
+        raise GitregError(
+            f"the server redirects to what is no URL: {error}",
+            where=url,
+            got=location,
+            mend="give the URL at which index.json is served",
+        ) from error
+    return target
 
 
 def _refuse_other_scheme(url: str, target: str) -> None:

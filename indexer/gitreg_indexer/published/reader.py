@@ -253,6 +253,7 @@ class Published:
                 where=self._origin.place(ENTRY),
                 mend="check the URL: it is the folder that `gitreg publish` wrote",
             ) from error
+        self._is_offline = False
         raw, etag = fetched.body or b"", fetched.etag
         if fetched.body is None and kept is not None:
             raw, etag = kept.raw, kept.etag

@@ -2,8 +2,9 @@
 
 - A file is written beside its place and moved there; `index.json` comes last, and makes all others count. Only where
   nothing was published before are files written in their places: nobody can know of them.
-- What a change writes and drops is written down first, in `.gitreg/journal`. Where a run was killed, the next one takes
-  back what it wrote, or, if `index.json` had been moved, ends what it had begun.
+- What a change writes (`+`), drops (`-`) and lists again though it waits to go (`!`) is written down first, in
+  `.gitreg/journal`. Where a run was killed, the next one takes back what it wrote, or, if `index.json` had been moved
+  (`=`, its digest), ends what it had begun.
 - Files that nothing lists any more go after `index.json` has been replaced, at once or after a time.
 - One process publishes into a folder at a time. A folder that holds something else, or another registry, is refused.
 """
@@ -138,6 +139,8 @@ class Folder:
             return False
         whole = [line.decode().rstrip("\n") for line in lines if line.endswith(b"\n")]
         is_done = f"={self._digest_of(ENTRY)}" in whole
+        if is_done:
+            self._relisted.update(line[1:] for line in whole if line.startswith("!"))
         sign = "-" if is_done else "+"
         self._retire((line[1:] for line in whole if line.startswith(sign)), keep=self._keep if is_done else 0)
         (self.root / _JOURNAL).unlink()
@@ -196,7 +199,9 @@ class Folder:
         self._flush()
         journal = self._begun_journal()
         if self._kept is None:
-            os.write(journal, "".join(f"-{path}\n" for path in gone).encode())
+            again = (path for path in self._retired() if self._is_listed(path))
+            lines = (*(f"-{path}\n" for path in gone), *(f"!{path}\n" for path in again))
+            os.write(journal, "".join(lines).encode())
         os.write(journal, f"={sha256(entry).hexdigest()}\n".encode())
         os.fsync(journal)
         if self._there(ENTRY, len(entry)) != entry:
@@ -369,8 +374,12 @@ class Folder:
     def _remember(self, waiting: dict[str, float]) -> None:
         if waiting:
             draft = Path(self.new_draft())
-            draft.write_bytes(orjson.dumps(waiting, option=orjson.OPT_APPEND_NEWLINE))
+            with draft.open("wb") as file:
+                file.write(orjson.dumps(waiting, option=orjson.OPT_APPEND_NEWLINE))
+                file.flush()
+                os.fsync(file.fileno())
             draft.replace(self.root / _RETIRED)
+            _flush_folder(self.root / OWN)
         else:
             (self.root / _RETIRED).unlink(missing_ok=True)
 

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -23,6 +23,8 @@ from gitreg_indexer.publishing.layout import Stated, ends_page
 
 Load = Callable[[Stated], "Page"]
 Put = Callable[[bytes], Stated]
+MAX_LEVEL: Final = 16
+"""No list is so long that it has pages of a higher level."""
 
 
 class Entry(NamedTuple):
@@ -67,6 +69,8 @@ class Page:
         entries = data.get("entries") if isinstance(data, dict) else None
         if not isinstance(entries, list) or not isinstance(data.get("level"), int):
             raise ValueError("it is not a page")  # noqa: TRY004 - as of any wrong text
+        if not 0 <= data["level"] <= MAX_LEVEL:
+            raise ValueError(f"there is no level {data['level']}")
         page = cls(data["level"], tuple(_entry(found) for found in entries))
         if page.level > 0 and not page.entries:
             raise ValueError("it lists nothing")
