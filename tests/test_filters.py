@@ -26,10 +26,11 @@ VERSION = "metadata.version"
 TIER = "metadata.labels.tier"
 FREE = "spec.custom.acme.x"
 
-SCHEMA = {
+SCHEMA: dict[str, AnyValue] = {
     "kind": "MetadataSchema",
     "metadata": {"namespace": "acme/nlp", "name": "accounting", "version": "1.0.0"},
     "spec": {
+        "appliesTo": ["Model", "Dataset", "Config", "Pipeline", "PipelineTemplate", "TestSuite", "Policy"],
         "schema": {
             "additionalProperties": False,
             "properties": {
@@ -40,7 +41,7 @@ SCHEMA = {
                 "level": {"enum": ["low", "high"]},
                 "owner": {"properties": {"team": {"type": "string"}}, "additionalProperties": False},
             },
-        }
+        },
     },
 }
 
@@ -292,6 +293,14 @@ def test_a_custom_field_is_held_to_its_schema(text: str, custom: CustomFields) -
     error = refused(text, custom)
     fault = error.faults[0]
     assert (error.column, fault.says, fault.mend) == REFUSED_CUSTOM[text]
+
+
+@pytest.mark.parametrize("text", REFUSED_CUSTOM)
+def test_what_another_kind_may_have_is_not_refused(text: str) -> None:
+    spec = {**SCHEMA["spec"], "appliesTo": ["Model"]}
+    partly = custom_fields([{**SCHEMA, "spec": spec}])
+    condition = parse_filter(text.replace(" > lots", " > 5"), partly)
+    assert parse_filter(format_filter(condition, partly), partly) == condition
 
 
 # What is wrong
