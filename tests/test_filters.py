@@ -505,6 +505,15 @@ def test_a_filter_compares_at_most_200_times() -> None:
     assert refused(" ".join(["seq=1"] * 201)).faults[0].says == "the filter compares more than 200 times"
 
 
+def test_a_beginning_has_at_most_200_characters() -> None:
+    assert parse_filter(f'name = "{"x" * 200}*"') == StartsWith("metadata.name", "x" * 200)
+    for text in (f'provider = a AND name = "{"x" * 201}*"', f'provider = a AND name : "{"ß" * 101}*"'):
+        error = refused(text)
+        assert error.column == 25
+        assert "too long to look for" in error.faults[0].says
+        assert error.faults[0].expected == "at most 200 characters"
+
+
 def test_a_range_has_at_most_20_alternatives() -> None:
     text = "||".join(f"{n}.x" for n in range(20))
     assert parse_filter(f'version : "{text}"') == Satisfies(VERSION, Range.parse(text))
