@@ -253,8 +253,9 @@ json_values = st.recursive(
 
 
 def metadata_schema(schema: Any, version: str = "1.0.0", namespace: str = "acme/nlp", **more: Any) -> dict[str, Any]:
-    """Make the data of a MetadataSchema record."""
+    """Make the data of a MetadataSchema record; it applies to every kind unless it says otherwise."""
     name = more.pop("name", "accounting")
+    more.setdefault("appliesTo", list(known_fields()["spec.custom"].kinds))
     return {
         "kind": "MetadataSchema",
         "metadata": {"namespace": namespace, "name": name, "version": version},
@@ -303,7 +304,44 @@ def test_a_custom_field_has_the_type_that_its_schema_gives_it(case: str) -> None
     custom = typed({"field": schema}, **{"$defs": {"day": {"type": "string", "format": "date"}}})
     found = resolve("custom.acme/nlp.field", custom)
     assert (found.type, found.several, found.values) == (kind, several, values)
-    assert found.kinds == ("Model",)
+    assert found.kinds == known_fields()["spec.custom"].kinds
+
+
+PARTLY: dict[str, Any] = {
+    "properties": {
+        "level": {"enum": ["low", "high"]},
+        "budget": {"type": "number"},
+        "owner": {"type": "object", "properties": {"team": {"type": "string"}}, "additionalProperties": False},
+        "limits": {"type": "object", "additionalProperties": {"enum": ["low", "high"]}},
+    },
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize("more", [{"appliesTo": ["Model", "Dataset"]}, {"appliesTo": ("Model",)}])
+def test_a_schema_that_is_not_for_every_kind_types_and_closes_nothing(more: dict[str, Any]) -> None:
+    custom = custom_fields([metadata_schema(PARTLY, **more)])
+    for name in ("level", "budget", "owner.team", "owner.other", "limits.x", "other", "other.more"):
+        found = resolve(f"custom.acme/nlp.{name}", custom)
+        assert (found.type, found.values) == ("any", ())
+    assert resolve("custom.acme/nlp.owner", custom).type == "part"
+
+
+def test_schemas_that_are_for_every_kind_together_type_what_all_of_them_say() -> None:
+    first, *others = known_fields()["spec.custom"].kinds
+    one = metadata_schema({"properties": {"x": {"type": "number"}, "y": {"type": "number"}}}, appliesTo=[first])
+    two = metadata_schema({"properties": {"x": {"type": "number"}}}, name="two", appliesTo=others)
+    custom = custom_fields([one, two])
+    assert resolve("custom.acme/nlp.x", custom).type == "number"
+    assert resolve("custom.acme/nlp.y", custom).type == "any"
+
+
+@pytest.mark.parametrize("word", ["then", "else", "dependentSchemas"])
+def test_a_field_that_is_described_on_a_condition_is_not_refused(word: str) -> None:
+    custom = typed({"x": {"type": "number"}}, unevaluatedProperties=False, **{word: {"properties": {"y": True}}})
+    assert resolve("custom.acme/nlp.y", custom).type == "any"
+    closed = typed({"x": {"type": "number"}}, unevaluatedProperties=False)
+    assert find("custom.acme/nlp.y", closed) is None
 
 
 def test_custom_fields_lie_as_deep_as_their_schema_says() -> None:

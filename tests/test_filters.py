@@ -26,10 +26,11 @@ VERSION = "metadata.version"
 TIER = "metadata.labels.tier"
 FREE = "spec.custom.acme.x"
 
-SCHEMA = {
+SCHEMA: dict[str, AnyValue] = {
     "kind": "MetadataSchema",
     "metadata": {"namespace": "acme/nlp", "name": "accounting", "version": "1.0.0"},
     "spec": {
+        "appliesTo": ["Model", "Dataset", "Config", "Pipeline", "PipelineTemplate", "TestSuite", "Policy"],
         "schema": {
             "additionalProperties": False,
             "properties": {
@@ -40,7 +41,7 @@ SCHEMA = {
                 "level": {"enum": ["low", "high"]},
                 "owner": {"properties": {"team": {"type": "string"}}, "additionalProperties": False},
             },
-        }
+        },
     },
 }
 
@@ -294,6 +295,14 @@ def test_a_custom_field_is_held_to_its_schema(text: str, custom: CustomFields) -
     assert (error.column, fault.says, fault.mend) == REFUSED_CUSTOM[text]
 
 
+@pytest.mark.parametrize("text", REFUSED_CUSTOM)
+def test_what_another_kind_may_have_is_not_refused(text: str) -> None:
+    spec = {**SCHEMA["spec"], "appliesTo": ["Model"]}
+    partly = custom_fields([{**SCHEMA, "spec": spec}])
+    condition = parse_filter(text.replace(" > lots", " > 5"), partly)
+    assert parse_filter(format_filter(condition, partly), partly) == condition
+
+
 # What is wrong
 
 
@@ -494,6 +503,15 @@ def test_a_filter_compares_at_most_200_times() -> None:
     assert len(found.conditions) == 200
     assert refused(f"seq IN ({values},200)").faults[0].says == "the filter compares more than 200 times"
     assert refused(" ".join(["seq=1"] * 201)).faults[0].says == "the filter compares more than 200 times"
+
+
+def test_a_beginning_has_at_most_200_characters() -> None:
+    assert parse_filter(f'name = "{"x" * 200}*"') == StartsWith("metadata.name", "x" * 200)
+    for text in (f'provider = a AND name = "{"x" * 201}*"', f'provider = a AND name : "{"ß" * 101}*"'):
+        error = refused(text)
+        assert error.column == 25
+        assert "too long to look for" in error.faults[0].says
+        assert error.faults[0].expected == "at most 200 characters"
 
 
 def test_a_range_has_at_most_20_alternatives() -> None:

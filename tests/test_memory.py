@@ -6,12 +6,15 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 from search_support import document
 
-from gitreg_indexer.conditions import StartsWith
+from gitreg.versions import Range
+from gitreg_indexer.conditions import Satisfies, StartsWith
 from gitreg_indexer.engine import MOST_COUNTED, Query
 from gitreg_indexer.memory import HEAVIEST, MOST_BYTES, Memory, weight_of
 from gitreg_indexer.tantivy_engine import TantivyEngine
+from gitreg_indexer.tantivy_view import View
 from gitreg_indexer.terms import AnyPrefixed, AnyTerm, WordPrefixed
 
 
@@ -75,6 +78,25 @@ def test_a_view_that_is_asked_for_many_beginnings_stays_small(tmp_path: Path) ->
     assert engine._view is not None
     assert engine._view._memory.weight <= MOST_BYTES
     assert len(engine._view._memory) < 60
+    engine.close()
+
+
+def test_versions_are_read_once_for_all_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = TantivyEngine(tmp_path / "engine")
+    stated = (document(n, values=(("metadata.version", f"1.{n}.0"),)) for n in range(1, 6))
+    engine.apply(stated, instance="one", seq=5)
+    listed: list[str] = []
+    listing = View.starting
+
+    def counted(view: View, prefix: str) -> list[str]:
+        listed.append(prefix)
+        return listing(view, prefix)
+
+    monkeypatch.setattr(View, "starting", counted)
+    for number in range(1, 6):
+        where = Satisfies("metadata.version", Range.parse(f">1.{number}"))
+        assert engine.search(Query(where=where), offset=0, limit=1).total == 5 - number
+    assert len(listed) == 2  # texts that folding changes stand apart
     engine.close()
 
 

@@ -15,7 +15,7 @@ from index_support import Files, commit, dataset, indexed, manifest, model
 from gitreg.errors import GitregError, NotFoundError, UsageError
 from gitreg.registry import Registry
 from gitreg_indexer import Index, Reader
-from gitreg_indexer.fields import NO_CUSTOM_FIELDS
+from gitreg_indexer.fields import CUSTOM, NO_CUSTOM_FIELDS, known_fields
 from gitreg_indexer.filters import FilterError
 from gitreg_indexer.searching import MOST_FACETS, Asked, Result, field_of, run
 
@@ -31,7 +31,7 @@ def schema(version: str, type_: str) -> dict[str, bytes]:
     """Give a MetadataSchema that types one custom field."""
     inner = {"type": "object", "properties": {"costCentre": {"type": type_}}}
     metadata = {"namespace": "acme", "name": "billing", "version": version}
-    raw = manifest("MetadataSchema", metadata, {"appliesTo": ["Model"], "schema": inner})
+    raw = manifest("MetadataSchema", metadata, {"appliesTo": list(known_fields()[CUSTOM].kinds), "schema": inner})
     return {f"metadata-schemas/acme/billing/{version}.yaml": raw}
 
 

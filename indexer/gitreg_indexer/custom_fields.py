@@ -2,6 +2,8 @@
 
 - In force is of each schema its highest version that is not retired; all schemas of a namespace count together.
 - A namespace's schema types `spec.custom.<namespace>` of exactly that namespace.
+- A schema speaks of the kinds that it applies to. Where it leaves out one that may have custom fields, anything may
+  stand there in a record of that kind: nothing is refused, and what it is compared with has the type.
 - A field that a schema only lists among its indexed fields is known too; what it is compared with has the type.
 - A schema that cannot be read for any reason types nothing, and keeps no other from it.
 """
@@ -26,7 +28,8 @@ def custom_fields(schemas: Iterable[Mapping[str, Any]]) -> CustomFields:
             found.extend(list(_fields_of(data)))
         except Exception:  # noqa: BLE001 - one namespace's schema must not keep the others from being searched
             found.append(_untyped(data))
-    return CustomFields({field.path: field for field in merged(found)})
+    kinds = set(known_fields()[CUSTOM].kinds)
+    return CustomFields({field.path: field if kinds <= {*field.kinds} else _opened(field) for field in merged(found)})
 
 
 def in_force(schemas: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
@@ -57,6 +60,12 @@ def _fields_of(data: Mapping[str, Any]) -> Iterator[Field]:
         else:
             stated.setdefault(whole, Field(whole, "any", kinds, entries="any"))
     yield from stated.values()
+
+
+def _opened(field: Field) -> Field:
+    """Give a field at which other kinds may have something else."""
+    kind = field.type if field.type in ("part", "map") else "any"
+    return replace(field, type=kind, values=(), entries="any")
 
 
 def _untyped(data: Mapping[str, Any]) -> Field:

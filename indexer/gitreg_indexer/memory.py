@@ -17,6 +17,7 @@ MOST_BYTES: Final = 32 << 20
 HEAVIEST: Final = MOST_BYTES // 4
 """What is heavier is made anew each time: it would drive out too much."""
 _OBJECT: Final = 100
+_NUMBER: Final = 32
 _PREFIX: Final = 150_000
 _PREFIX_BYTE: Final = 4_500
 """What an automaton for a prefix takes, measured: 140 kB for five characters, 900 kB for two hundred."""
@@ -59,6 +60,8 @@ def weight_of(thing: Any) -> int:
     match thing:
         case str():
             return _OBJECT + len(thing)
+        case int() | float() | None:
+            return _NUMBER
         case AnyPrefixed(prefixes):
             return sum(map(_weight_of_prefix, prefixes))
         case WordPrefixed(prefix):

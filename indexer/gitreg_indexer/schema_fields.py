@@ -103,7 +103,8 @@ class _Walk:
     def with_entries(self, here: Field, option: Schema) -> Field:
         """Say what stands under free keys; what stands below them is not looked at, and cannot lead back here."""
         entries = [*option.get("patternProperties", {}).values()]
-        rest = option.get("additionalProperties", option.get("unevaluatedProperties", not entries))
+        unevaluated = option.get("unevaluatedProperties", not entries)
+        rest = option.get("additionalProperties", unevaluated or not _CONDITIONAL.isdisjoint(option))
         entries.extend([rest] if rest not in (False, None) else [])
         found = [field for entry in entries for field in self.fields(entry, here.path, depth=DEEPEST - 1, alone=True)]
         if not found:
@@ -178,6 +179,8 @@ class _Walk:
         return "text" if longest > LONG else "word"
 
 
+_CONDITIONAL: Final = frozenset({"if", "then", "else", "dependentSchemas"})
+"""What may describe further fields, which are not looked at."""
 _SORTS: Final[dict[str, tuple[type, ...]]] = {
     "$ref": (str,),
     "additionalProperties": (bool, dict),

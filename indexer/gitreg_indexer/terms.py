@@ -14,6 +14,7 @@ import struct
 from base64 import b32encode
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -516,18 +517,17 @@ def _is_worded(start: str, vocabulary: Vocabulary) -> bool:
 
 def _satisfying(path: str, range_: Range, vocabulary: Vocabulary) -> Iterator[str]:
     """Give the terms of those versions at a path that are in a range."""
+    known = vocabulary.remembered(("versions", path), lambda: tuple(_versions(path, vocabulary)))
+    return (term for term, version in known if range_.allows(version))
+
+
+def _versions(path: str, vocabulary: Vocabulary) -> Iterator[tuple[str, Version]]:
+    """Give the terms at a path that are of versions, with these."""
     key = key_of(path)
     for mark in (_EQUAL, _CASED):
         for term in vocabulary.starting(mark + key):
-            if _is_in(range_, read(term[len(mark) + len(key) :])):
-                yield term
-
-
-def _is_in(range_: Range, text: str) -> bool:
-    try:
-        return range_.allows(Version.parse(text))
-    except InvalidVersion:
-        return False
+            with suppress(InvalidVersion):
+                yield term, Version.parse(read(term[len(mark) + len(key) :]))
 
 
 # ------------------------------------------------------------------------------------------------ facets

@@ -22,13 +22,14 @@ CUSTOM: Final = custom_fields(
         {
             "metadata": {"namespace": "acme/nlp", "name": "accounting", "version": "1.0.0"},
             "spec": {
+                "appliesTo": known_fields()["spec.custom"].kinds,
                 "schema": {
                     "properties": {
                         "day": {"type": "string", "format": "date"},
                         "cost": {"type": "number"},
                         "open": {"type": "boolean"},
                     }
-                }
+                },
             },
         }
     ]

@@ -15,7 +15,7 @@ from typing import Final
 from gitreg.refs import is_namespace
 from gitreg.versions import InvalidRange, InvalidVersion, Range, Version
 from gitreg_indexer.conditions import Between, Condition, Has, Is, Satisfies, Says, StartsWith, Within
-from gitreg_indexer.engine import folded
+from gitreg_indexer.engine import LONGEST_PREFIX, folded
 from gitreg_indexer.fields import NAMESPACE, CustomFields, Field, FieldType, find, nearest
 from gitreg_indexer.filters.evaluation import says
 from gitreg_indexer.filters.faults import Fault, shown
@@ -69,7 +69,13 @@ def _word(field: Field, operator: Operator, value: Written) -> Condition:
         mend = "a star stands for anything only at the end; write \\* in quotes for the character itself"
         raise Wrong(Fault(value.at, f"{shown(value.raw)} has a star that is not at its end", mend, value.raw))
     if value.is_open:
-        _check_known(field, value, lambda known: folded(known).startswith(folded(value.text)))
+        begin = folded(value.text)
+        if len(begin) > LONGEST_PREFIX:
+            told = f"the beginning of {len(begin)} characters is too long to look for"
+            raise Wrong(
+                Fault(value.at, told, "ask for a shorter one", value.raw, f"at most {LONGEST_PREFIX} characters")
+            )
+        _check_known(field, value, lambda known: folded(known).startswith(begin))
         return StartsWith(field.path, value.text) if value.text else Has(field.path)
     if operator == "=":
         _check_known(field, value, lambda known: known == value.text)
