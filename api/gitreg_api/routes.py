@@ -1,6 +1,6 @@
 """The routes: what FastAPI documents and answers, each the shortest way from parameters to an `Answer`.
 
-- A record is answered on the event loop (it takes microseconds); lists, searches and histories in a thread.
+- A record of now or of a seq is answered on the event loop (it takes microseconds); what else is asked, in a thread.
 - Every route waits first until the index has come as far as is asked, and refuses parameters that it does not take.
 - Annotations are values here, not texts: FastAPI reads them, and the routes are made in loops.
 """
@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from gitreg.refs import KindAddress, Shape
+from gitreg.repository.moments import read_moment
 from gitreg_api import openapi
 from gitreg_api.answers import Answer, Reply
 from gitreg_api.paths import COLLECTIONS, ROOT, Asked, Part, parts_of, read_path
@@ -137,7 +138,10 @@ def _add_collection(app: FastAPI, source: Source, name: str, place: KindAddress)
 
     async def get_record(ref: Annotated[str, described], asked: Annotated[Asking, Query()]) -> Response:
         await source.reach(asked.seq_needed())
-        return Reply(answer_path(source, read_path(place, ref), HistoryAsking(at=asked.at)))
+        wanted, then = read_path(place, ref), HistoryAsking(at=asked.at)
+        if asked.at is None or read_moment(asked.at).is_seq:
+            return Reply(answer_path(source, wanted, then))
+        return await _in_thread(lambda: answer_path(source, wanted, then))
 
     _add(app, path, list_records, ListAsking, **openapi.about(f"list{kind}", f"List {name}", f"{kind}Page", name))
     for part in parts_of(place):

@@ -425,9 +425,9 @@ class Index:
         found = alarm_in(self.catalog.about())
         return found if found is not None and self.is_behind() else None
 
-    def reader(self) -> Reader:
-        """Ask it; the reader may be used from any thread."""
-        return Reader(self)
+    def reader(self, *, names_only: bool = False) -> Reader:
+        """Ask it; the reader may be used from any thread. `names_only` is for those over a network."""
+        return Reader(self, names_only=names_only)
 
     def close(self) -> None:
         """Let go of files and threads."""

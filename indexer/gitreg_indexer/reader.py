@@ -67,10 +67,14 @@ class Page:
 
 
 class Reader:
-    """Answers from the index. `at` is a seq: what the registry said then; without it, what it says now."""
+    """Answers from the index. `at` is a seq: what the registry said then; without it, what it says now.
 
-    def __init__(self, index: Index) -> None:
+    With `names_only`, moments are named by seq, id, time, branch or tag, and not by what Git would have to walk for.
+    """
+
+    def __init__(self, index: Index, *, names_only: bool = False) -> None:
         self._index = index
+        self._names_only = names_only
         self._custom_fields: dict[str, CustomFields] = {}
 
     @cached_property
@@ -89,7 +93,7 @@ class Reader:
     def moment(self, when: str) -> Position:
         """Find the position that a seq, a commit, a tag, a day or a time means."""
         with self._generation().catalog.reading() as db:
-            return moment_in(db, when, self._index.registry.repo)
+            return moment_in(db, when, self._index.registry.repo, names_only=self._names_only)
 
     def totals(self) -> tuple[Position, int, int]:
         """Tell which commit answers are of, how many records stand, and how many files that cannot be read."""
