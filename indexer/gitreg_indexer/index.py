@@ -425,9 +425,9 @@ class Index:
         found = alarm_in(self.catalog.about())
         return found if found is not None and self.is_behind() else None
 
-    def reader(self, *, names_only: bool = False) -> Reader:
-        """Ask it; the reader may be used from any thread. `names_only` is for those over a network."""
-        return Reader(self, names_only=names_only)
+    def reader(self, *, is_served: bool = False) -> Reader:
+        """Ask it; the reader may be used from any thread. `is_served` is for those over a network."""
+        return Reader(self, is_served=is_served)
 
     def close(self) -> None:
         """Let go of files and threads."""

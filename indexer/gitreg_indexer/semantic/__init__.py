@@ -20,7 +20,18 @@ from gitreg_indexer.semantic.texts import asked_text, text_of
 if TYPE_CHECKING:
     from gitreg_indexer.semantic.vectors import Vectors
 
-__all__ = ["FOLDER", "MODES", "OFF", "asked_text", "check_mode", "fuse", "open_vectors", "text_of", "why_none"]
+__all__ = [
+    "FOLDER",
+    "MODES",
+    "OFF",
+    "EmbedderAwayError",
+    "asked_text",
+    "check_mode",
+    "fuse",
+    "open_vectors",
+    "text_of",
+    "why_none",
+]
 
 FOLDER: Final = "semantic"
 """What the folder of vectors is called, beside the catalog."""
@@ -28,6 +39,13 @@ MODES: Final = ("lexical", "semantic", "hybrid")
 OFF: Final = "none"
 _CHOICE: Final = "GITREG_EMBEDDER"
 _INSTALL: Final = "pip install 'llm-gitreg[semantic]'"
+
+
+class EmbedderAwayError(GitregError):
+    """The embedder did not answer lately and is left alone for a moment; `wait` is for how many seconds."""
+
+    code = "not-ready"
+    wait = 1
 
 
 def open_vectors(folder: Path, environ: Mapping[str, str] | None = None) -> Vectors | None:
