@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import orjson
 import pytest
 from api_support import CHAT, Api, api_on, commit, model, refs, small_registry, talk
 from cli_support import fine, run
@@ -164,6 +166,19 @@ def test_what_a_mode_cannot_be_asked_is_refused(filled: Index, asked: Asked, say
         search(filled.reader(), asked)
     assert says in refused.value.says
     assert mend in refused.value.mend
+
+
+@pytest.mark.parametrize("mode", ["semantic", "hybrid"])
+def test_behind_the_last_page_there_is_nothing(filled: Index, mode: str) -> None:
+    for offset in (4, 1_000_000, 2**70):
+        assert found(filled.reader(), replace(NEAR, mode=mode, offset=offset)) == []
+
+
+def test_a_cursor_beyond_all_is_refused(filled: Index) -> None:
+    here = filled.reader().position()
+    told = [here.seq, here.commit, 2**63, NEAR.digest(here, 2**63)]
+    with pytest.raises(UsageError, match="not a cursor"):
+        search(filled.reader(), replace(NEAR, cursor=urlsafe_b64encode(orjson.dumps(told)).decode().rstrip("=")))
 
 
 def test_a_cursor_of_one_mode_is_none_of_another(filled: Index) -> None:
