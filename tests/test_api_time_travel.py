@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from threading import current_thread
 from typing import Any, Final
 
 import httpx
@@ -16,7 +17,7 @@ from gitreg_api.answers import CACHE_CONTROL, FOR_AN_HOUR, FOR_EVER
 from gitreg_api.app import create_app, slow_lane
 from gitreg_api.hot import FastLane
 from gitreg_api.source import Source
-from gitreg_indexer import Index
+from gitreg_indexer import Index, Position, Reader
 
 READS: Final = (
     "/api/v1",
@@ -108,7 +109,7 @@ def test_without_it_the_present_is_answered(api: Api) -> None:
         pytest.param("3", 3, id="a seq"),
         pytest.param("v3", 3, id="a tag"),
         pytest.param("main", 7, id="a branch"),
-        pytest.param("main~2", 5, id="a revision"),
+        pytest.param("refs/tags/v3", 3, id="a tag by its whole name"),
         pytest.param("2025-01-02", 7, id="a day, at its end"),
         pytest.param("2025-01-02T06:04:05Z", 4, id="the second of a commit"),
         pytest.param("2025-01-02T06:04:04Z", 3, id="the second before"),
@@ -133,11 +134,19 @@ def test_the_beginning_of_an_id_will_do(api: Api) -> None:
         pytest.param("0", 404, "not-found", "gitreg changes", id="a seq before the first"),
         pytest.param("2024-12-31", 404, "not-found", "gitreg changes", id="a day before all"),
         pytest.param("8", 503, "not-ready", "/readyz", id="a seq that has not come"),
-        pytest.param("1234567", 400, "usage", "git log", id="digits that are neither a seq nor an id"),
+        pytest.param("1000001", 503, "not-ready", "/readyz", id="a seq of seven digits that has not come"),
+        pytest.param("1234567890", 400, "usage", "git log", id="digits that are no id"),
         pytest.param("deadbeef", 400, "usage", "git log", id="an id that is none"),
         pytest.param("yesterday", 400, "usage", "git log", id="a word"),
         pytest.param("2025-13-01", 400, "usage", "git log", id="no day of the calendar"),
         pytest.param(":/Register", 400, "usage", "a tag or a branch", id="a search through messages"),
+        pytest.param("main~999999999", 400, "usage", "its seq or its id", id="a revision"),
+        pytest.param("v3^", 400, "usage", "its seq or its id", id="a parent"),
+        pytest.param("main@{1}", 400, "usage", "a tag or a branch", id="a reflog"),
+        pytest.param("main:registry.yaml", 400, "usage", "a tag or a branch", id="a path"),
+        pytest.param("HEAD", 400, "usage", "git log", id="what is neither a branch nor a tag"),
+        pytest.param("refs/gitreg/hidden", 400, "usage", "git log", id="a ref that is neither"),
+        pytest.param("0" * 40, 404, "not-found", "gitreg changes", id="a whole id that main never had"),
         pytest.param("x" * 201, 400, "usage", "a seq, a commit", id="a very long word"),
     ],
 )
@@ -149,6 +158,34 @@ def test_what_is_no_moment_is_said_with_a_mend(api: Api, moment: str, status: in
         assert said["type"] == f"urn:gitreg:problem:{code}"
         assert mend in said["mend"]
         assert answer.headers["cache-control"] == "no-store"
+
+
+def test_of_what_stands_beside_main_no_id_is_told(tmp_path: Path) -> None:
+    api = api_on(small_registry(tmp_path / "registry"))
+    repo = api.registry.repo
+    tip = repo.tip() or ""
+    aside = land(repo, {"README.md": b"aside\n"})
+    repo.handle.references["refs/heads/main"].set_target(tip)
+    repo.handle.references.create("refs/heads/aside", aside)
+    repo.handle.references.create("refs/gitreg/hidden", aside)
+    for moment, status in (("aside", 404), ("refs/heads/aside", 404), (aside, 404), ("refs/gitreg/hidden", 400)):
+        answer = api.get(at(CHAT, moment))
+        assert answer.status_code == status
+        assert moment == aside or aside[:7] not in answer.text
+
+
+def test_a_moment_that_is_named_is_looked_for_beside_the_event_loop(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, str] = {}
+    told = Reader.moment
+
+    def moment(reader: Reader, when: str) -> Position:
+        asked.setdefault(when, current_thread().name)
+        return told(reader, when)
+
+    monkeypatch.setattr(Reader, "moment", moment)
+    for when in ("3", "v3"):
+        assert api.get(at(CHAT, when)).status_code == 200
+    assert asked["v3"] != asked["3"]
 
 
 def test_what_was_not_there_yet_is_said_of_that_moment(api: Api) -> None:

@@ -360,6 +360,22 @@ def test_an_index_without_the_past_says_that_it_has_none(forgetful: Path, words:
     assert fine("get", CHAT, "--at", "6", "--repo", forgetful, "--json").json["metadata"]["version"] == "2.0.0"
 
 
+@pytest.mark.parametrize("namespace", ["Acme", "acme/", "/acme", "acme nlp", "a/b/c/d", ""])
+def test_what_is_no_namespace_is_refused(repo: Path, gone: Path, namespace: str) -> None:
+    for words in (["list", "--namespace", namespace], ["search", "chat", "--namespace", namespace]):
+        refused = run(*words, "--repo", repo, "--json")
+        assert (refused.code, refused.error["code"]) == (2, "usage")
+        assert "is not a namespace" in refused.error["says"]
+        assert "lower case" in refused.error["mend"]
+        assert run(*words, "--repo", gone).code == 2
+
+
+@pytest.mark.parametrize("since", ["7", "99999999999999999999999"])
+def test_a_seq_that_the_feed_has_not_come_to_is_told(repo: Path, since: str) -> None:
+    refused = run("changes", "--since", since, "--repo", repo, "--json")
+    assert (refused.code, refused.error["expected"]) == (2, "at most 6")
+
+
 # Before anything is indexed, and where nothing more can be
 
 

@@ -74,7 +74,9 @@ def test_only_a_whole_id_means_the_same_for_ever() -> None:
     assert read_moment("a" * 40).is_commit
     assert not read_moment("a" * 39).is_commit
     assert read_moment("42").is_seq
-    assert not read_moment("1234567").is_seq
+    assert read_moment("1000001").is_seq
+    assert read_moment("999999999").is_seq
+    assert not read_moment("1234567890").is_seq
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
+import orjson
 import pytest
-from api_support import CHAT, Api, api_on, commit, model, refs, small_registry
+from api_support import CHAT, Api, api_on, commit, model, refs, small_registry, talk
 from cli_support import fine, run
 from embeddings_server import Fault, embeddings_server
 from index_support import Files, indexed
@@ -21,11 +25,14 @@ from semantic_support import Counting
 
 from gitreg.errors import ConflictError, GitregError, UsageError
 from gitreg.refs import Ref
+from gitreg_api.routes import NEAR_AT_ONCE
 from gitreg_indexer import Index, Reader, nearness
 from gitreg_indexer.lock import writing
 from gitreg_indexer.nearness import VECTORS_LOCK, Filler, VectorsNotReadyError
 from gitreg_indexer.searching import Asked
 from gitreg_indexer.searching import run as search
+from gitreg_indexer.semantic import EmbedderAwayError
+from gitreg_indexer.semantic.embedders import Floats
 from gitreg_indexer.watching import Watcher
 
 FILES: Final[Files] = {
@@ -159,6 +166,19 @@ def test_what_a_mode_cannot_be_asked_is_refused(filled: Index, asked: Asked, say
         search(filled.reader(), asked)
     assert says in refused.value.says
     assert mend in refused.value.mend
+
+
+@pytest.mark.parametrize("mode", ["semantic", "hybrid"])
+def test_behind_the_last_page_there_is_nothing(filled: Index, mode: str) -> None:
+    for offset in (4, 1_000_000, 2**70):
+        assert found(filled.reader(), replace(NEAR, mode=mode, offset=offset)) == []
+
+
+def test_a_cursor_beyond_all_is_refused(filled: Index) -> None:
+    here = filled.reader().position()
+    told = [here.seq, here.commit, 2**63, NEAR.digest(here, 2**63)]
+    with pytest.raises(UsageError, match="not a cursor"):
+        search(filled.reader(), replace(NEAR, cursor=urlsafe_b64encode(orjson.dumps(told)).decode().rstrip("=")))
 
 
 def test_a_cursor_of_one_mode_is_none_of_another(filled: Index) -> None:
@@ -376,6 +396,65 @@ def test_a_read_with_min_seq_waits_for_the_vectors(tmp_path: Path) -> None:
     answer = api.get("/api/v1/models?q=embd&mode=semantic&min_seq=7&limit=1")
     later.join()
     assert (refs(answer), answer.headers["x-gitreg-seq"]) == (["model:acme/nlp/embd@1.0.0"], "7")
+
+
+def test_a_slow_embedder_holds_up_no_search_by_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = Slow()
+    monkeypatch.setattr("gitreg_indexer.semantic.embedders.configured", lambda _variables: embedder)
+    api = api_on(small_registry(tmp_path / "registry"))
+    nearness.catch_up(api.index)
+
+    async def read(client: httpx.AsyncClient) -> list[int]:
+        near = [asyncio.create_task(client.get(f"/api/v1/models?q=w{n}&mode=semantic")) for n in range(50)]
+        while embedder.at_work < NEAR_AT_ONCE:
+            await asyncio.sleep(0.01)
+        by_words = await asyncio.wait_for(client.get("/api/v1/models?q=chat"), 20)
+        assert not any(task.done() for task in near)
+        embedder.goes_on.set()
+        return [by_words.status_code, *(answer.status_code for answer in await asyncio.gather(*near))]
+
+    assert talk(api.app, read) == [200] * 51
+    assert embedder.most == NEAR_AT_ONCE
+
+
+class Slow(Counting):
+    """An embedder that waits to be told to go on, where it is asked at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = threading.Event()
+        self.at_work = self.most = 0
+        self._counting = threading.Lock()
+
+    def embed_at_once(self, text: str) -> Floats:
+        with self._counting:
+            self.at_work += 1
+            self.most = max(self.most, self.at_work)
+        assert self.goes_on.wait(30)
+        with self._counting:
+            self.at_work -= 1
+        return self.embed([text])
+
+
+def test_an_embedder_that_is_left_alone_is_said_with_when_to_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Away(Counting):
+        def embed_at_once(self, text: str) -> Floats:
+            error = EmbedderAwayError(f"away from {text}", mend="wait")
+            error.wait = 7
+            raise error
+
+    monkeypatch.setattr("gitreg_indexer.semantic.embedders.configured", lambda _variables: Away())
+    api = api_on(small_registry(tmp_path / "registry"))
+    nearness.catch_up(api.index)
+    for mode in ("semantic", "hybrid"):
+        answer = api.get(f"/api/v1/models?q=chat&mode={mode}")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+        assert answer.json()["type"] == "urn:gitreg:problem:not-ready"
+        assert answer.json()["detail"] == "away from chat"
+    assert api.get("/api/v1/models?q=chat").status_code == 200
+    assert api.get(f"{CHAT}/similar").status_code == 200
 
 
 # On the command line

@@ -304,6 +304,8 @@ def test_the_order_in_which_filters_are_repeated_is_no_other_query(reader: Reade
         pytest.param(lambda cursor: changed(cursor, offset=True), id="an offset that is a truth value"),
         pytest.param(lambda cursor: changed(cursor, seq=2), id="another seq"),
         pytest.param(lambda cursor: changed(cursor, seq=10**30), id="a seq beyond all numbers"),
+        pytest.param(lambda cursor: changed(cursor, seq=10**9), id="a seq that none is"),
+        pytest.param(lambda cursor: changed(cursor, offset=2**63), id="an offset beyond all numbers"),
         pytest.param(lambda cursor: changed(cursor, commit="0" * 40), id="another commit"),
         pytest.param(lambda cursor: changed(cursor, digest=""), id="no digest"),
     ],

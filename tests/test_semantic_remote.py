@@ -13,7 +13,7 @@ import pytest
 from embeddings_server import EmbeddingsServer, Fault, embeddings_server
 
 from gitreg.errors import GitregError, UsageError
-from gitreg_indexer.semantic import open_vectors
+from gitreg_indexer.semantic import EmbedderAwayError, open_vectors, remote
 from gitreg_indexer.semantic.embedders import configured
 from gitreg_indexer.semantic.remote import KEY, HttpEmbedder
 
@@ -100,6 +100,57 @@ def test_a_base_url_may_be_written_in_any_usual_way(server: EmbeddingsServer, pa
     HttpEmbedder(server.url + path, "small", **QUICK).embed(["one"])
     HttpEmbedder(f"{server.url}/below{path}", "small", **QUICK).embed(["one"])
     assert [call.path for call in server.calls] == ["/v1/embeddings", "/below/v1/embeddings"]
+
+
+# Who does not wait long
+
+
+def test_at_once_there_is_one_try(server: EmbeddingsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asking = embedder(server)
+    np.testing.assert_allclose(asking.embed_at_once("one")[0], unit(server.vector_of("one")), atol=1e-6)
+    server.faults = [Fault(503, headers={"Retry-After": "30"})]
+    with pytest.raises(GitregError, match="refuses"):
+        asking.embed_at_once("two")
+    monkeypatch.setattr(remote, "AT_ONCE", 0.1)
+    server.faults = [Fault(hangs=1.0)]
+    with pytest.raises(GitregError, match="did not answer in time"):
+        asking.embed_at_once("three")
+    assert server.asked() == [["one"], ["two"], ["three"]]
+    assert not asking.embed_at_once("  ").any()
+
+
+def test_a_server_that_fails_again_and_again_is_left_alone_for_a_moment(
+    server: EmbeddingsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("gitreg_indexer.semantic.remote.time.monotonic", lambda: now[0])
+    asking = embedder(server)
+    server.faults = [Fault(503), Fault(503), Fault(), *[Fault(503)] * (remote.FAILURES + 1)]
+    answered = [is_answered(asking) for _ in range(remote.FAILURES + 3)]
+    assert answered == [False, False, True, False, False, False]
+    for left in (remote.REST, 0.5):
+        now[0] = 100 + remote.REST - left
+        with pytest.raises(EmbedderAwayError) as caught:
+            asking.embed_at_once("one")
+        assert caught.value.wait == (10 if left == remote.REST else 1)
+    assert len(server.calls) == 6
+    now[0] = 100 + remote.REST
+    assert not is_answered(asking)
+    with pytest.raises(EmbedderAwayError):
+        asking.embed_at_once("one")
+    now[0] += remote.REST
+    assert is_answered(asking)
+    assert is_answered(asking)
+
+
+def is_answered(asking: HttpEmbedder) -> bool:
+    try:
+        asking.embed_at_once("one")
+    except EmbedderAwayError:
+        raise
+    except GitregError:
+        return False
+    return True
 
 
 # What is tried again

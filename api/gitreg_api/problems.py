@@ -29,9 +29,11 @@ from gitreg_indexer import Position
 from gitreg_indexer.filters import FilterError
 from gitreg_indexer.moments import NoHistoryError
 from gitreg_indexer.nearness import VectorsNotReadyError
+from gitreg_indexer.semantic import EmbedderAwayError
 
 MEDIA_TYPE: Final = "application/problem+json"
-RETRY_AFTER: Final = b"1"
+RETRY_AFTER: Final = 1
+"""For how many seconds who is told 503 should wait, unless it is known."""
 _LOG = logging.getLogger("gitreg_api")
 _STATUS: Final[tuple[tuple[type[GitregError], int], ...]] = (
     (UsageError, 400),
@@ -40,7 +42,7 @@ _STATUS: Final[tuple[tuple[type[GitregError], int], ...]] = (
     (Rejected, 422),
     (GitregError, 503),
 )
-_WAITING: Final = (NotReady, VectorsNotReadyError)
+_WAITING: Final = (NotReady, VectorsNotReadyError, EmbedderAwayError)
 """What trying again helps with: it says everything, and is nothing for the log."""
 _TITLES: Final = {
     "usage": "The request's own words are wrong",
@@ -57,7 +59,10 @@ PositionOf = Callable[[], Position | None]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a problem document says. `more` are members of their own that some sorts have."""
+    """What a problem document says. `more` are members of their own that some sorts have.
+
+    `wait` is for how many seconds to wait before trying again, where that helps.
+    """
 
     status: int
     code: str
@@ -66,6 +71,7 @@ class Problem:
     got: object = None
     expected: object = None
     more: Mapping[str, Any] = field(default_factory=dict)
+    wait: int = RETRY_AFTER
 
     def as_data(self, instance: str) -> dict[str, Any]:
         """Give it as JSON data; absent parts are left out."""
@@ -89,7 +95,8 @@ def problem_of(error: GitregError) -> Problem:
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, _WAITING):
         return Problem(status, error.code, error.says, error.mend)
-    return Problem(status, error.code, error.says, error.mend, error.got, error.expected, _more_of(error))
+    wait = error.wait if isinstance(error, EmbedderAwayError) else RETRY_AFTER
+    return Problem(status, error.code, error.says, error.mend, error.got, error.expected, _more_of(error), wait)
 
 
 def _more_of(error: GitregError) -> dict[str, Any]:
@@ -133,7 +140,7 @@ def answer_problem(problem: Problem, scope: Scope, position: Position | None, mo
     """Make the answer that carries a problem."""
     headers = [*(position_headers(position) if position else ()), *more]
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append((b"retry-after", RETRY_AFTER))
+        headers.append((b"retry-after", b"%d" % problem.wait))
     body = orjson.dumps(problem.as_data(_instance(scope)))
     return momentary(body, status=problem.status, content_type=MEDIA_TYPE.encode(), more=headers)
 

@@ -1,19 +1,23 @@
 """The routes: what FastAPI documents and answers, each the shortest way from parameters to an `Answer`.
 
-- A record is answered on the event loop (it takes microseconds); lists, searches and histories in a thread.
+- A record of now or of a seq is answered on the event loop (it takes microseconds); what else is asked, in a thread.
+- A search by nearness waits for an embedder, which may be slow: it has a few threads of its own.
 - Every route waits first until the index has come as far as is asked, and refuses parameters that it does not take.
 - Annotations are values here, not texts: FastAPI reads them, and the routes are made in loops.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, Final
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, Path, Query
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from gitreg.refs import KindAddress, Shape
+from gitreg.repository.moments import read_moment
 from gitreg_api import openapi
 from gitreg_api.answers import Answer, Reply
 from gitreg_api.paths import COLLECTIONS, ROOT, Asked, Part, parts_of, read_path
@@ -36,10 +40,13 @@ from gitreg_api.search import (
 from gitreg_api.source import Source
 from gitreg_api.status import Status, answer_health
 from gitreg_indexer import Position
+from gitreg_indexer.reader import LEXICAL
 
 Endpoint = Callable[..., Any]
 Answering = Callable[[], tuple[Answer, Position, Position]]
 """Answers, and tells what the answer is of and what it should be of."""
+NEAR_AT_ONCE: Final = 2
+"""Searches by nearness that go on at once; more wait, so that all others find a thread."""
 _PART_TITLES: Final[dict[Part, str]] = {
     "versions": "List the versions of {a}, highest first",
     "history": "Tell which commits touched {a}, newest first",
@@ -137,7 +144,10 @@ def _add_collection(app: FastAPI, source: Source, name: str, place: KindAddress)
 
     async def get_record(ref: Annotated[str, described], asked: Annotated[Asking, Query()]) -> Response:
         await source.reach(asked.seq_needed())
-        return Reply(answer_path(source, read_path(place, ref), HistoryAsking(at=asked.at)))
+        wanted, then = read_path(place, ref), HistoryAsking(at=asked.at)
+        if asked.at is None or read_moment(asked.at).is_seq:
+            return Reply(answer_path(source, wanted, then))
+        return await _in_thread(lambda: answer_path(source, wanted, then))
 
     _add(app, path, list_records, ListAsking, **openapi.about(f"list{kind}", f"List {name}", f"{kind}Page", name))
     for part in parts_of(place):
@@ -180,10 +190,18 @@ async def _answer_part(source: Source, wanted: Asked, asked: HistoryAsking) -> R
 
 async def _answer_list(source: Source, asked: ListAsking, kind: str | None) -> Response:
     wanted = asked_of(asked, kind)
-    return await _answer_when_reached(source, asked, lambda: answer_search(source.reader, wanted))
+    limiter = None if wanted.mode == LEXICAL else _for_nearness()
+    return await _answer_when_reached(source, asked, lambda: answer_search(source.reader, wanted), limiter)
 
 
-async def _answer_when_reached(source: Source, asked: Asking, ask: Answering) -> Response:
+@cache
+def _for_nearness() -> CapacityLimiter:
+    return CapacityLimiter(NEAR_AT_ONCE)
+
+
+async def _answer_when_reached(
+    source: Source, asked: Asking, ask: Answering, limiter: CapacityLimiter | None = None
+) -> Response:
     """Answer a search; its engine may be a moment behind the catalog, so it is asked until it has caught up.
 
     Of the present it must have come to `min_seq`; of the past, to the moment that is asked of.
@@ -193,7 +211,7 @@ async def _answer_when_reached(source: Source, asked: Asking, ask: Answering) ->
     await source.reach(asked.seq_needed(), until)
     is_of_now = asked.at is None and getattr(asked, "cursor", None) is None
     while True:
-        answer, here, meant = await run_in_threadpool(ask)
+        answer, here, meant = await to_thread.run_sync(ask, limiter=limiter)
         needed = (asked.min_seq or 1) if is_of_now else meant.seq
         if here.seq >= needed:
             return Reply(answer)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticUseDefault
 
 from gitreg.errors import NotFoundError, Rejected, UsageError
-from gitreg.refs import NAMESPACE_PATTERN, Ref, is_namespace
+from gitreg.refs import Ref
 from gitreg.repository.moments import EXPECTED as MOMENTS
 from gitreg.repository.moments import read_moment
 from gitreg_api.answers import OF_A_NAME, OF_ONE_COMMIT, Answer, answer_page, hold_of
@@ -308,13 +308,6 @@ def check_names(names: list[str], known: Collection[str], repeatable: Collection
 
 def asked_of(asking: ListAsking, kind: str | None) -> Asked:
     """Turn the parameters into what is asked; `UsageError` for a namespace or a kind that cannot be."""
-    if asking.namespace is not None and not is_namespace(asking.namespace):
-        raise UsageError(
-            f"{asking.namespace!r} is not a namespace",
-            got=asking.namespace,
-            expected=f"a namespace, {NAMESPACE_PATTERN}",
-            mend="give it in lower case, like `acme` or `acme/nlp`, without a slash at its ends",
-        )
     if kind is None and isinstance(asking, SearchAsking) and asking.kind is not None:
         kind = read_kind(asking.kind)
     return Asked(

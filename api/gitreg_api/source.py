@@ -53,7 +53,7 @@ class Source:
 
     def __init__(self, index: Index, *, patience: float = PATIENCE) -> None:
         self.index = index
-        self.reader: Reader = index.reader()
+        self.reader: Reader = index.reader(is_served=True)
         self._patience = patience
         self._lock = Lock()
         self._position = Position(0, "")

@@ -44,6 +44,8 @@ _SORTS = {PLAIN: "a plain file", EXECUTABLE: "an executable file", SYMLINK: "a s
 _IDENTITY = re.compile(r"\s*([^<>]*?)\s*<\s*([^<>]*?)\s*>\s*")
 _RAW_IDENTITY = re.compile(rb"(.*?) ?<(.*?)>(?: (-?\d+))?(?: ([+-]\d{4}))?\s*", re.DOTALL)
 _REVISION_NAME = re.compile(r"[^~^:@{}]+")
+_NAMED = ("refs/heads/", "refs/tags/")
+"""Where branches and tags stand, in the order in which a short name is looked for."""
 _HEX = re.compile(r"[0-9a-f]{40}")
 _RAW_TREE = re.compile(rb"(?:0*[1-7][0-7]{4,5} [^\0/]+\0.{20})*", re.DOTALL)
 _RAW_ENTRY = re.compile(rb"0*([1-7][0-7]{4,5}) ([^\0]+)\0(.{20})", re.DOTALL)
@@ -340,6 +342,23 @@ class GitRepository:
             expected="a branch, a tag or a commit id",
             mend="see what there is with `git log --oneline` and `git tag`, or `git fetch` what is missing",
         )
+
+    def named(self, name: str) -> str | None:
+        """Give the commit of a branch or a tag, short or whole (`refs/tags/v1`); None where there is none such.
+
+        One look at a reference: nothing is walked and nothing is searched, unlike what a revision may set going.
+        """
+        whole = (name,) if name.startswith(_NAMED) else tuple(f"{start}{name}" for start in _NAMED)
+        with explained("a branch or a tag cannot be read", where=f"{self.git_dir}: {name}"):
+            for each in whole:
+                ref = self._repo.references.get(each) if pygit2.reference_is_valid_name(each) else None
+                if ref is None:
+                    continue
+                try:
+                    return str(ref.peel(ObjectType.COMMIT).id)
+                except (pygit2.GitError, ValueError):  # it stands for no commit
+                    return None
+        return None
 
     def _branch_first(self, rev: str) -> str:
         name = _REVISION_NAME.match(rev)

@@ -1,7 +1,8 @@
 """Moments of a registry's past, as people name them: a seq, a day, a time, a commit, a tag or branch.
 
-- A text is read in one way everywhere, in this order: digits are a seq where main has come so far; a day or a time is
-  one; hexadecimal digits are the beginning of a commit's id; all else is a name that Git knows.
+- A text is read in one way everywhere, in this order: up to nine digits are a seq where main has come so far, and over
+  HTTP it is waited for; a day or a time is one; hexadecimal digits are the beginning of a commit's id; all else is a
+  name that Git knows.
 - A time means the last commit that main had then, a day the last one that it had when the day ended (UTC). Clocks may
   go back: of the commits that are not later, the highest on main counts.
 """
@@ -45,8 +46,8 @@ class Moment:
 
     @property
     def is_seq(self) -> bool:
-        """Tell whether it can be nothing but a seq."""
-        return self.seq is not None and not self.is_oid
+        """Tell whether it is taken for a seq first; the beginning of an id may be all digits, and comes after it."""
+        return self.seq is not None
 
     @property
     def is_commit(self) -> bool:

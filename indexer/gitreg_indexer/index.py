@@ -461,9 +461,9 @@ class Index:
         found = alarm_in(self.catalog.about())
         return found if found is not None and self.is_behind() else None
 
-    def reader(self) -> Reader:
-        """Ask it; the reader may be used from any thread."""
-        return Reader(self)
+    def reader(self, *, is_served: bool = False) -> Reader:
+        """Ask it; the reader may be used from any thread. `is_served` is for those over a network."""
+        return Reader(self, is_served=is_served)
 
     def close(self) -> None:
         """Let go of files and threads."""

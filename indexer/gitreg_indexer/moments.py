@@ -1,12 +1,15 @@
 """Moments of the registry's past, as people name them: a seq, a commit, a tag, a day, a time.
 
 - What a text means is read by the core (`gitreg.repository.moments`); here it is looked up among the indexed commits.
+- Who asks over a network names a commit; a revision, which may walk all of history (`main~1000000`), is for those at
+  the repository. What is named beside main is not there for them: ids of other branches are not told.
 - What has not been indexed, or was not kept, is an error that says so, never an empty past.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -20,6 +23,8 @@ from gitreg_indexer.catalog import Position, about_in, commits, number_of
 _LONGEST_NAME: Final = 200
 _SEARCHES: Final = re.compile(r"[:{\s\x00-\x1f]")
 """What makes a revision search messages, reflogs or trees: whoever asks over a network must not set that going."""
+_RECKONS: Final = re.compile(r"[~^\\]|@\{|\.\.|^@$")
+"""What makes a revision reckon from another commit."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST: Final = int((datetime(1, 1, 2, tzinfo=UTC) - _EPOCH).total_seconds())
 _LATEST: Final = int((datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH).total_seconds())
@@ -31,9 +36,12 @@ class NoHistoryError(GitregError):
     code = "no-history"
 
 
-def moment_in(db: sa.Connection, when: str, repo: GitRepository) -> Position:
-    """Find the position that is meant; `UsageError` for what cannot be one, `NotFoundError` for what main never had."""
-    found = _found(db, when, repo)
+def moment_in(db: sa.Connection, when: str, repo: GitRepository, *, names_only: bool = False) -> Position:
+    """Find the position that is meant; `UsageError` for what cannot be one, `NotFoundError` for what main never had.
+
+    With `names_only`, of what Git knows only branches and tags by their names, as those over a network may ask.
+    """
+    found = _found(db, when, repo, _named_only if names_only else _named)
     if found is None:
         raise no_such_moment(when)
     about = about_in(db)
@@ -48,7 +56,10 @@ def moment_in(db: sa.Connection, when: str, repo: GitRepository) -> Position:
     return found
 
 
-def _found(db: sa.Connection, when: str, repo: GitRepository) -> Position | None:
+_Naming = Callable[[sa.Connection, str, GitRepository], Position | None]
+
+
+def _found(db: sa.Connection, when: str, repo: GitRepository, named: _Naming) -> Position | None:
     moment = read_moment(when)
     if moment.seq is not None:
         found = _one(db, commits.c.seq == moment.seq)
@@ -67,7 +78,9 @@ def _found(db: sa.Connection, when: str, repo: GitRepository) -> Position | None
             )
         if listed:
             return listed[0]
-    return _named(db, moment.text, repo)
+    if len(moment.text) > _LONGEST_NAME or _SEARCHES.search(moment.text):
+        raise _no_moment(moment.text[:_LONGEST_NAME], mend="name a commit by its id, a tag or a branch")
+    return named(db, moment.text, repo)
 
 
 def _one(db: sa.Connection, *where: sa.ColumnElement[bool]) -> Position | None:
@@ -90,20 +103,24 @@ def _at_time(db: sa.Connection, until: int) -> Position | None:
 
 
 def _named(db: sa.Connection, text: str, repo: GitRepository) -> Position | None:
-    if len(text) > _LONGEST_NAME or _SEARCHES.search(text):
-        raise UsageError(
-            f"{text[:_LONGEST_NAME]!r} is no moment of this registry",
-            got=text[:_LONGEST_NAME],
-            expected=EXPECTED,
-            mend="name a commit by its id, a tag or a branch",
-        )
     try:
         oid = repo.resolve(text)
     except GitregError as error:
-        raise UsageError(
-            f"{text!r} is no moment of this registry", got=text, expected=EXPECTED, mend=error.mend
-        ) from error
+        raise _no_moment(text, mend=error.mend) from error
     found = _one(db, commits.c.oid == oid)
     if found is None:
         raise not_on_main(text, oid)
     return found
+
+
+def _named_only(db: sa.Connection, text: str, repo: GitRepository) -> Position | None:
+    if _RECKONS.search(text):
+        raise _no_moment(text, mend="name a commit by its seq or its id (`git rev-parse` tells it), a tag or a branch")
+    oid = repo.named(text)
+    if oid is None and not read_moment(text).is_commit:
+        raise _no_moment(text, mend="see what there is with `git log --oneline` and `git tag`")
+    return _one(db, commits.c.oid == oid) if oid else None
+
+
+def _no_moment(text: str, *, mend: str) -> UsageError:
+    return UsageError(f"{text!r} is no moment of this registry", got=text, expected=EXPECTED, mend=mend)

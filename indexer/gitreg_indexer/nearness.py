@@ -51,10 +51,14 @@ class Likeness:
 
 
 class Nearness:
-    """The vectors of an index, asked together with its search engine; from any thread."""
+    """The vectors of an index, asked together with its search engine; from any thread.
 
-    def __init__(self, index: Index) -> None:
+    `is_hasty` has an embedder that may be slow asked once, for a short time: somebody else waits for the same threads.
+    """
+
+    def __init__(self, index: Index, *, is_hasty: bool = False) -> None:
         self._index = index
+        self._is_hasty = is_hasty
         self._opening = threading.Lock()
         self._opened: Vectors | None = None
 
@@ -72,7 +76,7 @@ class Nearness:
         """Find what is nearest to the query's text, or that and what has its words (`hybrid`), in one order."""
         from gitreg_indexer.semantic.search import DEEPEST, FUSED, hybrid_page, semantic_page
 
-        ranking = self._vectors().near_text(parse_text(query.text or "").plain)
+        ranking = self._vectors().near_text(parse_text(query.text or "").plain, is_hasty=self._is_hasty)
         seq = _common_seq(generation, ranking, at)
         passing = _passing(generation, query, seq)
         most = max(DEEPEST, 2 * FUSED)

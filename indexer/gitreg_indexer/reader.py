@@ -68,17 +68,22 @@ class Page:
 
 
 class Reader:
-    """Answers from the index. `at` is a seq: what the registry said then; without it, what it says now."""
+    """Answers from the index. `at` is a seq: what the registry said then; without it, what it says now.
 
-    def __init__(self, index: Index) -> None:
+    `is_served` is for those over a network: moments are named by seq, id, time, branch or tag, and not by what Git
+    would have to walk for; and a query's text is embedded at once or not at all.
+    """
+
+    def __init__(self, index: Index, *, is_served: bool = False) -> None:
         self._index = index
+        self._is_served = is_served
         self._custom_fields: dict[str, CustomFields] = {}
 
     @cached_property
     def _nearness(self) -> Nearness:
         from gitreg_indexer.nearness import Nearness  # few ask for it
 
-        return Nearness(self._index)
+        return Nearness(self._index, is_hasty=self._is_served)
 
     def _generation(self) -> Generation:
         return self._index.generation()
@@ -90,7 +95,7 @@ class Reader:
     def moment(self, when: str) -> Position:
         """Find the position that a seq, a commit, a tag, a day or a time means."""
         with self._generation().catalog.reading() as db:
-            return moment_in(db, when, self._index.registry.repo)
+            return moment_in(db, when, self._index.registry.repo, names_only=self._is_served)
 
     def totals(self) -> tuple[Position, int, int]:
         """Tell which commit answers are of, how many records stand, and how many files that cannot be read."""

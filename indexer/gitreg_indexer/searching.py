@@ -19,7 +19,7 @@ from typing import Any, Final
 import orjson
 
 from gitreg.errors import NotFoundError, UsageError
-from gitreg.refs import KINDS
+from gitreg.refs import KINDS, NAMESPACE_PATTERN, is_namespace
 from gitreg.repository.moments import read_moment
 from gitreg_indexer.catalog import Position
 from gitreg_indexer.conditions import WHOLE, Condition
@@ -34,6 +34,8 @@ from gitreg_indexer.texts import parse_text
 MOST_FACETS: Final = 20
 _ATTEMPTS: Final = 5
 _LONGEST_CURSOR: Final = 400
+_MOST: Final = 999_999_999
+"""The largest seq, and the largest offset, of a cursor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,16 @@ class Asked:
     offset: int = 0
     cursor: str | None = None
     highlight: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a namespace that there cannot be: nothing would be found in it."""
+        if self.namespace is not None and not is_namespace(self.namespace):
+            raise UsageError(
+                f"{self.namespace!r} is not a namespace",
+                got=self.namespace,
+                expected=f"a namespace, {NAMESPACE_PATTERN}",
+                mend="give it in lower case, like `acme` or `acme/nlp`, without a slash at its ends",
+            )
 
     def seq_needed(self) -> int | None:
         """Tell which seq the index must have reached to answer; None where that cannot be told from the words."""
@@ -278,7 +290,7 @@ def _read_cursor(text: str) -> _Cursor:
     try:
         raw = text.encode("ascii") if len(text) <= _LONGEST_CURSOR else b""
         match orjson.loads(urlsafe_b64decode(raw + b"=" * (-len(raw) % 4))):
-            case [int(seq), str(commit), int(offset), str(digest)] if seq > 0 and offset >= 0:
+            case [int(seq), str(commit), int(offset), str(digest)] if 0 < seq <= _MOST and 0 <= offset <= _MOST:
                 return _Cursor(Position(seq, commit), offset, digest)
     except (ValueError, binascii.Error):
         pass

@@ -140,15 +140,17 @@ def changes(
       gitreg changes --since 42 --json
     """
     current = open_current(open_registry(repo), folder, quiet=as_json, catalog=catalog)
-    items, position = current.reader().changes(since=since, limit=limit)
-    current.close()
-    if since > position.seq:
+    reached = current.reader().position().seq
+    if since > reached:
+        current.close()
         raise UsageError(
             f"main has not come to seq {since} yet",
             got=f"--since {since}",
-            expected=f"at most {position.seq}",
+            expected=f"at most {reached}",
             mend="ask with the `next` of an earlier answer, or with the seq that a receipt names",
         )
+    items, position = current.reader().changes(since=since, limit=limit)
+    current.close()
     following = items[-1]["seq"] if items else since
     if as_json:
         print_json({"items": items, "next": following, "commit": position.commit, "seq": position.seq})

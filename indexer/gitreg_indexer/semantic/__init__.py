@@ -24,6 +24,7 @@ __all__ = [
     "FOLDER",
     "MODES",
     "OFF",
+    "EmbedderAwayError",
     "asked_text",
     "check_mode",
     "fuse",
@@ -39,6 +40,13 @@ MODES: Final = ("lexical", "semantic", "hybrid")
 OFF: Final = "none"
 _CHOICE: Final = "GITREG_EMBEDDER"
 _INSTALL: Final = "pip install 'llm-gitreg[semantic]'"
+
+
+class EmbedderAwayError(GitregError):
+    """The embedder did not answer lately and is left alone for a moment; `wait` is for how many seconds."""
+
+    code = "not-ready"
+    wait = 1
 
 
 def open_vectors(folder: Path, environ: Mapping[str, str] | None = None) -> Vectors | None:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from importlib.metadata import entry_points
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,15 @@ class Embedder(Protocol):
 
         A text's first line is what something is called, the rest tells of it. `GitregError` where it cannot be done.
         """
+        raise NotImplementedError
+
+
+@runtime_checkable
+class Hasty(Protocol):
+    """An embedder that may be slow, and can be asked by somebody who does not wait long."""
+
+    def embed_at_once(self, text: str) -> Floats:
+        """Give the vector of one text as a row, soon; `GitregError` where it does not come."""
         raise NotImplementedError
 
 

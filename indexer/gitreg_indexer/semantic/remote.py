@@ -4,6 +4,8 @@
   message; redirects are not followed.
 - What is busy or broken on the way (429, 5xx, timeouts, lost connections) is tried again, a few times, with pauses;
   everything else is told at once.
+- Who cannot wait asks once, for a few seconds. A server that did not answer several times in a row is left alone for a
+  moment: nobody waits for it then.
 - An answer counts only when it is whole: one vector for each text, all of one length, finite numbers.
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -25,6 +28,7 @@ from urllib3.exceptions import TimeoutError as Timeout
 from urllib3.util import Retry
 
 from gitreg.errors import GitregError, UsageError
+from gitreg_indexer.semantic import EmbedderAwayError
 from gitreg_indexer.semantic.embedders import Embedder, Floats
 
 URL: Final = "GITREG_EMBEDDINGS_URL"
@@ -37,6 +41,12 @@ BATCH: Final = "GITREG_EMBEDDINGS_BATCH"
 _PATH: Final = "/v1/embeddings"
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_PAUSE: Final = 30.0
+AT_ONCE: Final = 5.0
+"""How long, in seconds, somebody waits who does not wait long."""
+FAILURES: Final = 3
+"""Failures in a row after which the server is left alone."""
+REST: Final = 10.0
+"""For how many seconds it is."""
 _LONGEST_REMARK: Final = 300
 
 
@@ -68,16 +78,9 @@ class HttpEmbedder:
         self._learnt: int | None = None
         self._batch = batch
         self._timeout = timeout
-        self._retries = _Retries(
-            total=tries - 1,
-            redirect=0,
-            other=0,
-            status_forcelist=_BUSY,
-            allowed_methods=None,
-            backoff_factor=pause,
-            backoff_max=_LONGEST_PAUSE,
-            raise_on_status=False,
-        )
+        self._retries = _retries(tries, pause)
+        self._failures = 0
+        self._rests_until = 0.0
         self._pool: urllib3.PoolManager | None = None
         self._lock = threading.Lock()
         self.name: Final = f"openai:{model}:{dimensions or 'own'}"
@@ -101,24 +104,55 @@ class HttpEmbedder:
             made[said] = np.concatenate(answered)
         return made
 
+    def embed_at_once(self, text: str) -> Floats:
+        """Give the vector of one text: one try of a few seconds; `EmbedderAwayError` where lately none succeeded."""
+        if not text.strip():
+            return self.embed([text])
+        left = self._rests_until - time.monotonic()
+        if left > 0:
+            raise self._away(left)
+        has_failed = True
+        try:
+            answer = self._request([text], timeout=min(AT_ONCE, self._timeout), retries=_retries(1, 0))
+            has_failed = answer.status in _BUSY
+        finally:
+            self._note(has_failed=has_failed)
+        return self._read(answer, 1)
+
+    def _note(self, *, has_failed: bool) -> None:
+        with self._lock:
+            self._failures = self._failures + 1 if has_failed else 0
+            if self._failures >= FAILURES:
+                self._rests_until = time.monotonic() + REST
+
+    def _away(self, left: float) -> EmbedderAwayError:
+        error = EmbedderAwayError(
+            "the embeddings server did not answer lately, and is left alone for a moment",
+            mend="try again in some seconds, or search by words",
+        )
+        error.wait = math.ceil(left)
+        return error
+
     def _ask(self, texts: list[str]) -> Floats:
-        answer = self._request(texts)
+        return self._read(self._request(texts, timeout=self._timeout, retries=self._retries), len(texts))
+
+    def _read(self, answer: urllib3.BaseHTTPResponse, count: int) -> Floats:
         if answer.status != 200:
             raise self._refused(answer)
         try:
-            vectors = _vectors_in(orjson.loads(answer.data), len(texts))
+            vectors = _vectors_in(orjson.loads(answer.data), count)
         except ValueError as error:
             raise self._failed(
                 "the embeddings server's answer is not what was asked for",
                 got=str(error),
-                expected=f"{len(texts)} vectors of finite numbers, as OpenAI's {_PATH} gives them",
+                expected=f"{count} vectors of finite numbers, as OpenAI's {_PATH} gives them",
                 mend=f"check that ${URL} and ${MODEL} name a model of embeddings",
             ) from error
         self._check_dimension(vectors.shape[1])
         lengths = np.sqrt((vectors * vectors).sum(axis=1, keepdims=True))
         return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
-    def _request(self, texts: list[str]) -> urllib3.BaseHTTPResponse:
+    def _request(self, texts: list[str], *, timeout: float, retries: Retry) -> urllib3.BaseHTTPResponse:
         asked: dict[str, Any] = {"model": self._model, "input": texts}
         if self._stated:
             asked["dimensions"] = self._stated
@@ -129,8 +163,8 @@ class HttpEmbedder:
                 self._url,
                 body=orjson.dumps(asked),
                 headers=headers,
-                timeout=self._timeout,
-                retries=self._retries,
+                timeout=timeout,
+                retries=retries,
                 redirect=False,
             )
         except HTTPError as error:
@@ -203,6 +237,19 @@ class _Retries(Retry):
     def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
         asked = super().get_retry_after(response)
         return None if asked is None else min(asked, _LONGEST_PAUSE)
+
+
+def _retries(tries: int, pause: float) -> _Retries:
+    return _Retries(
+        total=tries - 1,
+        redirect=0,
+        other=0,
+        status_forcelist=_BUSY,
+        allowed_methods=None,
+        backoff_factor=pause,
+        backoff_max=_LONGEST_PAUSE,
+        raise_on_status=False,
+    )
 
 
 def _endpoint(url: str) -> str:

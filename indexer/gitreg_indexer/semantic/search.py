@@ -67,7 +67,7 @@ def similar_ids(vectors: Vectors, id_: int, passing: Passing, wanted: int) -> li
 def semantic_page(ranking: Ranking, passing: Passing, *, offset: int, limit: int) -> tuple[list[int], int]:
     """Give a page of ids, nearest first, and how many there are to page through: `DEEPEST` at most."""
     total = min(passing.total, DEEPEST) if len(ranking) else 0
-    return _ids(walk(ranking, passing), offset, min(offset + limit, total)), total
+    return _ids(walk(ranking, passing), min(offset, total), min(offset + limit, total)), total
 
 
 def hybrid_page(

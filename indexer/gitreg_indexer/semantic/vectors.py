@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from gitreg.errors import GitregError
 from gitreg_indexer.semantic.codes import Bytes, Floats, cosines, quantise
-from gitreg_indexer.semantic.embedders import Embedder
+from gitreg_indexer.semantic.embedders import Embedder, Hasty
 from gitreg_indexer.semantic.store import DIGEST_BYTES, Digests, Header, Integers, Store, View, Writer
 from gitreg_indexer.semantic.texts import asked_text
 
@@ -162,8 +162,11 @@ class Vectors:
         codes, _ = quantise(_rows(np.asarray(vector)[None, :], 1, "the vector that is asked for"))
         return _ranking(self._view(), codes[0], self.embedder)
 
-    def near_text(self, text: str) -> Ranking:
-        """Tell how near every fact is to a text. `GitregError` where the vectors are another embedder's."""
+    def near_text(self, text: str, *, is_hasty: bool = False) -> Ranking:
+        """Tell how near every fact is to a text. `GitregError` where the vectors are another embedder's.
+
+        `is_hasty` has an embedder that knows how to be asked once, for a short time, asked like that.
+        """
         view = self._view()
         if view.header.embedder not in ("", self.embedder.name):
             raise GitregError(
@@ -174,7 +177,7 @@ class Vectors:
             )
         if not len(view.ids):
             return _ranking(view, np.zeros(view.header.dimensions, np.int8), self.embedder)
-        return _ranking(view, self._code_of(asked_text(text)), self.embedder)
+        return _ranking(view, self._code_of(asked_text(text), is_hasty=is_hasty), self.embedder)
 
     def near_fact(self, id_: int) -> Ranking | None:
         """Tell how near every fact is to one of them, itself included; None where that has no vector."""
@@ -247,13 +250,15 @@ class Vectors:
         self._store.keep(header.renewed())
         self.refresh()
 
-    def _code_of(self, text: str) -> Bytes:
+    def _code_of(self, text: str, *, is_hasty: bool) -> Bytes:
         """Give the bytes of what is asked for; who pages through an answer asks the embedder once."""
         with self._remembering:
             if text in self._asked:
                 self._asked.move_to_end(text)
                 return self._asked[text]
-        codes, _ = quantise(_rows(self.embedder.embed([text]), 1, self.embedder.name))
+        embedder = self.embedder
+        vectors = embedder.embed_at_once(text) if is_hasty and isinstance(embedder, Hasty) else embedder.embed([text])
+        codes, _ = quantise(_rows(vectors, 1, embedder.name))
         made: Bytes = codes[0]
         with self._remembering:
             self._asked[text] = made
