@@ -242,7 +242,7 @@ def _target_of(response: Any, url: str) -> str | None:
     if response.status not in _MOVED or not location:
         return None
     try:
-        target = urljoin(url, location)
+        target: str = urljoin(url, location)
         urlsplit(target)
     except ValueError as error:
         raise GitregError(
