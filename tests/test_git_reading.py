@@ -193,6 +193,27 @@ class TestResolving:
         )
         assert {repo.resolve(rev) for rev in ("main", "HEAD", tip[:10], tip)} == {tip}
         assert {repo.resolve(rev) for rev in ("v1", "main~1", first[:10])} == {first}
+        assert [repo.named(name) for name in ("main", "refs/heads/main", "v1", "refs/tags/v1")] == [tip] * 2 + [
+            first
+        ] * 2
+        git(repo.git_dir, "tag", "main", first)
+        git(repo.git_dir, "tag", "tree", f"{first}^{{tree}}")
+        git(repo.git_dir, "symbolic-ref", "refs/heads/dangling", "refs/heads/nowhere")
+        git(repo.git_dir, "update-ref", "refs/hidden/x", first)
+        assert repo.named("main") == tip
+        nothing = [
+            "nowhere",
+            "HEAD",
+            "main~1",
+            first,
+            first[:10],
+            "tree",
+            "dangling",
+            "refs/hidden/x",
+            "x",
+            "heads/main",
+        ]
+        assert {repo.named(name) for name in [*nothing, "", "\udcff", "\0", "a..b", "refs/heads/", "a b"]} == {None}
 
     @pytest.mark.parametrize("rev", ["nowhere", "", "a..b", "HEAD~999", "\udcff", "\0", "main:a", "0" * 40])
     def test_what_is_no_commit_is_refused(self, repo: GitRepository, commit_to: Committing, rev: str) -> None:

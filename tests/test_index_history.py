@@ -29,6 +29,7 @@ from gitreg.errors import UsageError
 from gitreg.registry import Registry
 from gitreg.repository.writing import advance
 from gitreg_indexer import Index, Query, Reader
+from gitreg_indexer import reader as reader_module
 from gitreg_indexer.building import Builder
 from gitreg_indexer.catalog import Catalog, History
 from gitreg_indexer.moments import NoHistoryError
@@ -103,6 +104,37 @@ def test_the_past_that_it_has_is_the_same_too(tmp_path: Path) -> None:
         assert bare.reader().quarantine(at=seq) == full.reader().quarantine(at=seq)
         assert bare.reader().moment(str(seq)) == full.reader().moment(str(seq))
         assert bare.reader().changes(since=seq) == full.reader().changes(since=seq)
+
+
+def test_pages_of_histories_and_versions_are_parts_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = filled(tmp_path / "r")
+    for files in (*AFTER, {**model("c"), **model("a", "1.2.0"), **model("a", "2.0.0")}):
+        commit(registry.repo, files)
+    reader = cold(registry, tmp_path / "index").reader()
+    read: list[bytes] = []
+    real = reader_module._manifest_data
+
+    def count(doc: bytes) -> dict[str, Any]:
+        read.append(doc)
+        return real(doc)
+
+    monkeypatch.setattr(reader_module, "_manifest_data", count)
+    named = [(of(f"acme/{name}@1.0.0"), None) for name in ("a", "b", "c", "bad", "gone")]
+    for ref, at in [*named, (of("acme/c@1.0.0"), 7), (of("acme/c@1.0.0"), 6)]:
+        whole = reader.history(ref, at=at)
+        for offset, limit in ((0, 1), (1, 1), (1, 2), (0, 9), (9, 1)):
+            read.clear()
+            page = reader.history_page(ref, at=at, offset=offset, limit=limit)
+            assert page == (whole[offset : offset + limit], len(whole))
+            assert len(read) <= limit + 1
+    for at in (None, 5):
+        versions = reader.versions(of("acme/a"), at=at)
+        for offset, limit in ((0, 0), (0, 1), (1, 1), (0, 9), (9, 1)):
+            part = reader.versions_page(of("acme/a"), at=at, offset=offset, limit=limit)
+            assert part == (versions[offset : offset + limit], len(versions))
+    assert reader.versions_page(of("acme/nowhere")) == ((), 0)
 
 
 def test_what_it_has_not_is_an_error_and_never_an_empty_answer(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from gitreg_api.paths import Asked, Part, href_of
 from gitreg_api.search import ChangesAsking, HistoryAsking, PageAsking
 from gitreg_api.source import Source
 from gitreg_indexer import Position, Reader
-from gitreg_indexer.names import aliases_of, versions_of
+from gitreg_indexer.names import aliases_of, versions_page_of
 from gitreg_indexer.searching import field_of
 
 
@@ -32,21 +32,27 @@ def answer_record(source: Source, ref: Ref, when: str | None = None) -> Answer:
 def answer_versions(source: Source, ref: Ref, asking: PageAsking) -> Answer:
     """Answer with the versions of a name, highest first."""
     _refuse_selector(ref, "versions")
-    found, position = source.answering(lambda reader, at: versions_of(reader, ref, at=at), asking.at)
-    page = found[asking.offset : asking.offset + asking.limit]
-    beside = {"total": len(found), "limit": asking.limit, "offset": asking.offset}
+    offset, limit = asking.offset, asking.limit
+    (page, total), position = source.answering(
+        lambda reader, at: versions_page_of(reader, ref, at=at, offset=offset, limit=limit), asking.at
+    )
+    beside = {"total": total, "limit": limit, "offset": offset}
     return answer_page((fact.doc for fact in page), beside, position, hold_of(asking.at))
 
 
 def answer_history(source: Source, ref: Ref, asking: HistoryAsking) -> Answer:
     """Answer with the commits that touched a record, or a field of it, newest first."""
 
-    def told(reader: Reader, at: int | None) -> list[dict[str, Any]]:
-        field = field_of(reader, ref.kind, asking.field, at=at) if asking.field else None
-        return reader.history(ref, at=at, field=field)
+    start, stop = asking.offset, asking.offset + asking.limit
 
-    found, position = source.answering(told, asking.at)
-    return answer_items(found, position, asking)
+    def told(reader: Reader, at: int | None) -> tuple[list[dict[str, Any]], int]:
+        if not asking.field:
+            return reader.history_page(ref, at=at, offset=asking.offset, limit=asking.limit)
+        found = reader.history(ref, at=at, field=field_of(reader, ref.kind, asking.field, at=at))
+        return found[start:stop], len(found)
+
+    (page, total), position = source.answering(told, asking.at)
+    return _answer_part(page, total, position, asking)
 
 
 def answer_aliases(source: Source, ref: Ref, asking: PageAsking) -> Answer:
@@ -96,7 +102,11 @@ def answer_changes(source: Source, asking: ChangesAsking) -> Answer:
 def answer_items(items: list[dict[str, Any]], position: Position, asking: PageAsking) -> Answer:
     """Answer with one page of things that are not stored documents."""
     page = items[asking.offset : asking.offset + asking.limit]
-    data = {"items": page, "total": len(items), "limit": asking.limit, "offset": asking.offset}
+    return _answer_part(page, len(items), position, asking)
+
+
+def _answer_part(page: list[dict[str, Any]], total: int, position: Position, asking: PageAsking) -> Answer:
+    data = {"items": page, "total": total, "limit": asking.limit, "offset": asking.offset}
     return answer_data(data, position, hold_of(asking.at))
 
 

@@ -348,6 +348,8 @@ class GitRepository:
 
         One look at a reference: nothing is walked and nothing is searched, unlike what a revision may set going.
         """
+        if not name.isprintable():  # nor can it be written as UTF-8, maybe
+            return None
         whole = (name,) if name.startswith(_NAMED) else tuple(f"{start}{name}" for start in _NAMED)
         with explained("a branch or a tag cannot be read", where=f"{self.git_dir}: {name}"):
             for each in whole:
@@ -356,7 +358,7 @@ class GitRepository:
                     continue
                 try:
                     return str(ref.peel(ObjectType.COMMIT).id)
-                except (pygit2.GitError, ValueError):  # it stands for no commit
+                except (pygit2.GitError, KeyError, ValueError):  # it stands for no commit
                     return None
         return None
 

@@ -21,9 +21,19 @@ def versions_of(reader: Reader, ref: Ref, *, at: int | None = None) -> tuple[Fac
     return found
 
 
+def versions_page_of(
+    reader: Reader, ref: Ref, *, at: int | None = None, offset: int = 0, limit: int = 20
+) -> tuple[tuple[Fact, ...], int]:
+    """Give some of the versions of a name, highest first, and how many there are."""
+    found, total = reader.versions_page(ref, at=at, offset=offset, limit=limit)
+    if not total:
+        reader.resolve(ref, at=at)
+    return found, total
+
+
 def aliases_of(reader: Reader, ref: Ref, *, at: int | None = None) -> tuple[dict[str, str], str | None]:
     """Give the aliases of a name, and the version that `latest` means, None where none is meant."""
-    versions_of(reader, ref, at=at)
+    versions_page_of(reader, ref, at=at, limit=0)
     try:
         latest = reader.resolve(replace(ref, selector=LATEST), at=at).version
     except NotFoundError:

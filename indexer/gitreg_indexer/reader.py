@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -127,6 +127,15 @@ class Reader:
         with self._generation().catalog.reading() as db:
             return tuple(fact_of(row) for row in db.execute(_VERSIONS[at is None], {**_of_name(ref), "at": at}))
 
+    def versions_page(
+        self, ref: Ref, *, at: int | None = None, offset: int = 0, limit: int = 20
+    ) -> tuple[tuple[Fact, ...], int]:
+        """Give some of the versions of a name, highest first, and how many there are."""
+        asked = {**_of_name(ref), "at": at}
+        with self._generation().catalog.reading() as db:
+            rows = db.execute(_VERSIONS[at is None].offset(offset).limit(limit), asked)
+            return tuple(fact_of(row) for row in rows), db.execute(_COUNT_VERSIONS[at is None], asked).scalar_one()
+
     def aliases(self, ref: Ref, *, at: int | None = None) -> dict[str, str]:
         """Give the aliases of a name and the version that each names; `latest` is computed and not among them."""
         with self._generation().catalog.reading() as db:
@@ -138,6 +147,16 @@ class Reader:
         With `field`, a canonical path, only the commits that changed it or what is below it, and only those changes.
         `NoHistoryError` where the index was made without the past.
         """
+        stages, _ = self._history(ref, at, slice(None))
+        return stages if field is None else of_field(field, stages)
+
+    def history_page(
+        self, ref: Ref, *, at: int | None = None, offset: int = 0, limit: int = 20
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Give some of the commits that touched a record, as `history` does, and how many there are."""
+        return self._history(ref, at, slice(offset, offset + limit))
+
+    def _history(self, ref: Ref, at: int | None, part: slice) -> tuple[list[dict[str, Any]], int]:
         with self._generation().catalog.reading() as db:
             if about_in(db).get("history") == "none":
                 raise NoHistoryError(
@@ -145,10 +164,10 @@ class Reader:
                     got=str(ref),
                     mend="run `gitreg index --history full` to have the whole past",
                 )
-            stages = list(_stages(db, _path_in_history(db, ref, at), FOREVER if at is None else at))
-            if not stages:
+            stages, total = _stages(db, _path_in_history(db, ref, at), FOREVER if at is None else at, part)
+            if not total:
                 raise _unknown_name(db, ref, at)
-        return stages if field is None else of_field(field, stages)
+        return stages, total
 
     def search(
         self,
@@ -300,6 +319,7 @@ _BY_PATH: Final = _now_and_at(
     sa.select(*FACT_COLUMNS).where(facts.c.path == sa.bindparam("path"), facts.c.kind == sa.bindparam("kind"))
 )
 _VERSIONS: Final = _now_and_at(sa.select(*FACT_COLUMNS).where(*_NAMED).order_by(facts.c.version_key.desc()))
+_COUNT_VERSIONS: Final = _now_and_at(sa.select(sa.func.count()).select_from(facts).where(*_NAMED))
 _STATUSES: Final = _now_and_at(
     sa.select(facts.c.version, facts.c.status).where(*_NAMED).order_by(facts.c.version_key.desc())
 )
@@ -512,40 +532,67 @@ _TOUCHED: Final = _touched(facts, facts.c.kind, facts.c.ref)
 _TOUCHED_BAD: Final = _touched(quarantine)
 
 
-def _stages(db: sa.Connection, path: str, until: int) -> Iterator[dict[str, Any]]:
-    """Tell a path's stages newest first: each fact or quarantine that began, and each end that nothing followed."""
-    rows = [
-        (seq_from, seq_to, _manifest_data(doc))
-        for seq_from, seq_to, doc in db.execute(
-            sa.select(facts.c.seq_from, facts.c.seq_to, facts.c.doc).where(
-                facts.c.path == path, facts.c.seq_from <= until
-            )
-        )
+def _stages(db: sa.Connection, path: str, until: int, part: slice) -> tuple[list[dict[str, Any]], int]:
+    """Tell some of a path's stages newest first, and how many there are.
+
+    A stage is each fact or quarantine that began, and each end that nothing followed.
+    """
+    told = _stages_of(_spans(db, path, until), until)
+    told.reverse()
+    page = told[part]
+    known = _commits(db, [stage.seq for stage in page])
+    docs = _manifests_of(db, {id_ for stage in page for id_ in (stage.old, stage.new) if id_ is not None})
+    stages = [
+        {
+            "seq": stage.seq,
+            **known[stage.seq],
+            "change": stage.change,
+            "fields": [found.as_data() for found in differences(docs.get(stage.old, {}), docs.get(stage.new, {}))],
+        }
+        for stage in page
     ]
-    rows += [
-        (seq_from, seq_to, {})
-        for seq_from, seq_to in db.execute(
-            sa.select(quarantine.c.seq_from, quarantine.c.seq_to).where(
-                quarantine.c.path == path, quarantine.c.seq_from <= until
-            )
-        )
-    ]
-    rows.sort(key=lambda row: row[0])
-    told: list[tuple[int, str, Any, Any]] = []
-    before: Any = {}
+    return stages, len(told)
+
+
+class _Stage(NamedTuple):
+    """What a commit did to a path; `old` and `new` are ids of facts, None where nothing that can be read stood."""
+
+    seq: int
+    change: str
+    old: int | None
+    new: int | None
+
+
+def _spans(db: sa.Connection, path: str, until: int) -> list[tuple[int, int, int | None]]:
+    """Give from when until when each fact (by its id) and each unreadable file stood at a path, the oldest first."""
+    read = sa.select(facts.c.seq_from, facts.c.seq_to, facts.c.id)
+    told = db.execute(read.where(facts.c.path == path, facts.c.seq_from <= until))
+    spans: list[tuple[int, int, int | None]] = [(begins, ends, id_) for begins, ends, id_ in told]
+    bad = sa.select(quarantine.c.seq_from, quarantine.c.seq_to)
+    unreadable = db.execute(bad.where(quarantine.c.path == path, quarantine.c.seq_from <= until))
+    spans += [(begins, ends, None) for begins, ends in unreadable]
+    spans.sort(key=lambda span: span[0])
+    return spans
+
+
+def _stages_of(spans: Iterable[tuple[int, int, int | None]], until: int) -> list[_Stage]:
+    told: list[_Stage] = []
+    before: int | None = None
     ended_at = 0
-    for seq_from, seq_to, data in rows:
+    for seq_from, seq_to, id_ in spans:
         if ended_at and ended_at != seq_from:
-            told.append((ended_at, "removed", before, {}))
-            before = {}
-        told.append((seq_from, "changed" if ended_at == seq_from else "added", before, data))
-        before, ended_at = data, seq_to if seq_to <= until else FOREVER
+            told.append(_Stage(ended_at, "removed", before, None))
+            before = None
+        told.append(_Stage(seq_from, "changed" if ended_at == seq_from else "added", before, id_))
+        before, ended_at = id_, seq_to if seq_to <= until else FOREVER
     if ended_at and ended_at != FOREVER:
-        told.append((ended_at, "removed", before, {}))
-    known = _commits(db, [seq for seq, _, _, _ in told])
-    for seq, change, old, new in reversed(told):
-        fields = [found.as_data() for found in differences(old, new)]
-        yield {"seq": seq, **known[seq], "change": change, "fields": fields}
+        told.append(_Stage(ended_at, "removed", before, None))
+    return told
+
+
+def _manifests_of(db: sa.Connection, ids: Iterable[int]) -> dict[int | None, dict[str, Any]]:
+    rows = in_parts(db, sa.select(facts.c.id, facts.c.doc).where(facts.c.id.in_(LISTED)), ids)
+    return {id_: _manifest_data(doc) for id_, doc in rows}
 
 
 def _manifest_data(doc: bytes) -> dict[str, Any]:
