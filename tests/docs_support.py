@@ -44,7 +44,7 @@ def run_as_written(steps: list[tuple[str, str]], cwd: Path, home: Path) -> None:
     env = {**os.environ, "HOME": str(home), "PATH": path, "COLUMNS": "200"}
     for name in ("GITREG_REPO", "GIT_CONFIG_GLOBAL"):
         env.pop(name, None)
-    ran = subprocess.run(["bash", "-c", script], cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(["bash", "-c", script], cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
     answers = ran.stdout.split(_MARK)
     assert len(answers) == len(steps) + 1, ran.stderr
     for (command, said), answer in zip(steps, answers, strict=False):

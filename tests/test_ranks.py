@@ -155,6 +155,17 @@ def test_many_at_once_are_spread_anew_together_with_all(catalog: Catalog, monkey
     assert max(gaps) - min(gaps) <= 1
 
 
+def test_records_that_were_changed_at_once_count_once_among_many(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranks, "_MANY", 5)
+    records = named(range(20))
+    put(catalog, 1, [records[0], *records[:3], *records])
+    found = sorted(check(catalog, records).values())
+    gaps = {after - before for before, after in zip([0, *found], [*found, ranks.TOP], strict=True)}
+    assert max(gaps) - min(gaps) <= 1
+
+
 def test_as_many_as_there_is_room_for_fit(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranks, "BITS", 4)
     monkeypatch.setattr(ranks, "TOP", 16)

@@ -39,13 +39,23 @@ class Ordered:
 def rank_new(db: sa.Connection, *, since: int, seq: int) -> None:
     """Give ranks to the records that came after a seq; `seq` is where the catalog stands."""
     records = _records_since(db, since)
-    few = dict(islice(records, _MANY + 1))
+    few = _different(records, _MANY + 1)
     if len(few) > _MANY and len(few) > _counted(db) // 4:
         _spread_all(db, chain(few.items(), records), seq)
         return
     found = few | dict(records)
     for record in _without_known(db, [Ordered(key, found[key]) for key in sorted(found)]):
         _insert(db, record, seq)
+
+
+def _different(records: Iterator[tuple[str, str]], count: int) -> dict[str, str]:
+    """Take records until they are so many different ones, or there are no more."""
+    found: dict[str, str] = {}
+    for key, path in records:
+        found[key] = path
+        if len(found) == count:
+            break
+    return found
 
 
 def ranks_of(db: sa.Connection, keys: Iterable[str]) -> dict[str, int]:

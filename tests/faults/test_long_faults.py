@@ -34,7 +34,7 @@ from index_support import cold, commit, docs, found, model, said
 from gitreg.errors import GitregError
 from gitreg.registry import Registry
 from gitreg.repository.git import GitRepository
-from gitreg_indexer import Index, Query
+from gitreg_indexer import Index, Query, nearness
 from gitreg_indexer.verifying import Verdict, verify
 
 if not os.environ.get("GITREG_TEST_FAULTS"):
@@ -221,6 +221,19 @@ def test_every_flipped_bit_of_the_search_index_is_found(packed: Registry) -> Non
             for other, raw in kept.items():
                 if other != file:
                     other.write_bytes(raw)
+
+
+def test_every_flipped_bit_of_the_vectors_is_found(packed: Registry) -> None:
+    with closing(Index.open(packed)) as index:
+        nearness.catch_up(index)
+        folder = index.folder / "semantic"
+    files = sorted(folder.iterdir())
+    for file in files:
+        for at, _ in flips(file, FLIPS // 2 // len(files)):
+            verdict = verify(packed)
+            assert not verdict.is_clean, (file, at)
+            assert all(str(folder) in damage.where for damage in verdict.damages), told(verdict)
+    assert verify(packed).checked["vectors"] > 0
 
 
 @pytest.mark.parametrize("pattern", ["*.pack", "*.idx"])
