@@ -261,7 +261,7 @@ def test_a_rewrite_that_another_process_accepts_is_over(tmp_path: Path) -> None:
         until(stands_at(index, good), "the good state")
         git(registry.repo.git_dir, "update-ref", "refs/heads/main", f"{good}~1")
         until(lambda: heard.troubles, "the alarm")
-        accepted = Index.emptied(registry)
+        accepted = Index.emptied(registry, rewritten=True)
         accepted.catch_up()
         accepted.close()
         until(lambda: heard.sorts[-1] == "Over", "the end of the alarm")
