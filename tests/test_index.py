@@ -734,3 +734,12 @@ def test_an_index_leaves_no_lock_behind_for_other_processes(tmp_path: Path) -> N
     commit(registry.repo, model("b"))
     ended(script(CATCH_UP, registry.repo.git_dir))
     assert searched(index, kind="Model") == ["model:acme/a@1.0.0", "model:acme/b@1.0.0"]
+
+
+def test_the_past_is_counted_by_the_catalog_where_the_search_engine_has_not_come_so_far(tmp_path: Path) -> None:
+    _, index = indexed(tmp_path, model(), model("b"), dict.fromkeys(model()))
+    reader = index.reader()
+    told = [reader.counts(at=at) for at in range(1, 5)]
+    assert [counts.get("Model", 0) for counts in told] == [0, 1, 2, 1]
+    index.generation().engine.clear()
+    assert [reader.counts(at=at) for at in range(1, 5)] == told

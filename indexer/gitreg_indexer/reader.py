@@ -252,12 +252,16 @@ class Reader:
     def counts(self, *, at: int | None = None) -> dict[str, int]:
         """Count the records of each kind.
 
-        Those of the past are counted by the search engine: the catalog would have to look at every record.
+        Those of the past are counted by the search engine, where it has come so far: the catalog has to look at every
+        record for it.
         """
         if at is not None:
-            (kinds,) = self.search(Query(), limit=0, at=at, facets=(KIND,)).facets
-            return dict(sorted(kinds.counts))
+            page = self.search(Query(), limit=0, at=at, facets=(KIND,))
+            if page.position.seq == at:
+                return dict(sorted(page.facets[0].counts))
         with self._generation().catalog.reading() as db:
+            if at is not None:
+                return dict(db.execute(_COUNTS_AT, {"at": at}).all())
             return {kind: live for kind, live in live_in(db).items() if kind != QUARANTINED and live}
 
     def changes(self, *, since: int = 0, limit: int = 100) -> tuple[list[dict[str, Any]], Position]:
@@ -324,6 +328,7 @@ _STATUSES: Final = _now_and_at(
     sa.select(facts.c.version, facts.c.status).where(*_NAMED).order_by(facts.c.version_key.desc())
 )
 _NAMES: Final = _now_and_at(sa.select(facts.c.name).where(*_NAMED[:2]).distinct().order_by(facts.c.name).limit(5000))
+_COUNTS_AT: Final = sa.select(facts.c.kind, sa.func.count()).where(AT).group_by(facts.c.kind).order_by(facts.c.kind)
 _BY_IDS: Final = sa.select(*FACT_COLUMNS).where(facts.c.id.in_(LISTED))
 
 
