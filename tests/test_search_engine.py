@@ -32,6 +32,7 @@ from gitreg_indexer.engine import (
     words_of,
 )
 from gitreg_indexer.fields import columns
+from gitreg_indexer.tantivy_engine import TantivyEngine
 from gitreg_indexer.values import seconds_of, values_of
 
 ENGINES: Final = ("tantivy", "whoosh")
@@ -648,6 +649,17 @@ def test_a_flipped_byte_is_found_and_its_file_named(opening: Opening, tmp_path: 
         damaged += 1
     assert damaged
     assert opening().faults() == []
+
+
+def test_a_flipped_letter_in_a_listed_name_is_found(tmp_path: Path) -> None:
+    engine = TantivyEngine(tmp_path)
+    filled(engine, document(1))
+    assert engine.faults() == []
+    listed = tmp_path / ".managed.json"
+    raw = listed.read_bytes()
+    for at in (at for at in range(len(raw)) if chr(raw[at]).isalnum()):
+        listed.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+        assert engine.faults() != [], at
 
 
 def test_a_file_that_is_cut_or_gone_is_named(opening: Opening, tmp_path: Path) -> None:

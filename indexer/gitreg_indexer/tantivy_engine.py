@@ -34,6 +34,8 @@ _COUNTED: Final = (TAGS, "spec.category", "spec.capabilities.modalities", "spec.
 """Paths with several values that facets are likely to be asked for."""
 _FOOTER: Final = 1337
 _CHUNK: Final = 1 << 20
+_META: Final = "meta.json"
+"""The one file that tantivy lists and that ends with no checksum."""
 
 
 class TantivyEngine:
@@ -180,10 +182,10 @@ class TantivyEngine:
         """Read all its files and name those that are damaged: each ends with the checksum of what stands before."""
         try:
             listed = json.loads((self._folder / ".managed.json").read_bytes())
-            json.loads((self._folder / "meta.json").read_bytes())
+            json.loads((self._folder / _META).read_bytes())
         except (OSError, ValueError) as error:
             return [f"the list of the search index's files cannot be read: {error}"]
-        files = (self._folder / name for name in sorted(listed) if not name.endswith(".json"))
+        files = (self._folder / name for name in sorted(listed) if name != _META)
         return [fault for file in files if (fault := _fault(file)) is not None]
 
 
