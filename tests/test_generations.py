@@ -179,9 +179,9 @@ def test_a_folder_of_somebody_elses_is_not_taken_for_a_generation(tmp_path: Path
         (tmp_path / name).mkdir()
     (tmp_path / "2025-12/notes.md").write_text("Mine.")
     (tmp_path / "1-1").write_text("Mine, too.")
-    (tmp_path / "current").write_text("2-1\n")
+    (tmp_path / "current-2").write_text("2-1\n")
     generations.sweep()
-    assert sorted(place.name for place in tmp_path.iterdir()) == ["1-1", "2-1", "2025-12", "current"]
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["1-1", "2-1", "2025-12", "current-2"]
     assert (tmp_path / "2025-12/notes.md").exists()
 
 
@@ -219,17 +219,6 @@ def test_versions_of_two_formats_use_one_folder_side_by_side(tmp_path: Path, mon
     with monkeypatch.context() as patch:
         as_the_next(patch)
         assert Generations(tmp_path).current().name == "3-2"
-
-
-def test_what_was_named_before_formats_had_files_of_their_own_is_found(tmp_path: Path) -> None:
-    generations = filled(tmp_path, "2-1", "2-2", "2-3")
-    (tmp_path / "current").write_text("2-1\n")
-    (tmp_path / "building").write_text("2-3\n")
-    assert (generations.current(), generations.standing()) == (tmp_path / "2-1", tmp_path / "2-1")
-    assert generations.building() == tmp_path / "2-3"
-    generations.put_in_place(tmp_path / "2-3")
-    assert (generations.current(), generations.building()) == (tmp_path / "2-3", None)
-    assert not (tmp_path / "building").exists()
 
 
 def test_what_a_process_has_open_stays_until_it_ends(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Final
 
 from gitreg.errors import GitregError
 from gitreg_indexer.disk import unreadable, unwritable
-from gitreg_indexer.layout import BUILDING_FILE, CATALOG_FILE, CURRENT_FILE, FORMAT, named_in, plain
+from gitreg_indexer.layout import BUILDING_FILE, CATALOG_FILE, CURRENT_FILE, FORMAT, named_in
 
 _USE_FILE: Final = "in-use.lock"
 _UNFINISHED_FILE: Final = "unfinished"
@@ -121,7 +121,7 @@ class Generations:
     def forget_building(self) -> None:
         """Remove the generation that is being made."""
         left = self.building()
-        self._forget(BUILDING_FILE)
+        (self.folder / BUILDING_FILE).unlink(missing_ok=True)
         if left is not None:
             shutil.rmtree(left, ignore_errors=True)
 
@@ -155,7 +155,7 @@ class Generations:
             (made / _UNFINISHED_FILE).unlink(missing_ok=True)
             self._write(CURRENT_FILE, made.name)
             if named_in(self.folder / BUILDING_FILE) == made.name:
-                self._forget(BUILDING_FILE)
+                (self.folder / BUILDING_FILE).unlink(missing_ok=True)
             self.sweep()
 
     def sweep(self) -> None:
@@ -171,12 +171,6 @@ class Generations:
         if not _is_generation(found):
             return False
         return found.name.startswith(f"{FORMAT}-") or _last_written(found) < time.time() - _LEFT_ALONE
-
-    def _forget(self, file: str) -> None:
-        """Remove a file that names a generation, and the one that had its place at first where that names one too."""
-        (self.folder / file).unlink(missing_ok=True)
-        if named_in(self.folder / file) is not None:
-            plain(self.folder / file).unlink(missing_ok=True)
 
     def _numbers(self) -> list[int]:
         numbers = (found.name.removeprefix(f"{FORMAT}-") for found in self.folder.iterdir())

@@ -23,20 +23,10 @@ FOREVER: Final = 2**62
 
 
 def named_in(file: Path) -> str | None:
-    """Read which generation a file names; None where there is none, or none of this format.
-
-    Where the file is not there, one without the format in its name is read, as gitreg wrote it at first.
-    """
+    """Read which generation a file names; None where there is none, or none of this format."""
     try:
-        if not file.exists():
-            file = plain(file)
         name = file.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError):
         return None
     number = name.removeprefix(f"{FORMAT}-")
     return name if number != name and number.isdigit() else None
-
-
-def plain(file: Path) -> Path:
-    """Give the file that had a file's place when all formats shared one."""
-    return file.with_name(file.name.partition("-")[0])
