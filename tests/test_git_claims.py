@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,7 +128,9 @@ def test_a_child_that_was_forked_meanwhile_holds_no_claim(repo: GitRepository, t
     until, over = os.pipe()
     with claimed(repo, MAIN) as claim:
         assert claim is not None
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking where there are threads, from 3.12 on
+            child = os.fork()
         if not child:
             os.close(over)
             os.read(until, 1)

@@ -43,13 +43,13 @@ def answer_versions(source: Source, ref: Ref, asking: PageAsking) -> Answer:
 def answer_history(source: Source, ref: Ref, asking: HistoryAsking) -> Answer:
     """Answer with the commits that touched a record, or a field of it, newest first."""
 
-    start, stop = asking.offset, asking.offset + asking.limit
+    offset, limit = asking.offset, asking.limit
 
     def told(reader: Reader, at: int | None) -> tuple[list[dict[str, Any]], int]:
         if not asking.field:
-            return reader.history_page(ref, at=at, offset=asking.offset, limit=asking.limit)
+            return reader.history_page(ref, at=at, offset=offset, limit=limit)
         found = reader.history(ref, at=at, field=field_of(reader, ref.kind, asking.field, at=at))
-        return found[start:stop], len(found)
+        return found[offset : offset + limit], len(found)
 
     (page, total), position = source.answering(told, asking.at)
     return _answer_part(page, total, position, asking)
