@@ -30,7 +30,8 @@ from gitreg_indexer.conditions import Any as AnyOf
 from gitreg_indexer.engine import Document, Query, SearchEngine, open_engine
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.tantivy_engine import TantivyEngine
-from gitreg_indexer.tantivy_view import TERM, TEXT, View
+from gitreg_indexer.tantivy_queries import TERM, TEXT
+from gitreg_indexer.tantivy_view import View
 from gitreg_indexer.terms import LIVE, key_of
 from gitreg_indexer.values import values_of
 

@@ -67,9 +67,9 @@ class Plan:
         return self.tiers != (EVERYTHING,)
 
     @property
-    def is_all(self) -> bool:
-        """Tell whether it finds all that is live."""
-        return self.filters == (_LIVE,) and not self.is_tiered
+    def is_everything(self) -> bool:
+        """Tell whether it finds all that holds at its time."""
+        return len(self.filters) == 1 and not self.is_tiered
 
 
 def plan(query: Query, at: int | None, vocabulary: Vocabulary) -> Plan:

@@ -22,10 +22,12 @@ import tantivy
 from gitreg.errors import GitregError
 from gitreg_indexer.engine import LONGEST_PREFIX, TAGS, Document, Facet, Found, Query, Scalar, unusable
 from gitreg_indexer.fields import columns
-from gitreg_indexer.tantivy_view import DIGEST, ID, MARK, RANK, SEQ, TERM, TEXT, VERSION, View
-from gitreg_indexer.terms import Shape, TermMaker, key_of
+from gitreg_indexer.tantivy_pages import ONE, RANK, VERSION
+from gitreg_indexer.tantivy_queries import ID, SEQ, TERM, TEXT
+from gitreg_indexer.tantivy_view import DIGEST, MARK, View
+from gitreg_indexer.terms import Shape, TermMaker, key_of, rank_terms
 
-_FORMAT: Final = "made_by_4"
+_FORMAT: Final = "made_by_5"
 """A field that is there for its name: it changes when terms do, and makes the folder one of another schema."""
 _HEAP: Final = 256_000_000
 _BREAK: Final = " | "
@@ -215,6 +217,7 @@ class Laid(NamedTuple):
         made.add_integer(RANK, self.rank)
         made.add_integer(SEQ, self.seq_from)
         made.add_integer(DIGEST, self.digest)
+        made.add_text(ONE, "1")
         if self.version_key:
             made.add_text(VERSION, self.version_key)
         made.add_text(TERM, self.terms)
@@ -246,6 +249,7 @@ class _Fields:
         builder.add_integer_field(SEQ, indexed=True, fast=True)
         builder.add_integer_field(DIGEST, fast=True)
         builder.add_text_field(VERSION, tokenizer_name=_NOTHING, index_option="basic", fast=True)
+        builder.add_text_field(ONE, tokenizer_name=_NOTHING, index_option="basic", fast=True)
         builder.add_text_field(TERM, tokenizer_name=_BLANKS, index_option="basic")
         builder.add_text_field(TEXT, tokenizer_name=_PASSAGES, index_option="position")
         for path, field in self._fast.items():
@@ -263,6 +267,7 @@ class _Fields:
         terms, shape = self._maker.laid_out(document)
         text = self._maker.passages(document, _BREAK)
         numbers, texts = self._columns_of(document.values, shape)
+        terms = f"{terms} {rank_terms(document.rank)}"
         key = document.version_key
         return Laid(document.id, document.rank, document.seq_from, document.digest, key, terms, text, numbers, texts)
 

@@ -78,6 +78,10 @@ _NAME_WORD: Final = "N"
 _HEADING_WORD: Final = "H"
 _FORM: Final = "x"
 _SPAN: Final = "s"
+_RANK: Final = "r"
+RANKS: Final = tuple(f"{_RANK}{digits}." for digits in range(1, 5))
+"""The beginnings of the terms of ranks: a rank's first bits, in one to four hexadecimal digits."""
+_RANK_BITS: Final = 62
 _DEEPEST: Final = 300
 _FEW: Final = 64
 """Up to how many numbers at a path are asked for by name."""
@@ -146,10 +150,11 @@ class InOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class BegunBy:
-    """The document began at this seq or before."""
+class Begun:
+    """The document began at one of these seqs, both included; None is no bound."""
 
-    seq: int
+    since: int | None
+    by: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +166,10 @@ class Both:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """One of these holds."""
+    """One of these holds; where they are apart, no document has two."""
 
     asked: tuple[Asked, ...]
+    is_apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +188,7 @@ Asked: TypeAlias = (
     | AnyWord
     | WordPrefixed
     | InOrder
-    | BegunBy
+    | Begun
     | Both
     | Either
     | Neither
@@ -380,6 +386,26 @@ def _one_of_few(path: str, few: tuple[str, ...], first: str, last: str) -> Asked
     return OneOfFew(inside, (AnyTerm((column(path),)), Neither(AnyTerm((*truths, *outside)))))
 
 
+def number_ladder(path: str) -> tuple[str, ...]:
+    """Give the beginnings of the terms of numbers at a path, in the order of numbers, the coarsest first."""
+    return tuple(f"{tier}{key_of(path)}" for tier, shift in _NUMBER_TIERS if shift)
+
+
+def number_end(number: float) -> str:
+    """Give how the terms of a number end, as far as each goes."""
+    return f"{_ordered_bits(number):016x}"
+
+
+VERSION_LADDER: Final = (_VERSION,)
+"""The beginning of the terms of versions, which are in their order."""
+
+
+def rank_terms(rank: int) -> str:
+    """Give the terms of a rank, with blanks between."""
+    digits = f"{min(max(rank, 0), (1 << _RANK_BITS) - 1) >> (_RANK_BITS - 16):04x}"
+    return f"r1.{digits[0]} r2.{digits[:2]} r3.{digits[:3]} r4.{digits}"
+
+
 # ------------------------------------------------------------------------------------------------ time
 
 
@@ -408,8 +434,8 @@ def holding_at(seq: int, vocabulary: Vocabulary) -> Asked:
         return NOTHING
     spans = (f"{_SPAN}{level}.{seq >> level}" for level in range(seq.bit_length() + 1))
     known = vocabulary.remembered(("at", seq), lambda: tuple(filter(vocabulary.has, spans)))
-    live = Both((AnyTerm((LIVE,)), BegunBy(seq)))
-    return Either((live, AnyTerm(known))) if known else live
+    live = Both((AnyTerm((LIVE,)), Begun(None, seq)))
+    return Either((live, AnyTerm(known)), is_apart=True) if known else live
 
 
 # ------------------------------------------------------------------------------------------------ conditions
@@ -545,6 +571,11 @@ def value_prefixes(path: str) -> tuple[str, ...]:
 def other_than_text(path: str) -> tuple[str, ...]:
     """Give those of the prefixes that are not of texts."""
     return value_prefixes(path)[2:]
+
+
+def truths(path: str) -> str:
+    """Give the beginning of the terms of truth values at a path."""
+    return f"{_TRUTH}{key_of(path)}"
 
 
 def value_at(prefix: str, term: str) -> str | None:

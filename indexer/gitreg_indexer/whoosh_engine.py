@@ -26,6 +26,7 @@ from whoosh.reading import TermNotFound
 from gitreg.errors import GitregError
 from gitreg_indexer.engine import MOST_COUNTED, Document, Facet, Found, Query, unusable
 from gitreg_indexer.fields import columns
+from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.plans import Plan, corrected, plan
 from gitreg_indexer.terms import (
     AnyBetween,
@@ -34,7 +35,7 @@ from gitreg_indexer.terms import (
     AnyTerm,
     AnyWord,
     Asked,
-    BegunBy,
+    Begun,
     Both,
     Either,
     InOrder,
@@ -448,8 +449,9 @@ class _View:
                 return frozenset(self.numbers[id_] for id_ in ids if id_ in self.numbers)
             case WordPrefixed(prefix):
                 return _NONE.union(*(self._docs(_TEXT, word) for word in self.words_starting(prefix)))
-            case BegunBy(seq):
-                return frozenset(number for number, each in self.kept.items() if each.seq_from <= seq)
+            case Begun(since, by):
+                low, high = since or 0, FOREVER if by is None else by
+                return frozenset(number for number, each in self.kept.items() if low <= each.seq_from <= high)
             case InOrder(words):
                 return self._in_order(words)
             case _:

@@ -14,7 +14,7 @@ from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.terms import (
     AnyBetween,
     AnyTerm,
-    BegunBy,
+    Begun,
     Both,
     Either,
     TermMaker,
@@ -74,7 +74,7 @@ def test_a_number_has_a_term_in_a_range_where_it_lies_in_it(
 def test_what_holds_at_a_seq_is_found_in_exactly_one_way(begins: int, ends: int, at: int) -> None:
     terms = terms_of(seq_from=begins, seq_to=ends)
     match holding_at(at, MANY):
-        case Either((Both((AnyTerm(live), BegunBy(by))), AnyTerm(spans))):
+        case Either((Both((AnyTerm(live), Begun(None, int(by)))), AnyTerm(spans))):
             assert len(spans) <= 42
             ways = len(terms & set(spans)) + (begins <= by and bool(terms & set(live)))
             assert ways == (begins <= at < ends)

@@ -1,0 +1,299 @@
+"""Questions as tantivy's queries: how each is asked quickest of one state of an index.
+
+- What is asked of terms (`terms`) becomes postings; unions are asked part by part where something else leaves little.
+- How many documents a question can match at most is told from the frequencies of its terms.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final
+
+import tantivy
+from tantivy import FieldType, Occur
+
+from gitreg_indexer.memory import Memory
+from gitreg_indexer.terms import (
+    AnyBetween,
+    AnyId,
+    AnyPrefixed,
+    AnyTerm,
+    AnyWord,
+    Asked,
+    Begun,
+    Both,
+    Either,
+    InOrder,
+    Neither,
+    OneOfFew,
+    T,
+    WordPrefixed,
+)
+
+TERM: Final = "term"
+TEXT: Final = "text"
+ID: Final = "id"
+SEQ: Final = "seq_from"
+_SET_FROM: Final = 200
+"""From how many terms on a set of them is quicker than a union."""
+_SPREAD: Final = 64
+"""Up to how many parts a union is asked part by part."""
+_PART: Final = 1_000
+"""What asking for one more part costs, in documents looked at."""
+
+
+class Queries:
+    """Makes the queries of one state of an index; what is worth remembering of it is remembered in its memory."""
+
+    def __init__(self, index: tantivy.Index, searcher: tantivy.Searcher, memory: Memory) -> None:
+        self._index = index
+        self._schema = index.schema
+        self._searcher = searcher
+        self._memory = memory
+
+    def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Give what was made under a key before, or make it."""
+        return self._memory.get(key, make)
+
+    def has(self, term: str) -> bool:
+        """Tell whether there is such a term."""
+        return self._searcher.doc_freq(TERM, term) > 0
+
+    def query(self, asked: Asked) -> Any:
+        """Give what is asked as tantivy's query; None where nothing can match."""
+        match asked:
+            case Both(each):
+                return self._both(each)
+            case Either(each):
+                return either([made for made in map(self.query, each) if made is not None])
+            case Neither():
+                return self._both((asked,))
+            case AnyId(ids):  # many, and hardly the same again
+                return tantivy.Query.term_set_query(self._schema, ID, list(ids)) if ids else None
+            case _:
+                return self.remembered(asked, lambda: self._leaf(asked))
+
+    def _leaf(self, asked: Asked) -> Any:
+        match asked:
+            case AnyTerm(terms) | OneOfFew(terms):
+                return self._terms(terms)
+            case AnyPrefixed(prefixes):
+                return either([self._prefixed(TERM, prefix) for prefix in prefixes])
+            case AnyBetween(intervals):
+                text = " OR ".join(f"{TERM}:[{low} TO {high}]" for low, high in intervals)
+                return self._index.parse_query(text)
+            case AnyWord(words):
+                known = [word for word in words if self._searcher.doc_freq(TEXT, word)]
+                return either([self.of(TEXT, word) for word in known])
+            case WordPrefixed(prefix):
+                return self._prefixed(TEXT, prefix)
+            case Begun(since, by):
+                if since is not None and since == by:
+                    return self.of(SEQ, since)
+                return tantivy.Query.range_query(self._schema, SEQ, FieldType.Integer, since, by)
+            case InOrder(words):
+                if all(self._searcher.doc_freq(TEXT, word) for word in words):
+                    return tantivy.Query.phrase_query(self._schema, TEXT, list(words))
+                return None
+            case _:
+                raise TypeError(f"{asked!r} cannot be asked")
+
+    def _both(self, conditions: Sequence[Asked]) -> Any:
+        asked = self._quicker(conditions)
+        wanted: list[tuple[Occur, Any]] = []
+        spread = self._worth_spreading(asked)
+        for place, each in enumerate(asked):
+            query = self.query(each.asked if isinstance(each, Neither) else each) if place != spread else None
+            if isinstance(each, Neither):
+                if query is not None:
+                    wanted.append((Occur.MustNot, query))
+            elif query is not None:
+                wanted.append((Occur.Must, query))
+            elif place != spread:
+                return None
+        if spread is not None:
+            parts = [part for part in map(self.query, _parts(asked[spread])) if part is not None]
+            return either([tantivy.Query.boolean_query([*wanted, (Occur.Must, part)]) for part in parts])
+        if all(occur == Occur.MustNot for occur, _ in wanted):
+            wanted.append((Occur.Must, tantivy.Query.all_query()))
+        return wanted[0][1] if len(wanted) == 1 else tantivy.Query.boolean_query(wanted)
+
+    def _quicker(self, asked: Sequence[Asked]) -> list[Asked]:
+        """Ask without what nothing can match, and for one of a few values in the quicker of two ways."""
+        made = [part for each in asked for part in self._possible(each)]
+        if any(isinstance(each, OneOfFew) for each in made):
+            others = (self.size(each) for each in made if not isinstance(each, OneOfFew))
+            fewest = min(others, default=self._searcher.num_docs)
+            made = [part for each in made for part in self._few(each, fewest)]
+        return made
+
+    def _few(self, asked: Asked, fewest: int) -> tuple[Asked, ...]:
+        """Ask for one of a few values by naming the others, where something else leaves few documents anyway."""
+        if not isinstance(asked, OneOfFew):
+            return (asked,)
+        named = AnyTerm(asked.terms)
+        return asked.instead if 2 * fewest < self.size(named) else (named,)
+
+    def _possible(self, asked: Asked) -> tuple[Asked, ...]:
+        """Give what must hold all of where a question does: of a union with one possible part, that part's own."""
+        if not isinstance(asked, Either):
+            return (asked,)
+        parts = tuple(part for part in _parts(asked) if self.size(part))
+        if len(parts) != 1:
+            return (Either(parts),)
+        return parts[0].asked if isinstance(parts[0], Both) else parts
+
+    def _worth_spreading(self, asked: Sequence[Asked]) -> int | None:
+        """Tell which of several questions should be asked part by part, each with all the others.
+
+        tantivy goes through a whole union, however little the others leave of it; a term it looks up as needed. What
+        is asked several times is simple: nothing that is nested is doubled at every level.
+        """
+        if not any(map(_is_union, asked)):
+            return None
+        best, most = None, 0.0
+        for place, each in enumerate(asked):
+            rest = [one for other, one in enumerate(asked) if other != place]
+            if _is_union(each) and rest and all(map(_is_simple, rest)):
+                saved = self._saved_by_spreading(each, min(map(self.size, rest)))
+                if saved > most:
+                    best, most = place, saved
+        return best
+
+    def _saved_by_spreading(self, union: Asked, fewest: int) -> float:
+        """Estimate how many documents less are looked at, where what is asked besides leaves so few."""
+        sizes = self._sizes_of_parts(union)
+        if len(sizes) > _SPREAD:
+            return 0.0
+        return sum(sizes) - sum(_PART + 0.9 * min(size, fewest) for size in sizes)
+
+    def _sizes_of_parts(self, union: Asked) -> list[int]:
+        if isinstance(union, Either):
+            return [size for size in map(self.size, _parts(union)) if size]
+        return self.remembered(("sizes", union), lambda: [n for n in map(self._frequency, _parts(union)) if n])
+
+    def size(self, asked: Asked) -> int:
+        """Give an upper bound of how many documents match; for what cannot be told, all."""
+        match asked:
+            case AnyTerm() | AnyWord():
+                return self.remembered(("size", asked), lambda: self._frequency(asked))
+            case OneOfFew(terms):
+                return self.size(AnyTerm(terms))
+            case Both(each):
+                return min(map(self.size, each), default=self._searcher.num_docs)
+            case Either(each):
+                return sum(map(self.size, each))
+            case AnyId(ids):
+                return len(ids)
+            case InOrder(words):
+                return min(self.size(AnyWord((word,))) for word in words)
+            case _:
+                return self._searcher.num_docs
+
+    def is_costly(self, asked: Asked) -> bool:
+        """Tell whether the query gathers all that matches a part of it before anything else narrows it down."""
+        match asked:
+            case AnyPrefixed() | WordPrefixed() | AnyBetween():
+                return True
+            case AnyTerm(terms):
+                return len(terms) >= _SET_FROM
+            case Neither(inner):
+                return self.is_costly(inner)
+            case Both(each) | Either(each):
+                return any(self.is_costly(one) for one in each if self.size(one))
+            case _:
+                return False
+
+    def first(self, ladder: Sequence[str], wanted: int, *, is_reversed: bool) -> AnyTerm | None:
+        """Ask for the first documents of an order: for so many, and hardly more; None where there are not so many.
+
+        A rung of the ladder is the beginning of terms that are in this order, and each term of a lower rung goes on
+        from the end of one of the rung above, which it is a part of. Of the terms of a rung all that are surely needed
+        are taken, and the next is looked at more closely.
+        """
+        key = ("first", ladder, wanted, is_reversed)
+        return self.remembered(key, lambda: self._first(ladder, wanted, is_reversed))
+
+    def _first(self, ladder: Sequence[str], wanted: int, is_reversed: bool) -> AnyTerm | None:
+        taken: list[str] = []
+        left, within, inside = wanted, "", 0
+        for rung in ladder:
+            for term, count in sorted(self._searcher.terms_with_prefix(TERM, rung + within), reverse=is_reversed):
+                if term == rung:
+                    continue
+                if count >= left:
+                    within, inside = term[len(rung) :], count
+                    break
+                taken.append(term)
+                left -= count
+            else:
+                return None if not within else AnyTerm((*taken,))
+            if inside <= 2 * left or rung == ladder[-1]:
+                return AnyTerm((*taken, rung + within))
+        return None
+
+    def _frequency(self, asked: Asked) -> int:
+        match asked:
+            case AnyTerm(terms):
+                return sum(self._searcher.doc_freq(TERM, term) for term in terms)
+            case AnyWord(words):
+                return sum(self._searcher.doc_freq(TEXT, word) for word in words)
+            case _:
+                return self._searcher.num_docs
+
+    def _terms(self, terms: Sequence[str]) -> Any:
+        known = [term for term in terms if self.has(term)]
+        if len(known) >= _SET_FROM:
+            return tantivy.Query.term_set_query(self._schema, TERM, known)
+        return either([self.term(term) for term in known])
+
+    def term(self, term: str) -> Any:
+        """Ask for one term."""
+        return self.of(TERM, term)
+
+    def of(self, field: str, value: Any) -> Any:
+        """Ask for one value of a field."""
+        return tantivy.Query.term_query(self._schema, field, value, "basic")
+
+    def _prefixed(self, field: str, prefix: str) -> Any:
+        return tantivy.Query.regex_query(self._schema, field, f"{re.escape(prefix)}.*")
+
+
+def _is_union(asked: Asked) -> bool:
+    match asked:
+        case AnyTerm(terms):
+            return len(terms) > 1
+        case AnyWord(words):
+            return len(words) > 1
+        case _:
+            return isinstance(asked, Either)
+
+
+def _is_simple(asked: Asked) -> bool:
+    match asked:
+        case Both() | Either():
+            return False
+        case Neither(inner):
+            return _is_simple(inner)
+        case _:
+            return True
+
+
+def _parts(asked: Asked) -> tuple[Asked, ...]:
+    match asked:
+        case AnyTerm(terms):
+            return tuple(AnyTerm((term,)) for term in terms)
+        case AnyWord(words):
+            return tuple(AnyWord((word,)) for word in words)
+        case Either(each):
+            return tuple(part for one in each for part in _parts(one))
+        case _:
+            return (asked,)
+
+
+def either(queries: Sequence[Any]) -> Any:
+    """Ask for what matches one of several queries; None where there is none."""
+    if len(queries) < 2:
+        return queries[0] if queries else None
+    return tantivy.Query.boolean_query([(Occur.Should, query) for query in queries])
