@@ -276,7 +276,7 @@ class _Fields:
     ) -> tuple[list[tuple[str, float]], list[tuple[str, str]]]:
         layout = self._layout(shape)
         numbers = [
-            (field, found)
+            (field, found + 0.0)  # -0.0 is 0.0
             for field, place in layout.numbers
             if (found := values[place][1]).__class__ is not str and found == found  # NaN is no number
         ]
@@ -289,7 +289,7 @@ class _Fields:
             for place in places:
                 number = values[place][1]
                 if not isinstance(number, str) and number == number:
-                    numbers.append((field, number))
+                    numbers.append((field, number + 0.0))
                     break
         for field, places, is_one in layout.texts_of_several:
             all_found = [text[:LONGEST_PREFIX] for place in places if isinstance(text := values[place][1], str)]

@@ -69,6 +69,7 @@ class Matches:
         self._parts = [part for part in parts if pages.queries.size(Both(part))]
         self._total: int | None = None
         self.most = sum(pages.queries.size(Both(part)) for part in self._parts)
+        self.likely = sum(pages.queries.likely(Both(part)) for part in self._parts)
         self.is_costly = any(map(pages.queries.is_costly, (one for part in self._parts for one in part)))
 
     def query(self, *besides: Asked) -> Any:
@@ -167,7 +168,7 @@ class Pages:
         """Give one page of what matches, what began last coming first; nothing began after the seq `last`."""
         column = Column(SEQ, lambda seq: Begun(seq, seq))
         span = _RECENT
-        while span < last and not found.is_costly and found.most > _SMALL:
+        while span < last and not found.is_costly and found.likely > _SMALL:
             recent = found.having(Begun(last - span, None))
             count, page, _ = self._by_value(recent, column, True, skip, take)
             if count > skip + take:
@@ -179,12 +180,12 @@ class Pages:
     def _narrower(self, found: Matches, ladder: tuple[str, ...], wanted: int, is_reversed: bool) -> Iterator[AnyTerm]:
         """Ask for more and more of the first documents of an order, where as many as are wanted may match."""
         documents = int(self._searcher.num_docs)
-        if not ladder or found.is_costly or found.most <= _SMALL:
+        likely = found.total if found.is_told else found.likely
+        if not ladder or found.is_costly or likely <= _SMALL:
             return
-        most = found.total if found.is_told else found.most
         looked_at = _LOOKED_AT << (wanted - 1).bit_length()
         while looked_at * _MOST_LOOKED_AT < documents:
-            if most * looked_at >= wanted * documents:
+            if likely * looked_at >= 2 * wanted * documents:
                 narrow = self.queries.first(ladder, looked_at, is_reversed=is_reversed)
                 if narrow is None:
                     return

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final
 
 import tantivy
@@ -29,6 +29,8 @@ from gitreg_indexer.terms import (
     OneOfFew,
     T,
     WordPrefixed,
+    several,
+    truths,
 )
 
 TERM: Final = "term"
@@ -44,13 +46,19 @@ _PART: Final = 1_000
 
 
 class Queries:
-    """Makes the queries of one state of an index; what is worth remembering of it is remembered in its memory."""
+    """Makes the queries of one state of an index; what is worth remembering of it is remembered in its memory.
 
-    def __init__(self, index: tantivy.Index, searcher: tantivy.Searcher, memory: Memory) -> None:
+    `numbers` gives the columns of paths that have one of numbers.
+    """
+
+    def __init__(
+        self, index: tantivy.Index, searcher: tantivy.Searcher, memory: Memory, numbers: Mapping[str, str]
+    ) -> None:
         self._index = index
         self._schema = index.schema
         self._searcher = searcher
         self._memory = memory
+        self._numbers = numbers
 
     def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
         """Give what was made under a key before, or make it."""
@@ -80,24 +88,45 @@ class Queries:
                 return self._terms(terms)
             case AnyPrefixed(prefixes):
                 return either([self._prefixed(TERM, prefix) for prefix in prefixes])
-            case AnyBetween(intervals):
-                text = " OR ".join(f"{TERM}:[{low} TO {high}]" for low, high in intervals)
-                return self._index.parse_query(text)
+            case AnyBetween():
+                return self._between(asked)
             case AnyWord(words):
                 known = [word for word in words if self._searcher.doc_freq(TEXT, word)]
                 return either([self.of(TEXT, word) for word in known])
             case WordPrefixed(prefix):
                 return self._prefixed(TEXT, prefix)
-            case Begun(since, by):
-                if since is not None and since == by:
-                    return self.of(SEQ, since)
-                return tantivy.Query.range_query(self._schema, SEQ, FieldType.Integer, since, by)
+            case Begun():
+                return self._begun(asked)
             case InOrder(words):
                 if all(self._searcher.doc_freq(TEXT, word) for word in words):
                     return tantivy.Query.phrase_query(self._schema, TEXT, list(words))
                 return None
             case _:
                 raise TypeError(f"{asked!r} cannot be asked")
+
+    def _begun(self, asked: Begun) -> Any:
+        if asked.since is not None and asked.since == asked.by:
+            return self.of(SEQ, asked.since)
+        return tantivy.Query.range_query(self._schema, SEQ, FieldType.Integer, asked.since, asked.by)
+
+    def _between(self, asked: AnyBetween) -> Any:
+        between = asked.between
+        if between is None or not self._is_told(between.path):
+            text = " OR ".join(f"{TERM}:[{low} TO {high}]" for low, high in asked.intervals)
+            return self._index.parse_query(text)
+        low, high = (None if end is None else float(end) + 0.0 for end in (between.low, between.high))
+        ends = {"include_lower": between.includes_low, "include_upper": between.includes_high}
+        return tantivy.Query.range_query(self._schema, self._numbers[between.path], FieldType.Float, low, high, **ends)
+
+    def _is_told(self, path: str) -> bool:
+        """Tell whether a path has a column that has all numbers which stand there, and nothing else."""
+        if path not in self._numbers:
+            return False
+        others = truths(path)
+        return self.remembered(
+            ("told", path),
+            lambda: not self.has(several(path)) and not self._searcher.terms_with_prefix(TERM, others),
+        )
 
     def _both(self, conditions: Sequence[Asked]) -> Any:
         asked = self._quicker(conditions)
@@ -191,11 +220,29 @@ class Queries:
             case _:
                 return self._searcher.num_docs
 
+    def likely(self, asked: Asked) -> float:
+        """Estimate how many documents match, as if no condition had to do with another."""
+        documents = max(int(self._searcher.num_docs), 1)
+        match asked:
+            case Both(each):
+                share = 1.0
+                for one in each:
+                    share *= self.likely(one) / documents
+                return share * documents
+            case Either(each):
+                return min(sum(map(self.likely, each)), documents)
+            case Neither(inner):
+                return documents - self.likely(inner)
+            case _:
+                return min(self.size(asked), documents)
+
     def is_costly(self, asked: Asked) -> bool:
         """Tell whether the query gathers all that matches a part of it before anything else narrows it down."""
         match asked:
-            case AnyPrefixed() | WordPrefixed() | AnyBetween():
+            case AnyPrefixed() | WordPrefixed():
                 return True
+            case AnyBetween(_, between):
+                return between is None or not self._is_told(between.path)
             case AnyTerm(terms):
                 return len(terms) >= _SET_FROM
             case Neither(inner):

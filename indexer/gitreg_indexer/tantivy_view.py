@@ -14,7 +14,7 @@ from typing import Any, Final
 import tantivy
 
 from gitreg_indexer.engine import LONGEST_PREFIX, MOST_COUNTED, Facet, Found, Query, is_shown
-from gitreg_indexer.fields import columns
+from gitreg_indexer.fields import columns as _kinds
 from gitreg_indexer.memory import Memory
 from gitreg_indexer.plans import Plan, corrected, plan
 from gitreg_indexer.tantivy_pages import ONE, VERSION, Column, Matches, Pages
@@ -58,7 +58,8 @@ class View:
         self.counted = counted
         self.searcher = index.searcher()
         self._memory = Memory()
-        self._queries = Queries(index, self.searcher, self._memory)
+        numbers = {path: field for path, field in self.columns.items() if _kinds().get(path) == "number"}
+        self._queries = Queries(index, self.searcher, self._memory, numbers)
         self._pages = Pages(self.searcher, self.schema, self._queries)
         self.instance, self.seq = self._position()
 
@@ -172,7 +173,7 @@ class View:
             return Column(SEQ, lambda seq: Begun(seq, seq))
         if name == "version":
             return Column(VERSION, _having_version, VERSION_LADDER)
-        is_number = columns().get(name) == "number" and not self.remembered(
+        is_number = _kinds().get(name) == "number" and not self.remembered(
             ("truths", name), lambda: bool(self.starting(truths(name)))
         )
         ladder = number_ladder(name) if is_number else ()

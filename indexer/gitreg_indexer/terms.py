@@ -71,6 +71,8 @@ _NAME_WORDS: Final = "M"
 """How many different words a name has."""
 _LONG: Final = "C"
 """What stands in the path's column, where it is long."""
+_SEVERAL: Final = "d"
+"""Several numbers stand at the path, of which its column has the first."""
 _COLUMN: Final = "c"
 """Something that the path's column sorts by is stated."""
 _NAMESPACE: Final = "/"
@@ -116,9 +118,13 @@ class AnyPrefixed:
 
 @dataclass(frozen=True, slots=True)
 class AnyBetween:
-    """The document has a term in one of these intervals, ends included; the terms are letters and digits only."""
+    """The document has a term in one of these intervals, ends included; the terms are letters and digits only.
+
+    `between` is what this asks for; where no document has two numbers at its path, an engine may ask its column.
+    """
 
     intervals: tuple[tuple[str, str], ...]
+    between: Between | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +297,11 @@ def in_column(value: Scalar, kind: str) -> str | float | None:
     return float(value) if kind == "number" and value == value else None
 
 
+def several(path: str) -> str:
+    """Give the term of the documents that have several numbers at a path that has a column."""
+    return _SEVERAL + key_of(path)
+
+
 def having_in_column(path: str, value: str | float | None) -> Asked:
     """Ask for the documents that have this in a path's column; with None, for those that have nothing."""
     if value is None:
@@ -363,7 +374,7 @@ def _between(asked: Between, vocabulary: Vocabulary) -> Asked:
         return _one_of_few(asked.path, few, f"{first:016x}", f"{last:016x}")
     made = tuple(_intervals(key_of(asked.path), first, last))
     exact = [(low, high) for low, high in made if low.startswith(_NUMBER)]
-    return AnyBetween((*made, *((_MOMENT + low[2:], _MOMENT + high[2:]) for low, high in exact)))
+    return AnyBetween((*made, *((_MOMENT + low[2:], _MOMENT + high[2:]) for low, high in exact)), asked)
 
 
 def _few_numbers(path: str, vocabulary: Vocabulary) -> tuple[str, ...] | None:
@@ -594,12 +605,13 @@ class Shape:
     """What documents have in common that state values at the same paths in the same order.
 
     `terms` are for what is stated. `places` gives the places at which each path stands, `repeated` those of the paths
-    that stand there more than once.
+    that stand there more than once, and `numbers` of these the ones that have a column of numbers.
     """
 
     terms: str
     places: dict[str, tuple[int, ...]]
     repeated: tuple[tuple[int, ...], ...]
+    numbers: tuple[tuple[str, tuple[int, ...]], ...]
 
 
 class TermMaker:
@@ -665,6 +677,9 @@ class TermMaker:
         shape = self._shapes.get(paths) or self._add_shape(paths)
         for places in shape.repeated:
             self._tell_apart(values, places, made)
+        for path, places in shape.numbers:
+            if sum([values[place][1].__class__ is not str for place in places]) > 1:
+                made.append(several(path))
         return shape, made
 
     def _tell_apart(self, values: tuple[tuple[str, Scalar], ...], places: tuple[int, ...], made: list[str]) -> None:
@@ -736,7 +751,9 @@ class TermMaker:
         stated = dict.fromkeys(above for path in paths for above in _with_those_above(path))
         places = {path: tuple(n for n, other in enumerate(paths) if other == path) for path in dict.fromkeys(paths)}
         terms = " ".join(_STATED + key_of(path) for path in stated)
-        made = self._shapes[paths] = Shape(terms, places, tuple(each for each in places.values() if len(each) > 1))
+        repeated = {path: each for path, each in places.items() if len(each) > 1}
+        numbers = tuple((path, each) for path, each in repeated.items() if self._columns.get(path) == "number")
+        made = self._shapes[paths] = Shape(terms, places, tuple(repeated.values()), numbers)
         self._kept += 10 + len(paths)
         return made
 
