@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Final
+
+import pytest
 
 from gitreg_indexer.engine import (
     LONGEST_PREFIX,
@@ -17,10 +20,12 @@ from gitreg_indexer.engine import (
     Facet,
     Found,
     Query,
+    SearchEngine,
     all_words_of,
     folded,
     is_shown,
     label_of,
+    open_engine,
     words_of,
 )
 from gitreg_indexer.fields import columns
@@ -39,6 +44,21 @@ PATHS: Final = {
     "context_length": "spec.capabilities.contextLength",
     "input_price": "spec.pricing.perMillionTokens.input",
 }
+
+
+NARROWLY: Final = "tantivy, narrowly"
+
+
+def opened(name: str, folder: Path, patch: pytest.MonkeyPatch) -> SearchEngine:
+    """Open an engine; `NARROWLY` is tantivy that treats a few documents as if they were a great many."""
+    if name != NARROWLY:
+        return open_engine(name, folder)
+    for constant, value in {"_SMALL": 0, "_LOOKED_AT": 1, "_WIDER": 2, "_MOST_LOOKED_AT": 1, "_SPARE": 0}.items():
+        patch.setattr(f"gitreg_indexer.tantivy_pages.{constant}", value)
+    for constant, value in {"_RECENT": 1, "_RANGED": 0, "_PROBED": 0}.items():
+        patch.setattr(f"gitreg_indexer.tantivy_pages.{constant}", value)
+    patch.setattr("gitreg_indexer.tantivy_view._SEVERAL", 1_000_000)
+    return open_engine("tantivy", folder)
 
 
 def document(number: int, name: str = "", **more: Any) -> Document:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from search_support import ReferenceEngine, document
+from search_support import NARROWLY, ReferenceEngine, document, opened
 
 from gitreg.errors import GitregError, UsageError
 from gitreg.versions import Range
@@ -35,22 +35,22 @@ from gitreg_indexer.fields import columns
 from gitreg_indexer.tantivy_engine import TantivyEngine
 from gitreg_indexer.values import seconds_of, values_of
 
-ENGINES: Final = ("tantivy", "whoosh")
+ENGINES: Final = ("tantivy", NARROWLY, "whoosh")
 
 Opening = Callable[[], SearchEngine]
 
 
 @pytest.fixture(params=ENGINES)
-def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
+def opening(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opening:
     """Open the engine over one and the same folder, as often as wanted."""
-    return lambda: open_engine(str(request.param), tmp_path / "engine")
+    return lambda: opened(str(request.param), tmp_path / "engine", monkeypatch)
 
 
 @pytest.fixture
 def engine(opening: Opening) -> Iterator[SearchEngine]:
-    opened = opening()
-    yield opened
-    opened.close()
+    made = opening()
+    yield made
+    made.close()
 
 
 def ended(found: Document, seq: int) -> Document:
@@ -723,3 +723,39 @@ def test_an_unknown_engine_is_refused_with_those_there_are(tmp_path: Path) -> No
     with pytest.raises(GitregError) as caught:
         open_engine("elastic", tmp_path)
     assert "tantivy" in str(caught.value.expected)
+
+
+def priced(number: int, *prices: Any) -> Document:
+    return document(number, values=tuple((PRICE, price) for price in prices))
+
+
+PRICE: Final = "spec.pricing.perMillionTokens.input"
+
+
+MANY: Final = tuple(100.0 + number for number in range(70))
+"""More numbers than are asked for by name."""
+
+
+def test_of_several_numbers_at_a_path_any_is_found_and_the_first_is_sorted_by(engine: SearchEngine) -> None:
+    several = priced(1, 1.0), priced(2, 5.0, 0.5), priced(3, 2.0), priced(4, 3.0), priced(5, 6.0, 0.6)
+    filled(engine, *several, *(priced(number, price) for number, price in enumerate(MANY, start=6)))
+    for limit in (1, 2, 3, 4, 5):
+        assert list(engine.search(Query(sort=PRICE), offset=0, limit=limit).ids) == [1, 3, 4, 2, 5][:limit]
+    assert ids(engine, Query(where=Between(PRICE, low=0.1, high=1.0))) == [1, 2, 5]
+    assert ids(engine, Query(where=Between(PRICE, low=4.0, high=50.0))) == [2, 5]
+
+
+def test_a_truth_among_numbers_is_sorted_as_one_and_lies_in_no_range(engine: SearchEngine) -> None:
+    filled(engine, *(priced(number, price) for number, price in enumerate(MANY, start=1)), priced(80, True))
+    assert list(engine.search(Query(sort=PRICE), offset=0, limit=2).ids) == [80, 1]
+    assert ids(engine, Query(where=Between(PRICE, high=101.5))) == [1, 2]
+    assert ids(engine, Query(where=Between(PRICE, low=0.5, high=1.5))) == []
+
+
+def test_a_range_of_numbers_is_told_of_zero_whatever_its_sign(engine: SearchEngine) -> None:
+    few = priced(1, -0.0), priced(2, 0.0), priced(3, 1.0), priced(4, -1.0)
+    filled(engine, *few, *(priced(number, price) for number, price in enumerate(MANY, start=5)))
+    assert ids(engine, Query(where=Between(PRICE, low=0.0, high=9.0))) == [1, 2, 3]
+    assert ids(engine, Query(where=Between(PRICE, high=-0.0))) == [1, 2, 4]
+    assert ids(engine, Query(where=Between(PRICE, low=0.0, high=9.0, includes_low=False))) == [3]
+    assert ids(engine, Query(sort=PRICE))[:4] == [4, 1, 2, 3]

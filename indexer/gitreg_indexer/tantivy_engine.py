@@ -276,7 +276,7 @@ class _Fields:
     ) -> tuple[list[tuple[str, float]], list[tuple[str, str]]]:
         layout = self._layout(shape)
         numbers = [
-            (field, found + 0.0)  # -0.0 is 0.0
+            (field, found + 0.0)  # type: ignore[operator]  # -0.0 is 0.0
             for field, place in layout.numbers
             if (found := values[place][1]).__class__ is not str and found == found  # NaN is no number
         ]
@@ -294,7 +294,7 @@ class _Fields:
         for field, places, is_one in layout.texts_of_several:
             all_found = [text[:LONGEST_PREFIX] for place in places if isinstance(text := values[place][1], str)]
             texts += [(field, text) for text in (all_found[:1] if is_one else dict.fromkeys(all_found))]
-        return numbers, texts  # type: ignore[return-value]  # a class tells as much as isinstance, and in less time
+        return numbers, texts  # a class tells as much as isinstance, and in less time
 
     def _layout(self, shape: Shape) -> _Layout:
         """Tell where the values of the fast fields stand in documents of a shape."""

@@ -29,6 +29,8 @@ _SMALL: Final = 8_000
 _LOOKED_AT: Final = 128
 """How many documents are looked at first for each that is wanted."""
 _WIDER: Final = 16
+_SPARE: Final = 2
+"""How many times as many matches as are wanted should be likely among the first documents."""
 _MOST_LOOKED_AT: Final = 4
 """A narrower question than for one in so many of all documents is worth asking."""
 _RANGED: Final = 50_000
@@ -185,7 +187,7 @@ class Pages:
             return
         looked_at = _LOOKED_AT << (wanted - 1).bit_length()
         while looked_at * _MOST_LOOKED_AT < documents:
-            if likely * looked_at >= 2 * wanted * documents:
+            if likely * looked_at >= _SPARE * wanted * documents:
                 narrow = self.queries.first(ladder, looked_at, is_reversed=is_reversed)
                 if narrow is None:
                     return

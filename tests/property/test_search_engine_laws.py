@@ -9,18 +9,18 @@ from typing import Any, Final
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from search_support import ReferenceEngine, distance
+from search_support import NARROWLY, ReferenceEngine, distance, opened
 
 from gitreg.versions import Range, Version
 from gitreg_indexer.conditions import All, Between, Condition, Has, Is, Not, Satisfies, Says, StartsWith, Within
 from gitreg_indexer.conditions import Any as AnyOf
-from gitreg_indexer.engine import LONGEST_PREFIX, SORTS, Document, Query, SearchEngine, open_engine
+from gitreg_indexer.engine import LONGEST_PREFIX, SORTS, Document, Query, SearchEngine
 from gitreg_indexer.fields import columns
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.typos import faults_between
 from gitreg_indexer.values import seconds_of
 
-ENGINES: Final = ("tantivy", "whoosh")
+ENGINES: Final = ("tantivy", NARROWLY, "whoosh")
 LAST: Final = 9
 WORDS: Final = ("gpt", "gtp", "mini", "mistral", "mistrals", "misral", "large", "4o", "été", "GPT-4o", "2024", "x" * 70)
 TEXTS: Final = (
@@ -117,7 +117,7 @@ def documents(draw: st.DrawFn, number: int) -> Document:
         name=name,
         heading=heading,
         passages=(heading, *draw(st.lists(sentences, max_size=3))),
-        rank=draw(st.integers(0, 2**40)) * 100 + number,
+        rank=draw(st.integers(0, 2**55)) * 100 + number,
         version=version,
         version_key=Version.parse(version).sort_key() if version else "",
         seq_from=begins,
@@ -185,9 +185,10 @@ moments = st.one_of(st.none(), st.integers(0, LAST + 4))
 @pytest.fixture(scope="module", params=ENGINES)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchEngine]:
     folder: Path = tmp_path_factory.mktemp("engine")
-    opened = open_engine(str(request.param), folder / "engine")
-    yield opened
-    opened.close()
+    with pytest.MonkeyPatch.context() as patch:
+        made = opened(str(request.param), folder / "engine", patch)
+        yield made
+        made.close()
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
