@@ -298,3 +298,17 @@ def _is_running(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return sys.platform != "linux"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [(1 << 62).to_bytes(8, "big"), (5).to_bytes(8, "big") + b"aaaaa", b"abc"],
+    ids=["no memory for it", "no pickle", "cut off"],
+)
+def test_a_process_that_sends_nonsense_is_told_of_and_nobody_waits(
+    tasks: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    code = f"import os, time; os.write(1, {sent!r}); os.close(1); time.sleep(600)"
+    monkeypatch.setattr(f"{__name__}.TASKS", code)
+    with pytest.raises(GitregError, match="has ended"):
+        list(crew().map(words(40)))

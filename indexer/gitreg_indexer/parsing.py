@@ -150,7 +150,7 @@ class _Member:
         while source is not None:
             try:
                 raw = _read(source)
-            except (OSError, ValueError):  # closed, since nobody waits for it any more
+            except (OSError, ValueError, MemoryError):  # closed, since nobody waits for it any more; or no room
                 raw = None
             self._done.put(raw)
             if raw is None:
@@ -169,12 +169,17 @@ class _Member:
         raw = self._done.get()
         if raw is None:
             raise self._ended()
-        found = pickle.loads(raw)  # noqa: S301 - written by our own process
+        try:
+            found = pickle.loads(raw)  # noqa: S301 - written by our own process
+        except Exception as error:
+            raise self._ended() from error
         if isinstance(found, BaseException):
             raise found
         return found
 
     def _ended(self) -> GitregError:
+        """Explain that nothing more comes; where it still runs, what it sent made no sense."""
+        self._process.kill()
         return GitregError(
             "a process that reads manifests for the index has ended",
             got=f"exit code {self._process.wait()}",
