@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import socket
 import statistics
 import subprocess
 import sys
@@ -21,9 +22,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from benchmarks.bench_search import milliseconds
 from benchmarks.histories import entry, make, manifest
@@ -37,15 +40,29 @@ from gitreg_indexer.filters import parse_filter
 ENTRIES: Final = 1_000_000
 COMMITS: Final = 10_000
 VISIBLE: Final = 25
+ASKED: Final = 40
+OK: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A search to measure."""
+    """A search to measure; `filter` is its filter as text."""
 
     what: str
     query: Query
     facets: tuple[str, ...] = ()
+    filter: str = ""
+
+    def path(self, limit: int) -> str:
+        """Give where it is asked over HTTP."""
+        query = self.query
+        words: list[tuple[str, str]] = [("limit", str(limit))]
+        singles = (("q", query.text), ("namespace", query.namespace), ("sort", query.sort), ("filter", self.filter))
+        words += [(name, value) for name, value in singles if value]
+        for name, values in (("provider", query.provider), ("tag", query.tag), ("status", query.status)):
+            words += [(name, value) for value in values]
+        words += [("facets", facet) for facet in self.facets]
+        return f"/api/v1/search?{urlencode(words)}"
 
 
 def searches() -> Iterator[Asked]:
@@ -63,7 +80,7 @@ def searches() -> Iterator[Asked]:
         'name : "qwen*"',
         'createdAt > "2024-06-01" AND NOT status = "experimental"',
     ):
-        yield Asked(text, Query(where=parse_filter(text)))
+        yield Asked(text, Query(where=parse_filter(text)), (), text)
     yield Asked("a word, with three facets", Query("reranker"), ("spec.provider", "spec.type", "metadata.tags"))
     yield Asked("all of a namespace, three facets", Query(namespace="team-042"), ("spec.provider", "spec.type"))
     yield Asked("all, by update", Query(sort="-updatedAt"))
@@ -142,6 +159,54 @@ def print_searches(index: Index, past: int) -> None:
         print(f"{asked.what[:60]:60} {page.total:8} {p50:7.2f} {p95:7.2f} {then / p50:6.2f}x", flush=True)
 
 
+def print_http(where: Path, at: Path) -> None:
+    """Print how long searches take over HTTP that nobody has asked before, one at a time, on one connection."""
+    port = free_port()
+    command = [sys.executable, "-P", "-m", "gitreg", "serve", "--repo", str(where), "--index", str(at), "--no-follow"]
+    with subprocess.Popen([*command, "--port", str(port)], stdout=subprocess.DEVNULL) as server:
+        try:
+            asking = _connected(port)
+            every: list[float] = []
+            for asked in searches():
+                times: list[float] = []
+                for limit in range(20, 20 + ASKED):  # one more item each time: no answer is kept from before
+                    started = time.perf_counter()
+                    asking.request("GET", asked.path(limit))
+                    answer = asking.getresponse()
+                    body = answer.read()
+                    times.append((time.perf_counter() - started) * 1000)
+                    if answer.status != OK:
+                        raise RuntimeError(body.decode())
+                every += times
+                p95 = statistics.quantiles(times, n=20)[-1]
+                print(f"{asked.what[:60]:60} {statistics.median(times):7.2f} {p95:7.2f}", flush=True)
+            print(f"{'all of them':60} {statistics.median(every):7.2f} {statistics.quantiles(every, n=20)[-1]:7.2f}")
+        finally:
+            server.terminate()
+
+
+def free_port() -> int:
+    """Give a port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def _connected(port: int) -> HTTPConnection:
+    """Wait for a server."""
+    until = time.monotonic() + 60
+    while True:
+        asking = HTTPConnection("127.0.0.1", port)
+        try:
+            asking.request("GET", "/readyz")
+            asking.getresponse().read()
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+        else:
+            return asking
+
+
 def print_gets(reader: Reader, entries: int) -> None:
     """Print how long it takes to get a record by version, range and newest."""
     numbers = random.Random(3).sample(range(entries), 200)
@@ -208,6 +273,8 @@ def run(folder: Path, entries: int, commits: int) -> None:
     print_searches(index, commits // 2)
     print_visible(registry, index, entries)
     index.close()
+    print(f"{'search over HTTP, made anew (ms)':60} {'p50':>7} {'p95':>7}")
+    print_http(where, at)
 
 
 def main(words: Sequence[str] | None = None) -> None:

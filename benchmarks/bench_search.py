@@ -5,6 +5,8 @@
   score and the count, in an order that a rebuild may change. What is over it is the price of a lasting order.
 - As of a past commit, the same is asked of an index of as many documents, ten states of each record, and compared with
   the present of that index.
+- `--copies K` makes a K-th of the entries, and of each K documents that differ in id, rank and time only, so that ten
+  million can be made. It leaves out the past.
 - Names, tags and descriptions are drawn from word lists with a fixed seed: what is measured is the same every time.
 """
 
@@ -15,7 +17,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -29,10 +31,10 @@ from gitreg_indexer.conditions import All, Between, Is, Not, Satisfies, StartsWi
 from gitreg_indexer.conditions import Any as AnyOf
 from gitreg_indexer.engine import Document, Query, SearchEngine, open_engine
 from gitreg_indexer.layout import FOREVER
-from gitreg_indexer.tantivy_engine import TantivyEngine
+from gitreg_indexer.tantivy_engine import Laid, TantivyEngine
 from gitreg_indexer.tantivy_queries import TERM, TEXT
 from gitreg_indexer.tantivy_view import View
-from gitreg_indexer.terms import LIVE, key_of
+from gitreg_indexer.terms import LIVE, RANKS, key_of, rank_terms
 from gitreg_indexer.values import values_of
 
 ENTRIES: Final = 100_000
@@ -361,18 +363,35 @@ def as_of(count: int) -> list[Asked]:
     return [Asked(f"as of: {what}", query, present(query, facets), facets, at) for what, query, facets in now]
 
 
-def run(count: int, folder: Path, clock: Callable[[], float] = time.perf_counter) -> Iterator[Row]:
+def run(count: int, folder: Path, clock: Callable[[], float] = time.perf_counter, *, copies: int = 1) -> Iterator[Row]:
     """Fill engines and measure every question."""
-    engine, last = filled(count, 1, folder / "live")
+    engine, last = filled(count, 1, folder / "live", copies)
     yield from (measure(engine, asked, clock) for asked in questions(last))
     _one_more(engine, last)
     engine.close()
+    if copies > 1:
+        return
     engine, _ = filled(count, STATES, folder / "history")
     yield from (measure(engine, asked, clock) for asked in as_of(count))
     engine.close()
 
 
-def filled(count: int, states: int, folder: Path) -> tuple[TantivyEngine, Document]:
+def copied(made: Iterable[Document], copies: int) -> Iterator[tuple[Any, ...]]:
+    """Lay documents out, and give each several times over, with other ids, ranks and times."""
+    draw = random.Random(1)
+    prepare = TantivyEngine.preparer()
+    laid = [Laid(*prepare(document)) for document in made]
+    last = laid[-1].seq_from
+    for copy in range(copies):
+        for one in laid:
+            rank = draw.getrandbits(60)
+            terms = f"{one.terms.rsplit(' ', len(RANKS))[0]} {rank_terms(rank)}"
+            yield one._replace(
+                id=one.id + copy * len(laid), rank=rank, seq_from=one.seq_from + copy * last, terms=terms
+            )
+
+
+def filled(count: int, states: int, folder: Path, copies: int = 1) -> tuple[TantivyEngine, Document]:
     """Open a filled engine, filling it where the folder does not hold it already; and give its last entry."""
     engine = open_engine("tantivy", folder)
     assert isinstance(engine, TantivyEngine)
@@ -380,11 +399,12 @@ def filled(count: int, states: int, folder: Path) -> tuple[TantivyEngine, Docume
     if engine.position() != ("benchmark", newest):
         engine.clear()
         started, cpu = time.perf_counter(), time.process_time()
-        engine.apply(entries(count, states=states), instance="benchmark", seq=newest)
+        made = entries(count // copies, states=states)
+        engine.apply(copied(made, copies) if copies > 1 else made, instance="benchmark", seq=newest)
         took, used = time.perf_counter() - started, time.process_time() - cpu
-        made = time.process_time()
+        since = time.process_time()
         sample = sum(1 for _ in entries(min(count, 2000), states=states))
-        making = (time.process_time() - made) / sample * count
+        making = (time.process_time() - since) / sample * count
         print(
             f"{count} documents, {states} states each: {took:.0f} s, {used:.0f} s of processor time, making them is "
             f"{making:.0f} s; {_size(folder):.0f} MB, {shown(engine).searcher.num_segments} segments",
@@ -434,6 +454,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=ENTRIES, metavar="N", help="entries to generate")
+    parser.add_argument("--copies", type=int, default=1, metavar="K", help="how many documents are alike")
     parser.add_argument("--folder", type=Path, help="where to keep the indexes for another run; else they are removed")
     parser.add_argument(
         "--processor-time", action="store_true", help="leave out the time that others had the processor"
@@ -441,7 +462,7 @@ def main(words: Sequence[str] | None = None) -> None:
     options = parser.parse_args(words)
     clock = time.thread_time if options.processor_time else time.perf_counter
     with tempfile.TemporaryDirectory() as temporary:
-        rows = run(options.entries, options.folder or Path(temporary), clock)
+        rows = run(options.entries, options.folder or Path(temporary), clock, copies=options.copies)
         print(f"{'query (ms)':34} {'found':>8} {'p50':>8} {'p95':>8} {'raw':>8} {'to raw':>8}")
         for row in rows:
             print(row, flush=True)
