@@ -17,6 +17,7 @@ from typing import Final
 from gitreg_indexer.engine import Query
 from gitreg_indexer.terms import (
     EVERYTHING,
+    IDENTIFIERS,
     LIVE,
     AnyId,
     AnyPrefixed,
@@ -85,7 +86,8 @@ def plan(query: Query, at: int | None, vocabulary: Vocabulary) -> Plan:
         return Plan(tuple(filters))
     forms = _forms(text) if text.plain else ()
     worded = _tiers(text, [(word,) for word in text.words]) if text.asks else []
-    return Plan(tuple(filters), (*forms, *worded), Either((*forms, *worded[-1:])), (), text)
+    wanted = (*forms[:IDENTIFIERS], worded[-1]) if worded else forms  # who has a name has its words
+    return Plan(tuple(filters), (*forms, *worded), Either(wanted), (), text)
 
 
 def _forms(text: TextQuery) -> tuple[Asked, ...]:

@@ -34,6 +34,15 @@ _BREAK: Final = " | "
 """Stands between passages, and takes a place there: no phrase goes on over it."""
 _COUNTED: Final = (TAGS, "spec.category", "spec.capabilities.modalities", "spec.capabilities.languages")
 """Paths with several values that facets are likely to be asked for."""
+_STATED_BY_ALL: Final = (
+    "kind",
+    "metadata.name",
+    "registry.ref",
+    "registry.seq",
+    "registry.createdAt",
+    "registry.updatedAt",
+    "registry.registeredBy",
+)
 _FOOTER: Final = 1337
 _CHUNK: Final = 1 << 20
 _META: Final = "meta.json"
@@ -115,7 +124,7 @@ class TantivyEngine:
                     writer.add_document(laid.stored())
                 with self._explained():
                     writer.delete_documents_by_term(TERM, MARK)
-                    writer.add_document(tantivy.Document(term=MARK, instance=instance, seq=seq))
+                    writer.add_document(self._fields.mark(instance, seq))
                     writer.commit()
             except BaseException:
                 with suppress(Exception):
@@ -261,6 +270,22 @@ class _Fields:
         builder.add_integer_field("seq", stored=True)
         builder.add_integer_field(_FORMAT)
         return builder.build()
+
+    def mark(self, instance: str, seq: int) -> tantivy.Document:
+        """Give the document that says which state of which catalog the index is in.
+
+        It has something in every column in which all documents have: tantivy is slower with a column that has gaps.
+        """
+        made = Laid(-1, 0, 0, 0, "", MARK, "", [], [])
+        for path in _STATED_BY_ALL:
+            if self._kinds[path] == "number":
+                made.numbers.append((self.columns[path], 0.0))
+            else:
+                made.texts.append((self.columns[path], ""))
+        stored = made.stored()
+        stored.add_text("instance", instance)
+        stored.add_integer("seq", seq)
+        return stored
 
     def laid(self, document: Document) -> Laid:
         """Lay a document out."""

@@ -45,13 +45,15 @@ class Column:
     """A fast field to order by.
 
     `having` asks for the documents with a value, or with none. `ladder` are beginnings of terms that are in the order
-    of the values (`Queries.first`), and `end_of` gives how the terms of a value end.
+    of the values (`Queries.first`), and `end_of` gives how the terms of a value end. `few` are all values that there
+    are, where these are few.
     """
 
     field: str
     having: Callable[[Any], Asked]
     ladder: tuple[str, ...] = ()
     end_of: Callable[[Any], str] = str
+    few: tuple[Any, ...] | None = None
 
     def is_within(self, value: Any, narrow: AnyTerm, *, is_reversed: bool) -> bool:
         """Tell whether a value comes no later than the documents that were asked for."""
@@ -71,8 +73,7 @@ class Matches:
         self._parts = [part for part in parts if pages.queries.size(Both(part))]
         self._total: int | None = None
         self.most = sum(pages.queries.size(Both(part)) for part in self._parts)
-        self.likely = sum(pages.queries.likely(Both(part)) for part in self._parts)
-        self.is_costly = any(map(pages.queries.is_costly, (one for part in self._parts for one in part)))
+        """An upper bound of how many match."""
 
     def query(self, *besides: Asked) -> Any:
         """Ask for all of it, or for what more holds of; None where nothing can match."""
@@ -95,9 +96,18 @@ class Matches:
         self._total = known
 
     @property
-    def is_told(self) -> bool:
-        """Whether it is known how many match."""
-        return self._total is not None
+    def likely(self) -> float:
+        """How many match, as far as is known without counting."""
+        return (
+            sum(self._pages.queries.likely(Both(part)) for part in self._parts) if self._total is None else self._total
+        )
+
+    @property
+    def is_much(self) -> bool:
+        """Whether it is worth while to look among the first of it only."""
+        if self.most <= _SMALL or self.likely <= _SMALL:
+            return False
+        return not any(map(self._pages.queries.is_costly, (one for part in self._parts for one in part)))
 
 
 class Pages:
@@ -159,20 +169,34 @@ class Pages:
 
     def by_value(self, found: Matches, column: Column, skip: int, take: int, *, is_reversed: bool) -> list[int]:
         """Give one page of what matches, in the order of a column."""
+        if column.few is not None and skip + take <= _PROBED and found.is_much:
+            return self._by_few(found, column, column.few[::-1] if is_reversed else column.few, skip, take)
         for narrow in self._narrower(found, column.ladder, skip + take + 1, is_reversed):
-            count, page, last = self._by_value(found.having(narrow), column, is_reversed, skip, take)
+            count, page, last = self._by_value(found, column, is_reversed, skip, take, narrow)
             if count > skip + take and column.is_within(last, narrow, is_reversed=is_reversed):
                 return page
         found.total, page, _ = self._by_value(found, column, is_reversed, skip, take)
+        return page
+
+    def _by_few(self, found: Matches, column: Column, values: tuple[Any, ...], skip: int, take: int) -> list[int]:
+        """Go from value to value; what has none comes last."""
+        page: list[int] = []
+        passed = 0
+        for value in (*values, None):
+            having = found.having(column.having(value))
+            page += self.by_rank(having, max(0, skip - passed), take - len(page))
+            if len(page) >= take:
+                return page
+            passed += having.total
+        found.total = passed
         return page
 
     def newest(self, found: Matches, last: int, skip: int, take: int) -> list[int]:
         """Give one page of what matches, what began last coming first; nothing began after the seq `last`."""
         column = Column(SEQ, lambda seq: Begun(seq, seq))
         span = _RECENT
-        while span < last and not found.is_costly and found.likely > _SMALL:
-            recent = found.having(Begun(last - span, None))
-            count, page, _ = self._by_value(recent, column, True, skip, take)
+        while span < last and found.is_much:
+            count, page, _ = self._by_value(found, column, True, skip, take, Begun(last - span, None))
             if count > skip + take:
                 return page
             span *= _WIDER
@@ -182,9 +206,9 @@ class Pages:
     def _narrower(self, found: Matches, ladder: tuple[str, ...], wanted: int, is_reversed: bool) -> Iterator[AnyTerm]:
         """Ask for more and more of the first documents of an order, where as many as are wanted may match."""
         documents = int(self._searcher.num_docs)
-        likely = found.total if found.is_told else found.likely
-        if not ladder or found.is_costly or likely <= _SMALL:
+        if not ladder or not found.is_much:
             return
+        likely = found.likely
         looked_at = _LOOKED_AT << (wanted - 1).bit_length()
         while looked_at * _MOST_LOOKED_AT < documents:
             if likely * looked_at >= _SPARE * wanted * documents:
@@ -195,13 +219,14 @@ class Pages:
             looked_at *= _WIDER
 
     def _by_value(
-        self, found: Matches, column: Column, is_reversed: bool, skip: int, take: int
+        self, found: Matches, column: Column, is_reversed: bool, skip: int, take: int, *narrow: Asked
     ) -> tuple[int, list[int], Any]:
         """Count, and page through values that may be equal, none at all being one of them; give the last value seen.
 
-        One value more than the page is asked for on either side, to see whether its runs go on there.
+        What is narrow holds all documents of each value that it has. One value more than the page is asked for on
+        either side, to see whether its runs go on there.
         """
-        query = found.query()
+        query = found.query(*narrow)
         if query is None:
             return 0, [], None
         before = min(skip, 1)

@@ -41,6 +41,8 @@ _SET_FROM: Final = 200
 """From how many terms on a set of them is quicker than a union."""
 _SPREAD: Final = 64
 """Up to how many parts a union is asked part by part."""
+_KNOWN: Final = 20_000
+"""Of how many values it is remembered how frequent they are."""
 _PART: Final = 1_000
 """What asking for one more part costs, in documents looked at."""
 
@@ -59,6 +61,7 @@ class Queries:
         self._searcher = searcher
         self._memory = memory
         self._numbers = numbers
+        self._frequencies: dict[tuple[str, Any], int] = {}
 
     def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
         """Give what was made under a key before, or make it."""
@@ -111,14 +114,14 @@ class Queries:
 
     def _between(self, asked: AnyBetween) -> Any:
         between = asked.between
-        if between is None or not self._is_told(between.path):
+        if between is None or not self.is_told(between.path):
             text = " OR ".join(f"{TERM}:[{low} TO {high}]" for low, high in asked.intervals)
             return self._index.parse_query(text)
         low, high = (None if end is None else float(end) + 0.0 for end in (between.low, between.high))
         ends = {"include_lower": between.includes_low, "include_upper": between.includes_high}
         return tantivy.Query.range_query(self._schema, self._numbers[between.path], FieldType.Float, low, high, **ends)
 
-    def _is_told(self, path: str) -> bool:
+    def is_told(self, path: str) -> bool:
         """Tell whether a path has a column that has all numbers which stand there, and nothing else."""
         if path not in self._numbers:
             return False
@@ -200,13 +203,17 @@ class Queries:
     def _sizes_of_parts(self, union: Asked) -> list[int]:
         if isinstance(union, Either):
             return [size for size in map(self.size, _parts(union)) if size]
-        return self.remembered(("sizes", union), lambda: [n for n in map(self._frequency, _parts(union)) if n])
+        return self.remembered(("sizes", union), lambda: [n for n in map(self.size, _parts(union)) if n])
 
     def size(self, asked: Asked) -> int:
         """Give an upper bound of how many documents match; for what cannot be told, all."""
         match asked:
-            case AnyTerm() | AnyWord():
-                return self.remembered(("size", asked), lambda: self._frequency(asked))
+            case AnyTerm(terms):
+                return self._frequency(TERM, terms[0]) if len(terms) == 1 else self._sum_of(asked)
+            case AnyWord(words):
+                return self._frequency(TEXT, words[0]) if len(words) == 1 else self._sum_of(asked)
+            case Begun(since, by) if since is not None and since == by:
+                return self._frequency(SEQ, since)
             case OneOfFew(terms):
                 return self.size(AnyTerm(terms))
             case Both(each):
@@ -242,7 +249,7 @@ class Queries:
             case AnyPrefixed() | WordPrefixed():
                 return True
             case AnyBetween(_, between):
-                return between is None or not self._is_told(between.path)
+                return between is None or not self.is_told(between.path)
             case AnyTerm(terms):
                 return len(terms) >= _SET_FROM
             case Neither(inner):
@@ -280,14 +287,17 @@ class Queries:
                 return AnyTerm((*taken, rung + within))
         return None
 
-    def _frequency(self, asked: Asked) -> int:
-        match asked:
-            case AnyTerm(terms):
-                return sum(self._searcher.doc_freq(TERM, term) for term in terms)
-            case AnyWord(words):
-                return sum(self._searcher.doc_freq(TEXT, word) for word in words)
-            case _:
-                return self._searcher.num_docs
+    def _sum_of(self, union: AnyTerm | AnyWord) -> int:
+        return sum(self._sizes_of_parts(union))
+
+    def _frequency(self, field: str, value: Any) -> int:
+        """Tell how many documents have a value."""
+        known = self._frequencies.get((field, value))
+        if known is None:
+            if len(self._frequencies) > _KNOWN:
+                self._frequencies = {}
+            known = self._frequencies[field, value] = int(self._searcher.doc_freq(field, value))
+        return known
 
     def _terms(self, terms: Sequence[str]) -> Any:
         known = [term for term in terms if self.has(term)]

@@ -28,11 +28,11 @@ from gitreg_indexer.terms import (
     Both,
     Neither,
     T,
+    few_values,
     having_in_column,
     number_end,
     number_ladder,
     other_than_text,
-    truths,
     value_at,
     value_prefixes,
     version_term,
@@ -173,11 +173,12 @@ class View:
             return Column(SEQ, lambda seq: Begun(seq, seq))
         if name == "version":
             return Column(VERSION, _having_version, VERSION_LADDER)
-        is_number = _kinds().get(name) == "number" and not self.remembered(
-            ("truths", name), lambda: bool(self.starting(truths(name)))
+        if _kinds().get(name) != "number" or not self._queries.is_told(name):
+            return Column(self.columns[name], lambda value: having_in_column(name, value))
+        few = self.remembered(("few", name), lambda: few_values(name, self))
+        return Column(
+            self.columns[name], lambda value: having_in_column(name, value), number_ladder(name), number_end, few
         )
-        ladder = number_ladder(name) if is_number else ()
-        return Column(self.columns[name], lambda value: having_in_column(name, value), ladder, number_end)
 
     # -------------------------------------------------------------------------------------------- facets
 
@@ -242,7 +243,7 @@ class View:
         """Count by terms, of which the most frequent are looked at: the others would not be shown."""
         counts: dict[str, int] = {}
         twice: dict[str, list[str]] = {}
-        for prefix in value_prefixes(path):
+        for prefix in self.remembered(("prefixes", path), lambda: tuple(filter(self.starting, value_prefixes(path)))):
             for term, count in self.searcher.terms_with_prefix(TERM, prefix, query, _LISTED):
                 value = value_at(prefix, term)
                 if value is not None and count:

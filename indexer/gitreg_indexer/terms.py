@@ -71,6 +71,10 @@ _NAME_WORDS: Final = "M"
 """How many different words a name has."""
 _LONG: Final = "C"
 """What stands in the path's column, where it is long."""
+_BEGINNING: Final = "p"
+"""The first letters of a text that is often asked for by these, folded: `p`, how many, `.`, key, letters."""
+_BEGUN_WITH: Final = frozenset({"metadata.name"})
+_MOST_LETTERS: Final = 8
 _SEVERAL: Final = "d"
 """Several numbers stand at the path, of which its column has the first."""
 _COLUMN: Final = "c"
@@ -387,6 +391,12 @@ def _few_numbers(path: str, vocabulary: Vocabulary) -> tuple[str, ...] | None:
     return tuple(found)
 
 
+def few_values(path: str, vocabulary: Vocabulary) -> tuple[float, ...] | None:
+    """Give all numbers at a path in their order; None where there are many."""
+    few = vocabulary.remembered(("numbers", path), lambda: _few_numbers(path, vocabulary))
+    return None if few is None else tuple(sorted({_number_of(term[-16:]) for term in few}))
+
+
 def _one_of_few(path: str, few: tuple[str, ...], first: str, last: str) -> Asked:
     """Ask for those of a few numbers that lie between two: by name, or by naming the others."""
     inside = tuple(term for term in few if first <= term[-16:] <= last)
@@ -467,6 +477,8 @@ def _ask(condition: Condition, vocabulary: Vocabulary, depth: int) -> Asked:
     match condition:
         case All(conditions) | Any(conditions):
             parts: list[Asked] = []
+            if isinstance(condition, All):
+                conditions = _narrowed(conditions, vocabulary)
             for each in conditions:  # no comprehension: it would take a second frame a level
                 parts.append(_ask(each, vocabulary, depth + 1))  # noqa: PERF401
             return _both(parts) if isinstance(condition, All) else _either(parts)
@@ -475,6 +487,29 @@ def _ask(condition: Condition, vocabulary: Vocabulary, depth: int) -> Asked:
             return made.asked if isinstance(made, Neither) else Neither(made)
         case _:
             return _compare(condition, vocabulary)
+
+
+def _narrowed(conditions: tuple[Condition, ...], vocabulary: Vocabulary) -> tuple[Condition, ...]:
+    """Put ranges of one path together, where no document has two numbers there: each of a range's ends leaves much."""
+    at: dict[str, list[Between]] = {}
+    for each in conditions:
+        if isinstance(each, Between) and each.low == each.low and each.high == each.high:  # NaN lies nowhere
+            at.setdefault(each.path, []).append(each)
+    together = {
+        path: _overlap(ranges)
+        for path, ranges in at.items()
+        if len(ranges) > 1 and columns().get(path) == "number" and not vocabulary.has(several(path))
+    }
+    kept = (each for each in conditions if not isinstance(each, Between) or each.path not in together)
+    return (*kept, *together.values()) if together else conditions
+
+
+def _overlap(ranges: Sequence[Between]) -> Between:
+    lows = ((each.low, not each.includes_low) for each in ranges if each.low is not None)
+    highs = ((each.high, each.includes_high) for each in ranges if each.high is not None)
+    low, is_above = max(lows, default=(None, False))
+    high, is_with = min(highs, default=(None, True))
+    return Between(ranges[0].path, low, high, not is_above, is_with)
 
 
 def _both(asked: Sequence[Asked]) -> Asked:
@@ -522,8 +557,19 @@ def _starts(path: str, prefix: str) -> Asked:
             expected=f"at most {LONGEST_PREFIX}",
             mend="ask for a shorter one",
         )
+    if path in _BEGUN_WITH and 0 < len(prefix) <= _MOST_LETTERS:
+        return AnyTerm((_beginning(path, prefix),))
     end = f"{key_of(path)}{written(prefix)}"
     return AnyPrefixed((f"{_EQUAL}{end}", f"{_FOLDED}{end}"))
+
+
+def _beginning(path: str, letters: str) -> str:
+    return f"{_BEGINNING}{len(letters)}.{key_of(path)}{written(letters)}"
+
+
+def _beginnings(path: str, text: str) -> str:
+    begins = folded(text)[:_MOST_LETTERS]
+    return " ".join(_beginning(path, begins[:letters]) for letters in range(1, len(begins) + 1))
 
 
 def _equal(path: str, value: Scalar) -> str:
@@ -700,7 +746,7 @@ class TermMaker:
         worded = [place for place in places if values[place] in self._worded]
         for number, place in enumerate(worded[1:], start=1):
             path, text = values[place]
-            made[place] = f"{_text_terms(path, str(text))} {self._word_terms(path, str(text), number)}"
+            made[place] = f"{self._whole(path, str(text))} {self._word_terms(path, str(text), number)}"
         moments = {self._seconds[values[place]] for place in places if values[place] in self._seconds}
         for place in places:
             path, value = values[place]
@@ -729,13 +775,19 @@ class TermMaker:
         if text[:1].isdigit() and (seconds := seconds_of(text)) is not None:
             self._seconds[path, text] = seconds
             self._special.add((path, text))
-        made = _text_terms(path, text)
+        made = self._whole(path, text)
         words = self._word_terms(path, text, 0) if path not in WHOLE else ""
         if words:
             self._worded.add((path, text))
             self._special.add((path, text))
             made = f"{made} {words}"
         return made
+
+    @staticmethod
+    def _whole(path: str, text: str) -> str:
+        """Give the terms of a text as a whole, and of its beginnings where these are asked for."""
+        made = _text_terms(path, text)
+        return f"{made} {_beginnings(path, text)}".rstrip() if path in _BEGUN_WITH else made
 
     def _word_terms(self, path: str, text: str, number: int) -> str:
         """Give the terms of a text's words; none where its only word is all that it is."""
@@ -822,6 +874,10 @@ def _as_written(start: str, text: str) -> AnyTerm:
 def _in_any_case(start: str, text: str) -> AnyTerm:
     any_case = _value(folded(text))
     return AnyTerm((f"{_FORM}{start}{_EQUAL}{any_case}", f"{_FORM}{start}{_FOLDED}{any_case}"))
+
+
+IDENTIFIERS: Final = 2
+"""How many of the forms ask for identifiers; the others ask for names."""
 
 
 def asked_forms(text: str) -> tuple[Asked, ...]:

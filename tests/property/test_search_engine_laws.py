@@ -79,7 +79,15 @@ NUMBERS: Final = (
     1767225601.0,
     float("inf"),
 )
-PATHS: Final = ("a", "a.b", "spec.custom.x/y.z", "metadata.tags", "spec.capabilities.languages", "registry.path")
+PATHS: Final = (
+    "a",
+    "a.b",
+    "metadata.name",
+    "spec.custom.x/y.z",
+    "metadata.tags",
+    "spec.capabilities.languages",
+    "registry.path",
+)
 NUMBERED: Final = ("spec.capabilities.contextLength", "registry.createdAt", "spec.capabilities.supportsVision")
 TEXTED: Final = ("spec.provider", "metadata.owner", "kind")
 NAMESPACES: Final = ("acme", "acme/nlp", "globex")
