@@ -55,6 +55,7 @@ def opened(name: str, folder: Path, patch: pytest.MonkeyPatch) -> SearchEngine:
         return open_engine(name, folder)
     for constant, value in {"_SMALL": 0, "_LOOKED_AT": 1, "_WIDER": 2, "_MOST_LOOKED_AT": 1, "_SPARE": 0}.items():
         patch.setattr(f"gitreg_indexer.tantivy_pages.{constant}", value)
+    patch.setattr("gitreg_indexer.tantivy_queries._MUCH_LIVE", 0)
     for constant, value in {"_RECENT": 1, "_RANGED": 0, "_PROBED": 0}.items():
         patch.setattr(f"gitreg_indexer.tantivy_pages.{constant}", value)
     patch.setattr("gitreg_indexer.tantivy_view._SEVERAL", 1_000_000)

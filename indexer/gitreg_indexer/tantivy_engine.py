@@ -24,8 +24,8 @@ from gitreg_indexer.engine import LONGEST_PREFIX, TAGS, Document, Facet, Found, 
 from gitreg_indexer.fields import columns
 from gitreg_indexer.tantivy_pages import ONE, RANK, VERSION
 from gitreg_indexer.tantivy_queries import ID, SEQ, TERM, TEXT
-from gitreg_indexer.tantivy_view import DIGEST, MARK, View
-from gitreg_indexer.terms import Shape, TermMaker, key_of, rank_terms
+from gitreg_indexer.tantivy_view import DIGEST, View
+from gitreg_indexer.terms import MARK, Shape, TermMaker, key_of, rank_terms
 
 _FORMAT: Final = "made_by_5"
 """A field that is there for its name: it changes when terms do, and makes the folder one of another schema."""

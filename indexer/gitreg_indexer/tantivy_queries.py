@@ -15,6 +15,9 @@ from tantivy import FieldType, Occur
 
 from gitreg_indexer.memory import Memory
 from gitreg_indexer.terms import (
+    ENDED,
+    LIVE,
+    MARK,
     AnyBetween,
     AnyId,
     AnyPrefixed,
@@ -45,6 +48,10 @@ _KNOWN: Final = 20_000
 """Of how many values it is remembered how frequent they are."""
 _PART: Final = 1_000
 """What asking for one more part costs, in documents looked at."""
+_IS_LIVE: Final = AnyTerm((LIVE,))
+_NOT_ENDED: Final = Neither(AnyTerm((ENDED, MARK)))
+_MUCH_LIVE: Final = 2
+"""How many times as much must be live as has ended, for asking for what has not ended."""
 
 
 class Queries:
@@ -154,11 +161,19 @@ class Queries:
     def _quicker(self, asked: Sequence[Asked]) -> list[Asked]:
         """Ask without what nothing can match, and for one of a few values in the quicker of two ways."""
         made = [part for each in asked for part in self._possible(each)]
+        if _IS_LIVE in made and self._is_quicker_without_live(made):
+            made = [_NOT_ENDED if each == _IS_LIVE else each for each in made]
         if any(isinstance(each, OneOfFew) for each in made):
             others = (self.size(each) for each in made if not isinstance(each, OneOfFew))
             fewest = min(others, default=self._searcher.num_docs)
             made = [part for each in made for part in self._few(each, fewest)]
         return made
+
+    def _is_quicker_without_live(self, asked: Sequence[Asked]) -> bool:
+        """Tell whether to leave out what has ended, since that is little: to go along all that is live takes longer."""
+        if all(isinstance(each, Neither) for each in asked if each != _IS_LIVE):
+            return False
+        return _MUCH_LIVE * self.size(_NOT_ENDED.asked) < self.size(_IS_LIVE)
 
     def _few(self, asked: Asked, fewest: int) -> tuple[Asked, ...]:
         """Ask for one of a few values by naming the others, where something else leaves few documents anyway."""

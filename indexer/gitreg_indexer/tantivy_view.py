@@ -20,6 +20,7 @@ from gitreg_indexer.plans import Plan, corrected, plan
 from gitreg_indexer.tantivy_pages import ONE, VERSION, Column, Matches, Pages
 from gitreg_indexer.tantivy_queries import ID, SEQ, TERM, TEXT, Queries
 from gitreg_indexer.terms import (
+    MARK,
     VERSION_LADDER,
     WITHOUT_VERSION,
     AnyTerm,
@@ -39,7 +40,6 @@ from gitreg_indexer.terms import (
 )
 
 DIGEST: Final = "digest"
-MARK: Final = "mark"
 _BUCKETS: Final = 20_000
 """The most values that are counted by a fast field; where there are more, terms are counted."""
 _LISTED: Final = 10_000

@@ -52,6 +52,9 @@ from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.values import seconds_of
 
 LIVE: Final = "live"
+ENDED: Final = "ended"
+MARK: Final = "mark"
+"""The term of the one document that is none: it says which state the index is in. All others are live or have ended."""
 _EQUAL: Final = "="
 """A text that is folded already, as it is."""
 _CASED: Final = "!"
@@ -433,11 +436,12 @@ def rank_terms(rank: int) -> str:
 def _span_terms(seq_from: int, seq_to: int) -> Iterator[str]:
     """Cover an interval of seqs, from 1, by dyadic ones, of which each seq is in exactly one: `s`, level, `.`, index.
 
-    What goes on for ever has one term, `LIVE`, and its beginning.
+    What goes on for ever has one term, `LIVE`, and its beginning; what does not has `ENDED` besides.
     """
     if seq_to >= FOREVER:
         yield LIVE
         return
+    yield ENDED
     low, end, level = seq_from, seq_to, 0
     while low < end:
         if low & 1:
