@@ -38,6 +38,8 @@ _RANGED: Final = 50_000
 _RECENT: Final = 64
 """The newest commits that are looked at first for what was updated last."""
 _PROBED: Final = 1_000
+_GONE_THROUGH: Final = 1_000
+"""Up to which place in an order of few values they are gone through one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ class Pages:
 
     def by_value(self, found: Matches, column: Column, skip: int, take: int, *, is_reversed: bool) -> list[int]:
         """Give one page of what matches, in the order of a column."""
-        if column.few is not None and skip + take <= _PROBED and found.is_much:
+        if column.few is not None and skip + take <= _GONE_THROUGH and found.is_much:
             return self._by_few(found, column, column.few[::-1] if is_reversed else column.few, skip, take)
         for narrow in self._narrower(found, column.ladder, skip + take + 1, is_reversed):
             count, page, last = self._by_value(found, column, is_reversed, skip, take, narrow)

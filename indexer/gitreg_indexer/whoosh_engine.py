@@ -50,7 +50,7 @@ from gitreg_indexer.terms import (
     value_prefixes,
 )
 
-_FORMAT: Final = "3"
+_FORMAT: Final = "4"
 _TERM: Final = "term"
 _TEXT: Final = "text"
 _STORED: Final = "stored"
