@@ -745,6 +745,18 @@ def test_of_several_numbers_at_a_path_any_is_found_and_the_first_is_sorted_by(en
     assert ids(engine, Query(where=Between(PRICE, low=4.0, high=50.0))) == [2, 5]
 
 
+def test_of_several_texts_at_a_path_the_first_is_sorted_by(engine: SearchEngine) -> None:
+    texts = (("b",), ("c", "a"), ("B",), ("x" * 250, "0"), (), ("d",))
+    kept = (
+        document(number, values=tuple(("spec.license", text) for text in each), provider=None)
+        for number, each in enumerate(texts, start=1)
+    )
+    filled(engine, *kept)
+    for limit in (1, 2, 4, 6):
+        assert list(engine.search(Query(sort="spec.license"), offset=0, limit=limit).ids) == [3, 1, 2, 6, 4, 5][:limit]
+        assert list(engine.search(Query(sort="-spec.license"), offset=0, limit=limit).ids) == [4, 6, 2, 1, 3, 5][:limit]
+
+
 def test_a_truth_among_numbers_is_sorted_as_one_and_lies_in_no_range(engine: SearchEngine) -> None:
     filled(engine, *(priced(number, price) for number, price in enumerate(MANY, start=1)), priced(80, True))
     assert list(engine.search(Query(sort=PRICE), offset=0, limit=2).ids) == [80, 1]

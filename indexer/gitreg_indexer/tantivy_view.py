@@ -20,6 +20,7 @@ from gitreg_indexer.plans import Plan, corrected, plan
 from gitreg_indexer.tantivy_pages import ONE, VERSION, Column, Matches, Pages
 from gitreg_indexer.tantivy_queries import ID, SEQ, TERM, TEXT, Queries
 from gitreg_indexer.terms import (
+    FEW,
     MARK,
     VERSION_LADDER,
     WITHOUT_VERSION,
@@ -34,6 +35,7 @@ from gitreg_indexer.terms import (
     number_end,
     number_ladder,
     other_than_text,
+    several,
     value_at,
     value_prefixes,
     version_term,
@@ -173,12 +175,21 @@ class View:
             return Column(SEQ, lambda seq: Begun(seq, seq))
         if name == "version":
             return Column(VERSION, _having_version, VERSION_LADDER)
+        field = self.columns[name]
+        few = self.remembered(("few", name), lambda: self._few(name))
         if _kinds().get(name) != "number" or not self._queries.is_told(name):
-            return Column(self.columns[name], lambda value: having_in_column(name, value))
-        few = self.remembered(("few", name), lambda: few_values(name, self))
-        return Column(
-            self.columns[name], lambda value: having_in_column(name, value), number_ladder(name), number_end, few
-        )
+            return Column(field, lambda value: having_in_column(name, value), few=few)
+        return Column(field, lambda value: having_in_column(name, value), number_ladder(name), number_end, few)
+
+    def _few(self, name: str) -> tuple[str | float, ...] | None:
+        """Give all values of a column in their order, where they are few and each document has one at the path."""
+        if self.has(several(name)):
+            return None
+        if _kinds().get(name) == "number":
+            return few_values(name, self) if self._queries.is_told(name) else None
+        asked = {"found": {"terms": {"field": self.columns[name], "size": FEW, "segment_size": FEW + 1}}}
+        told = self.searcher.aggregate(tantivy.Query.all_query(), asked)["found"]
+        return None if told["sum_other_doc_count"] else tuple(sorted(each["key"] for each in told["buckets"]))
 
     # -------------------------------------------------------------------------------------------- facets
 

@@ -79,7 +79,7 @@ _BEGINNING: Final = "p"
 _BEGUN_WITH: Final = frozenset({"metadata.name"})
 _MOST_LETTERS: Final = 8
 _SEVERAL: Final = "d"
-"""Several numbers stand at the path, of which its column has the first."""
+"""Several values stand at the path that its column could have; it has the first."""
 _COLUMN: Final = "c"
 """Something that the path's column sorts by is stated."""
 _NAMESPACE: Final = "/"
@@ -92,7 +92,7 @@ RANKS: Final = tuple(f"{_RANK}{digits}." for digits in range(1, 5))
 """The beginnings of the terms of ranks: a rank's first bits, in one to four hexadecimal digits."""
 _RANK_BITS: Final = 62
 _DEEPEST: Final = 300
-_FEW: Final = 64
+FEW: Final = 64
 """Up to how many numbers at a path are asked for by name."""
 _CACHED: Final = 60_000
 T = TypeVar("T")
@@ -305,7 +305,7 @@ def in_column(value: Scalar, kind: str) -> str | float | None:
 
 
 def several(path: str) -> str:
-    """Give the term of the documents that have several numbers at a path that has a column."""
+    """Give the term of the documents that have several values at a path of which its column has one."""
     return _SEVERAL + key_of(path)
 
 
@@ -389,7 +389,7 @@ def _few_numbers(path: str, vocabulary: Vocabulary) -> tuple[str, ...] | None:
     found: list[str] = []
     for marks in (("na",), ("nb",), (_NUMBER, _MOMENT)):  # many are likely to be many in the coarse grains already
         found = [term for mark in marks for term in vocabulary.starting(mark + key_of(path))]
-        if len(found) > _FEW:
+        if len(found) > FEW:
             return None
     return tuple(found)
 
@@ -655,13 +655,13 @@ class Shape:
     """What documents have in common that state values at the same paths in the same order.
 
     `terms` are for what is stated. `places` gives the places at which each path stands, `repeated` those of the paths
-    that stand there more than once, and `numbers` of these the ones that have a column of numbers.
+    that stand there more than once, and `in_columns` of these the ones that have a column, with its type.
     """
 
     terms: str
     places: dict[str, tuple[int, ...]]
     repeated: tuple[tuple[int, ...], ...]
-    numbers: tuple[tuple[str, tuple[int, ...]], ...]
+    in_columns: tuple[tuple[str, str, tuple[int, ...]], ...]
 
 
 class TermMaker:
@@ -727,8 +727,8 @@ class TermMaker:
         shape = self._shapes.get(paths) or self._add_shape(paths)
         for places in shape.repeated:
             self._tell_apart(values, places, made)
-        for path, places in shape.numbers:
-            if sum([values[place][1].__class__ is not str for place in places]) > 1:
+        for path, kind, places in shape.in_columns:
+            if sum([(values[place][1].__class__ is str) == (kind == "text") for place in places]) > 1:
                 made.append(several(path))
         return shape, made
 
@@ -808,8 +808,10 @@ class TermMaker:
         places = {path: tuple(n for n, other in enumerate(paths) if other == path) for path in dict.fromkeys(paths)}
         terms = " ".join(_STATED + key_of(path) for path in stated)
         repeated = {path: each for path, each in places.items() if len(each) > 1}
-        numbers = tuple((path, each) for path, each in repeated.items() if self._columns.get(path) == "number")
-        made = self._shapes[paths] = Shape(terms, places, tuple(repeated.values()), numbers)
+        in_columns = tuple(
+            (path, self._columns[path], each) for path, each in repeated.items() if path in self._columns
+        )
+        made = self._shapes[paths] = Shape(terms, places, tuple(repeated.values()), in_columns)
         self._kept += 10 + len(paths)
         return made
 
