@@ -124,6 +124,11 @@ class View:
             found, ids, counted = self._found(query, made, at, offset, limit, facets)
         return Found(found.total, tuple(ids), self.instance, self.seq, counted, made.meant)
 
+    def asked(self, query: Query, at: int | None = None) -> Any:
+        """Give a query as tantivy's own, to compare with; None where nothing can match."""
+        made = plan(query, at, self)
+        return self._pages.matching((*made.filters, made.anything)).query()
+
     def _found(
         self, query: Query, made: Plan, at: int | None, offset: int, limit: int, facets: Sequence[str]
     ) -> tuple[Matches, list[int], tuple[Facet, ...]]:
