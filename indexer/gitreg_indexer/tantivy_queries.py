@@ -18,6 +18,7 @@ from gitreg_indexer.terms import (
     ENDED,
     LIVE,
     MARK,
+    NOTHING,
     AnyBetween,
     AnyId,
     AnyPrefixed,
@@ -160,7 +161,7 @@ class Queries:
 
     def _quicker(self, asked: Sequence[Asked]) -> list[Asked]:
         """Ask without what nothing can match, and for one of a few values in the quicker of two ways."""
-        made = [part for each in asked for part in self._possible(each)]
+        made = _one_begun([part for each in asked for part in self._possible(each)])
         if _IS_LIVE in made and self._is_quicker_without_live(made):
             made = [_NOT_ENDED if each == _IS_LIVE else each for each in made]
         if any(isinstance(each, OneOfFew) for each in made):
@@ -202,7 +203,8 @@ class Queries:
         best, most = None, 0.0
         for place, each in enumerate(asked):
             rest = [one for other, one in enumerate(asked) if other != place]
-            if _is_union(each) and rest and all(map(_is_simple, rest)):
+            narrows = any(not isinstance(one, Neither) for one in rest)
+            if _is_union(each) and narrows and all(map(_is_simple, rest)):
                 saved = self._saved_by_spreading(each, min(map(self.size, rest)))
                 if saved > most:
                     best, most = place, saved
@@ -330,6 +332,18 @@ class Queries:
 
     def _prefixed(self, field: str, prefix: str) -> Any:
         return tantivy.Query.regex_query(self._schema, field, f"{re.escape(prefix)}.*")
+
+
+def _one_begun(asked: list[Asked]) -> list[Asked]:
+    """Put all that is asked of the beginning into one range."""
+    begun = [each for each in asked if isinstance(each, Begun)]
+    if len(begun) < 2:
+        return asked
+    since = max((each.since for each in begun if each.since is not None), default=None)
+    by = min((each.by for each in begun if each.by is not None), default=None)
+    if since is not None and by is not None and since > by:
+        return [NOTHING]
+    return [*(each for each in asked if not isinstance(each, Begun)), Begun(since, by)]
 
 
 def _is_union(asked: Asked) -> bool:
