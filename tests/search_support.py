@@ -53,12 +53,15 @@ def opened(name: str, folder: Path, patch: pytest.MonkeyPatch) -> SearchEngine:
     """Open an engine; `NARROWLY` is tantivy that treats a few documents as if they were a great many."""
     if name != NARROWLY:
         return open_engine(name, folder)
-    for constant, value in {"_SMALL": 0, "_LOOKED_AT": 1, "_WIDER": 2, "_MOST_LOOKED_AT": 1, "_SPARE": 0}.items():
+    for constant, value in {"_SMALL": 0, "_LOOKED_AT": 1, "_WIDER": 2, "_SHARE": 1, "_SPARE": 0}.items():
         patch.setattr(f"gitreg_indexer.tantivy_pages.{constant}", value)
     patch.setattr("gitreg_indexer.tantivy_queries._MUCH_LIVE", 0)
     for constant, value in {"_RECENT": 1, "_RANGED": 0, "_PROBED": 0}.items():
         patch.setattr(f"gitreg_indexer.tantivy_pages.{constant}", value)
     patch.setattr("gitreg_indexer.tantivy_view._SEVERAL", 1_000_000)
+    patch.setattr("gitreg_indexer.tantivy_pages._GONE_THROUGH", 3)
+    for module in ("terms", "tantivy_view"):
+        patch.setattr(f"gitreg_indexer.{module}.FEW", 3)
     return open_engine("tantivy", folder)
 
 

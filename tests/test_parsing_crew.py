@@ -302,8 +302,8 @@ def _is_running(process: int) -> bool:
 
 @pytest.mark.parametrize(
     "sent",
-    [(1 << 62).to_bytes(8, "big"), (5).to_bytes(8, "big") + b"aaaaa", b"abc"],
-    ids=["no memory for it", "no pickle", "cut off"],
+    [(1 << 62).to_bytes(8, "big"), "é1234567".encode(), (5).to_bytes(8, "big") + b"aaaaa", b"abc"],
+    ids=["no memory for it", "no length", "no pickle", "cut off"],
 )
 def test_a_process_that_sends_nonsense_is_told_of_and_nobody_waits(
     tasks: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch, sent: bytes

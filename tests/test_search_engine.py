@@ -736,27 +736,6 @@ MANY: Final = tuple(100.0 + number for number in range(70))
 """More numbers than are asked for by name."""
 
 
-def test_of_several_numbers_at_a_path_any_is_found_and_the_first_is_sorted_by(engine: SearchEngine) -> None:
-    several = priced(1, 1.0), priced(2, 5.0, 0.5), priced(3, 2.0), priced(4, 3.0), priced(5, 6.0, 0.6)
-    filled(engine, *several, *(priced(number, price) for number, price in enumerate(MANY, start=6)))
-    for limit in (1, 2, 3, 4, 5):
-        assert list(engine.search(Query(sort=PRICE), offset=0, limit=limit).ids) == [1, 3, 4, 2, 5][:limit]
-    assert ids(engine, Query(where=Between(PRICE, low=0.1, high=1.0))) == [1, 2, 5]
-    assert ids(engine, Query(where=Between(PRICE, low=4.0, high=50.0))) == [2, 5]
-
-
-def test_of_several_texts_at_a_path_the_first_is_sorted_by(engine: SearchEngine) -> None:
-    texts = (("b",), ("c", "a"), ("B",), ("x" * 250, "0"), (), ("d",))
-    kept = (
-        document(number, values=tuple(("spec.license", text) for text in each), provider=None)
-        for number, each in enumerate(texts, start=1)
-    )
-    filled(engine, *kept)
-    for limit in (1, 2, 4, 6):
-        assert list(engine.search(Query(sort="spec.license"), offset=0, limit=limit).ids) == [3, 1, 2, 6, 4, 5][:limit]
-        assert list(engine.search(Query(sort="-spec.license"), offset=0, limit=limit).ids) == [4, 6, 2, 1, 3, 5][:limit]
-
-
 def test_a_truth_among_numbers_is_sorted_as_one_and_lies_in_no_range(engine: SearchEngine) -> None:
     filled(engine, *(priced(number, price) for number, price in enumerate(MANY, start=1)), priced(80, True))
     assert list(engine.search(Query(sort=PRICE), offset=0, limit=2).ids) == [80, 1]
@@ -771,3 +750,34 @@ def test_a_range_of_numbers_is_told_of_zero_whatever_its_sign(engine: SearchEngi
     assert ids(engine, Query(where=Between(PRICE, high=-0.0))) == [1, 2, 4]
     assert ids(engine, Query(where=Between(PRICE, low=0.0, high=9.0, includes_low=False))) == [3]
     assert ids(engine, Query(sort=PRICE))[:4] == [4, 1, 2, 3]
+
+
+def test_relevance_turned_around_turns_the_tiers_and_not_what_is_equal(engine: SearchEngine) -> None:
+    filled(engine, document(1, "zeta", text="hidden word"), document(2, "alpha", text="hidden thing"))
+    assert ids(engine, Query("hidden", sort="-relevance")) == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("between", "found"),
+    [
+        (Between(PRICE, low=104.0, includes_high=False), 66),
+        (Between(PRICE, low=104.0, includes_low=False), 65),
+        (Between(PRICE, high=104.0, includes_low=False), 5),
+        (Between(PRICE, high=104.0, includes_high=False), 4),
+        (Between(PRICE, includes_low=False, includes_high=False), 70),
+        (All((Between(PRICE, low=104.0), Between(PRICE, high=106.0, includes_high=False))), 2),
+        (All((Between(PRICE, low=104.0), Between(PRICE, low=104.0, includes_low=False))), 65),
+        (All((Between(PRICE, low=float("nan")), Between(PRICE, low=104.0))), 0),
+        (All((Between(PRICE, low=107.0), Between(PRICE, high=106.0))), 0),
+    ],
+    ids=str,
+)
+def test_a_range_of_many_numbers_has_its_ends_or_not(engine: SearchEngine, between: Condition, found: int) -> None:
+    filled(engine, *(priced(number, price) for number, price in enumerate(MANY, start=1)), document(90))
+    assert engine.search(Query(where=between), offset=0, limit=1).total == found
+
+
+def test_a_name_with_a_version_is_found_though_no_passage_has_it(engine: SearchEngine) -> None:
+    filled(engine, document(1, "zeta"), document(2, "zeta-two"))
+    for sort in (None, "name", "-updatedAt"):
+        assert ids(engine, Query("zeta@1.0.0", sort=sort)) == [1]

@@ -137,7 +137,8 @@ class Document:
     - `rank` is unique among the documents that hold at any one time, and below 2^62.
     - An id keeps its `seq_from` for ever.
     - `values` are (canonical path, value): every text, number and truth value of the record, as `values.values_of`
-      gives them; numbers (`float`, times included) and texts may stand at one path.
+      gives them; numbers (`float`, times included) and texts may stand at one path. At a path that can be sorted by
+      (`fields.columns`) stands at most one text, and at most one number or truth value.
     - `digest`, below 2^62, is of all that it was made of; an engine gives it back (`SearchEngine.digests`).
     """
 

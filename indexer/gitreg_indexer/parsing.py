@@ -150,7 +150,7 @@ class _Member:
         while source is not None:
             try:
                 raw = _read(source)
-            except (OSError, ValueError, MemoryError):  # closed, since nobody waits for it any more; or no room
+            except Exception:  # noqa: BLE001 - closed, or no sense or no room: nothing more comes, whatever it is
                 raw = None
             self._done.put(raw)
             if raw is None:

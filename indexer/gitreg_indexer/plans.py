@@ -86,8 +86,9 @@ def plan(query: Query, at: int | None, vocabulary: Vocabulary) -> Plan:
         return Plan(tuple(filters))
     forms = _forms(text) if text.plain else ()
     worded = _tiers(text, [(word,) for word in text.words]) if text.asks else []
-    wanted = (*forms[:IDENTIFIERS], worded[-1]) if worded else forms  # who has a name has its words
-    return Plan(tuple(filters), (*forms, *worded), Either(wanted), (), text)
+    # who has a name has its words; not so with a version behind it
+    others = forms[:IDENTIFIERS] if worded and "@" not in text.plain else forms
+    return Plan(tuple(filters), (*forms, *worded), Either((*others, *worded[-1:])), (), text)
 
 
 def _forms(text: TextQuery) -> tuple[Asked, ...]:

@@ -27,12 +27,12 @@ ONE: Final = "one"
 _SMALL: Final = 8_000
 """Up to how many matches are put in order without looking for the first ones apart."""
 _LOOKED_AT: Final = 128
-"""How many documents are looked at first for each that is wanted."""
+"""How many documents are looked at first for each that is wanted, their number being rounded up to a power of two."""
 _WIDER: Final = 16
 _SPARE: Final = 2
 """How many times as many matches as are wanted should be likely among the first documents."""
-_MOST_LOOKED_AT: Final = 4
-"""A narrower question than for one in so many of all documents is worth asking."""
+_SHARE: Final = 4
+"""No more than one in so many of all documents is looked at apart from the others."""
 _RANGED: Final = 50_000
 """From how many matches on their beginnings are counted rather than looked up in a range."""
 _RECENT: Final = 64
@@ -47,24 +47,13 @@ class Column:
     """A fast field to order by.
 
     `having` asks for the documents with a value, or with none. `ladder` are beginnings of terms that are in the order
-    of the values (`Queries.first`), and `end_of` gives how the terms of a value end. `few` are all values that there
-    are, where these are few.
+    of the values (`Queries.first`). `few` are all values that there are, where these are few.
     """
 
     field: str
     having: Callable[[Any], Asked]
     ladder: tuple[str, ...] = ()
-    end_of: Callable[[Any], str] = str
     few: tuple[Any, ...] | None = None
-
-    def is_within(self, value: Any, narrow: AnyTerm, *, is_reversed: bool) -> bool:
-        """Tell whether a value comes no later than the documents that were asked for."""
-        if value is None:
-            return False
-        rung = next(rung for rung in reversed(self.ladder) if narrow.terms[-1].startswith(rung))
-        last = narrow.terms[-1][len(rung) :]
-        end = self.end_of(value)[: len(last)]
-        return end >= last if is_reversed else end <= last
 
 
 class Matches:
@@ -174,10 +163,10 @@ class Pages:
         if column.few is not None and skip + take <= _GONE_THROUGH and found.is_much:
             return self._by_few(found, column, column.few[::-1] if is_reversed else column.few, skip, take)
         for narrow in self._narrower(found, column.ladder, skip + take + 1, is_reversed):
-            count, page, last = self._by_value(found, column, is_reversed, skip, take, narrow)
-            if count > skip + take and column.is_within(last, narrow, is_reversed=is_reversed):
+            count, page = self._by_value(found, column, is_reversed, skip, take, narrow)
+            if count > skip + take:
                 return page
-        found.total, page, _ = self._by_value(found, column, is_reversed, skip, take)
+        found.total, page = self._by_value(found, column, is_reversed, skip, take)
         return page
 
     def _by_few(self, found: Matches, column: Column, values: tuple[Any, ...], skip: int, take: int) -> list[int]:
@@ -198,11 +187,11 @@ class Pages:
         column = Column(SEQ, lambda seq: Begun(seq, seq))
         span = _RECENT
         while span < last and found.is_much:
-            count, page, _ = self._by_value(found, column, True, skip, take, Begun(last - span, None))
+            count, page = self._by_value(found, column, True, skip, take, Begun(last - span, None))
             if count > skip + take:
                 return page
             span *= _WIDER
-        found.total, page, _ = self._by_value(found, column, True, skip, take)
+        found.total, page = self._by_value(found, column, True, skip, take)
         return page
 
     def _narrower(self, found: Matches, ladder: tuple[str, ...], wanted: int, is_reversed: bool) -> Iterator[AnyTerm]:
@@ -212,7 +201,7 @@ class Pages:
             return
         likely = found.likely
         looked_at = _LOOKED_AT << (wanted - 1).bit_length()
-        while looked_at * _MOST_LOOKED_AT < documents:
+        while looked_at * _SHARE < documents:
             if likely * looked_at >= _SPARE * wanted * documents:
                 narrow = self.queries.first(ladder, looked_at, is_reversed=is_reversed)
                 if narrow is None:
@@ -222,15 +211,15 @@ class Pages:
 
     def _by_value(
         self, found: Matches, column: Column, is_reversed: bool, skip: int, take: int, *narrow: Asked
-    ) -> tuple[int, list[int], Any]:
-        """Count, and page through values that may be equal, none at all being one of them; give the last value seen.
+    ) -> tuple[int, list[int]]:
+        """Count, and page through values that may be equal, none at all being one of them.
 
         What is narrow holds all documents of each value that it has. One value more than the page is asked for on
         either side, to see whether its runs go on there.
         """
         query = found.query(*narrow)
         if query is None:
-            return 0, [], None
+            return 0, []
         before = min(skip, 1)
         result = self._in_order(query, column.field, is_reversed, skip - before, take + before + 1)
         values = [value for value, _ in result.hits]
@@ -245,7 +234,7 @@ class Pages:
             at = skip + len(page)
             began = self._where_begins(query, column, is_reversed, value, skip) if value in values[:before] else at
             page += self.by_rank(found.having(column.having(value)), at - began, len(hits))
-        return result.count, page, values[-1] if values else None
+        return result.count, page
 
     def _in_order(self, query: Any, field: str, is_reversed: bool, skip: int, take: int, *, count: bool = True) -> Any:
         order = Order.Desc if is_reversed else Order.Asc

@@ -33,7 +33,7 @@ from gitreg_indexer.terms import (
     OneOfFew,
     T,
     WordPrefixed,
-    several,
+    column,
     truths,
 )
 
@@ -47,6 +47,8 @@ _SPREAD: Final = 64
 """Up to how many parts a union is asked part by part."""
 _KNOWN: Final = 20_000
 """Of how many values it is remembered how frequent they are."""
+_TOO_MANY: Final = 16
+"""How many times as many documents as are wanted are no longer the first ones."""
 _PART: Final = 1_000
 """What asking for one more part costs, in documents looked at."""
 _IS_LIVE: Final = AnyTerm((LIVE,))
@@ -126,7 +128,12 @@ class Queries:
             text = " OR ".join(f"{TERM}:[{low} TO {high}]" for low, high in asked.intervals)
             return self._index.parse_query(text)
         low, high = (None if end is None else float(end) + 0.0 for end in (between.low, between.high))
-        ends = {"include_lower": between.includes_low, "include_upper": between.includes_high}
+        if low is None and high is None:
+            return self.term(column(between.path))
+        ends = {
+            "include_lower": low is None or between.includes_low,
+            "include_upper": high is None or between.includes_high,
+        }
         return tantivy.Query.range_query(self._schema, self._numbers[between.path], FieldType.Float, low, high, **ends)
 
     def is_told(self, path: str) -> bool:
@@ -136,7 +143,7 @@ class Queries:
         others = truths(path)
         return self.remembered(
             ("told", path),
-            lambda: not self.has(several(path)) and not self._searcher.terms_with_prefix(TERM, others),
+            lambda: not self._searcher.terms_with_prefix(TERM, others),
         )
 
     def _both(self, conditions: Sequence[Asked]) -> Any:
@@ -272,7 +279,10 @@ class Queries:
             case Neither(inner):
                 return self.is_costly(inner)
             case Both(each) | Either(each):
-                return any(self.is_costly(one) for one in each if self.size(one))
+                for one in each:  # noqa: SIM110 - a generator would take a second frame a level
+                    if self.is_costly(one):
+                        return True
+                return False
             case _:
                 return False
 
@@ -300,8 +310,10 @@ class Queries:
                 left -= count
             else:
                 return None if not within else AnyTerm((*taken,))
-            if inside <= 2 * left or rung == ladder[-1]:
+            if inside <= 2 * left:
                 return AnyTerm((*taken, rung + within))
+        if inside <= _TOO_MANY * wanted:
+            return AnyTerm((*taken, rung + within))
         return None
 
     def _sum_of(self, union: AnyTerm | AnyWord) -> int:

@@ -14,13 +14,14 @@ from typing import Any, Final
 import tantivy
 
 from gitreg_indexer.engine import LONGEST_PREFIX, MOST_COUNTED, Facet, Found, Query, is_shown
-from gitreg_indexer.fields import columns as _kinds
+from gitreg_indexer.fields import columns as _types
 from gitreg_indexer.memory import Memory
 from gitreg_indexer.plans import Plan, corrected, plan
 from gitreg_indexer.tantivy_pages import ONE, VERSION, Column, Matches, Pages
 from gitreg_indexer.tantivy_queries import ID, SEQ, TERM, TEXT, Queries
 from gitreg_indexer.terms import (
     FEW,
+    LIVE,
     MARK,
     VERSION_LADDER,
     WITHOUT_VERSION,
@@ -32,10 +33,8 @@ from gitreg_indexer.terms import (
     T,
     few_values,
     having_in_column,
-    number_end,
     number_ladder,
     other_than_text,
-    several,
     value_at,
     value_prefixes,
     version_term,
@@ -60,7 +59,7 @@ class View:
         self.counted = counted
         self.searcher = index.searcher()
         self._memory = Memory()
-        numbers = {path: field for path, field in self.columns.items() if _kinds().get(path) == "number"}
+        numbers = {path: field for path, field in self.columns.items() if _types().get(path) == "number"}
         self._queries = Queries(index, self.searcher, self._memory, numbers)
         self._pages = Pages(self.searcher, self.schema, self._queries)
         self.instance, self.seq = self._position()
@@ -149,6 +148,10 @@ class View:
         offset, limit = min(max(offset, 0), room), min(max(limit, 0), room)
         if not limit or not found.most:
             return []
+        if found.is_much:  # to know how many is needed anyway, and tells what is worth asking
+            limit = min(limit, max(found.total - offset, 0))
+        if not limit:
+            return []
         name, is_reversed = query.order()
         if name == "relevance" and made.is_tiered:
             return self._by_tier(made, found, is_reversed, offset, limit)
@@ -156,62 +159,60 @@ class View:
             return self._pages.by_rank(found, offset, limit, is_reversed=is_reversed)
         if name == "updatedAt" and is_reversed:
             return self._pages.newest(found, self.seq if at is None else min(at, self.seq), offset, limit)
-        return self._pages.by_value(found, self._column(name), offset, limit, is_reversed=is_reversed)
+        return self._pages.by_value(found, self._column(name, found), offset, limit, is_reversed=is_reversed)
 
     def _by_tier(self, made: Plan, everything: Matches, is_reversed: bool, offset: int, limit: int) -> list[int]:
         """Take one page from tiers that follow each other; those beyond the page are not looked at."""
         possible = [tier for tier in made.tiers if self._queries.size(tier)]
         if len(possible) < 2:
-            return self._pages.by_rank(everything, offset, limit, is_reversed=is_reversed)
+            return self._pages.by_rank(everything, offset, limit)
+        limit = min(limit, max(everything.total - offset, 0))
         passed = 0
         page: list[int] = []
         for number in reversed(range(len(possible))) if is_reversed else range(len(possible)):
+            if len(page) >= limit:
+                break
             apart = map(Neither, possible[:number])
             tier = self._pages.matching((possible[number], *made.filters, *apart))
             page += self._pages.by_rank(tier, max(0, offset - passed), limit - len(page))
-            if len(page) >= limit:
-                return page
-            passed += tier.total
-        everything.total = passed
+            if len(page) < limit:
+                passed += tier.total
         return page
 
-    def _column(self, name: str) -> Column:
+    def _column(self, name: str, found: Matches) -> Column:
+        """Give what to order by; the values are listed only where that is worth while."""
+        few = self.remembered(("few", name), lambda: self._few(name)) if found.is_much else None
         if name == "updatedAt":
             return Column(SEQ, lambda seq: Begun(seq, seq))
         if name == "version":
-            return Column(VERSION, _having_version, VERSION_LADDER)
-        field = self.columns[name]
-        few = self.remembered(("few", name), lambda: self._few(name))
-        if _kinds().get(name) != "number" or not self._queries.is_told(name):
-            return Column(field, lambda value: having_in_column(name, value), few=few)
-        return Column(field, lambda value: having_in_column(name, value), number_ladder(name), number_end, few)
+            return Column(VERSION, _having_version, VERSION_LADDER, few)
+        is_number = _types().get(name) == "number" and self._queries.is_told(name)
+        ladder = number_ladder(name) if is_number else ()
+        return Column(self.columns[name], lambda value: having_in_column(name, value), ladder, few)
 
     def _few(self, name: str) -> tuple[str | float, ...] | None:
-        """Give all values of a column in their order, where they are few and each document has one at the path."""
-        if self.has(several(name)):
-            return None
-        if _kinds().get(name) == "number":
+        """Give all values of a column in their order, where they are few."""
+        if name == "updatedAt" or _types().get(name) == "number":
             return few_values(name, self) if self._queries.is_told(name) else None
-        asked = {"found": {"terms": {"field": self.columns[name], "size": FEW, "segment_size": FEW + 1}}}
+        field = VERSION if name == "version" else self.columns[name]
+        asked = {"found": {"terms": {"field": field, "size": FEW, "segment_size": FEW + 1}}}
         told = self.searcher.aggregate(tantivy.Query.all_query(), asked)["found"]
         return None if told["sum_other_doc_count"] else tuple(sorted(each["key"] for each in told["buckets"]))
 
     # -------------------------------------------------------------------------------------------- facets
 
     def _facets(self, paths: Sequence[str], found: Matches, made: Plan) -> tuple[Facet, ...]:
-        """Count the values of paths in what is found; all that holds at one time is counted once."""
+        """Count the values of paths in what is found; all that is live is counted once."""
         asked = tuple(dict.fromkeys(paths))
-        if made.is_everything:
-            facets = {path: self._facet_of_all(path, found, made) for path in asked}
+        if made.is_everything and made.filters == (AnyTerm((LIVE,)),):
+            facets = {path: self._facet_of_all(path, found) for path in asked}
         else:
             facets = {path: _most_frequent(path, counts) for path, counts in self._counts(asked, found).items()}
         return tuple(facets[path] for path in paths)
 
-    def _facet_of_all(self, path: str, found: Matches, made: Plan) -> Facet:
-        """Count the values of all that holds at one time; of these, only what is shown is remembered."""
-        return self.remembered(
-            ("facet", path, made.filters), lambda: _most_frequent(path, self._counts((path,), found)[path])
-        )
+    def _facet_of_all(self, path: str, found: Matches) -> Facet:
+        """Count the values of all that is live; of these, only what is shown is remembered."""
+        return self.remembered(("facet", path), lambda: _most_frequent(path, self._counts((path,), found)[path]))
 
     def _counts(self, paths: Sequence[str], found: Matches) -> dict[str, dict[str, int]]:
         """Count values: by columns of texts, all in one pass; where there is none, or it has too many, by terms."""

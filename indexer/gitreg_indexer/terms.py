@@ -2,8 +2,8 @@
 
 - A term is one text without white space; all terms of a document stand in one field. What a term means is told by its
   first letters (`_EQUAL` and so on), and where it is of a path, by the path's key: 13 letters, whatever its length.
-- Everything that is asked is asked by terms: equality, words, presence, prefixes, ranges of numbers, the time in which
-  a document holds. No fast fields, no ranges over values (docs/adr/0019-terms-instead-of-ranges.md).
+- Everything can be asked by terms: equality, words, presence, prefixes, ranges of numbers, the time in which a document
+  holds (docs/adr/0019-terms-instead-of-ranges.md). An engine may ask a column where that is quicker, and says the same.
 - Texts of more than `LONGEST_KEPT` characters are kept by their beginning and a digest.
 """
 
@@ -74,12 +74,10 @@ _NAME_WORDS: Final = "M"
 """How many different words a name has."""
 _LONG: Final = "C"
 """What stands in the path's column, where it is long."""
-_BEGINNING: Final = "p"
+_FIRST_LETTERS: Final = "p"
 """The first letters of a text that is often asked for by these, folded: `p`, how many, `.`, key, letters."""
-_BEGUN_WITH: Final = frozenset({"metadata.name"})
+_BY_FIRST_LETTERS: Final = frozenset({"metadata.name"})
 _MOST_LETTERS: Final = 8
-_SEVERAL: Final = "d"
-"""Several values stand at the path that its column could have; it has the first."""
 _COLUMN: Final = "c"
 """Something that the path's column sorts by is stated."""
 _NAMESPACE: Final = "/"
@@ -93,7 +91,7 @@ RANKS: Final = tuple(f"{_RANK}{digits}." for digits in range(1, 5))
 _RANK_BITS: Final = 62
 _DEEPEST: Final = 300
 FEW: Final = 64
-"""Up to how many numbers at a path are asked for by name."""
+"""Up to how many values of a path are gone through, or asked for, one by one."""
 _CACHED: Final = 60_000
 T = TypeVar("T")
 
@@ -127,7 +125,7 @@ class AnyPrefixed:
 class AnyBetween:
     """The document has a term in one of these intervals, ends included; the terms are letters and digits only.
 
-    `between` is what this asks for; where no document has two numbers at its path, an engine may ask its column.
+    `between` is what this asks for; where its path has a column of numbers only, an engine may ask that.
     """
 
     intervals: tuple[tuple[str, str], ...]
@@ -304,11 +302,6 @@ def in_column(value: Scalar, kind: str) -> str | float | None:
     return float(value) if kind == "number" and value == value else None
 
 
-def several(path: str) -> str:
-    """Give the term of the documents that have several values at a path of which its column has one."""
-    return _SEVERAL + key_of(path)
-
-
 def having_in_column(path: str, value: str | float | None) -> Asked:
     """Ask for the documents that have this in a path's column; with None, for those that have nothing."""
     if value is None:
@@ -415,11 +408,6 @@ def number_ladder(path: str) -> tuple[str, ...]:
     return tuple(f"{tier}{key_of(path)}" for tier, shift in _NUMBER_TIERS if shift)
 
 
-def number_end(number: float) -> str:
-    """Give how the terms of a number end, as far as each goes."""
-    return f"{_ordered_bits(number):016x}"
-
-
 VERSION_LADDER: Final = (_VERSION,)
 """The beginning of the terms of versions, which are in their order."""
 
@@ -482,7 +470,7 @@ def _ask(condition: Condition, vocabulary: Vocabulary, depth: int) -> Asked:
         case All(conditions) | Any(conditions):
             parts: list[Asked] = []
             if isinstance(condition, All):
-                conditions = _narrowed(conditions, vocabulary)
+                conditions = _narrowed(conditions)
             for each in conditions:  # no comprehension: it would take a second frame a level
                 parts.append(_ask(each, vocabulary, depth + 1))  # noqa: PERF401
             return _both(parts) if isinstance(condition, All) else _either(parts)
@@ -493,16 +481,14 @@ def _ask(condition: Condition, vocabulary: Vocabulary, depth: int) -> Asked:
             return _compare(condition, vocabulary)
 
 
-def _narrowed(conditions: tuple[Condition, ...], vocabulary: Vocabulary) -> tuple[Condition, ...]:
-    """Put ranges of one path together, where no document has two numbers there: each of a range's ends leaves much."""
+def _narrowed(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """Put ranges of a path together that has a column, and one number: each end by itself leaves much."""
     at: dict[str, list[Between]] = {}
     for each in conditions:
         if isinstance(each, Between) and each.low == each.low and each.high == each.high:  # NaN lies nowhere
             at.setdefault(each.path, []).append(each)
     together = {
-        path: _overlap(ranges)
-        for path, ranges in at.items()
-        if len(ranges) > 1 and columns().get(path) == "number" and not vocabulary.has(several(path))
+        path: _overlap(ranges) for path, ranges in at.items() if len(ranges) > 1 and columns().get(path) == "number"
     }
     kept = (each for each in conditions if not isinstance(each, Between) or each.path not in together)
     return (*kept, *together.values()) if together else conditions
@@ -561,19 +547,19 @@ def _starts(path: str, prefix: str) -> Asked:
             expected=f"at most {LONGEST_PREFIX}",
             mend="ask for a shorter one",
         )
-    if path in _BEGUN_WITH and 0 < len(prefix) <= _MOST_LETTERS:
-        return AnyTerm((_beginning(path, prefix),))
+    if path in _BY_FIRST_LETTERS and 0 < len(prefix) <= _MOST_LETTERS:
+        return AnyTerm((_first_letters(path, prefix),))
     end = f"{key_of(path)}{written(prefix)}"
     return AnyPrefixed((f"{_EQUAL}{end}", f"{_FOLDED}{end}"))
 
 
-def _beginning(path: str, letters: str) -> str:
-    return f"{_BEGINNING}{len(letters)}.{key_of(path)}{written(letters)}"
+def _first_letters(path: str, letters: str) -> str:
+    return f"{_FIRST_LETTERS}{len(letters)}.{key_of(path)}{written(letters)}"
 
 
-def _beginnings(path: str, text: str) -> str:
+def _all_first_letters(path: str, text: str) -> str:
     begins = folded(text)[:_MOST_LETTERS]
-    return " ".join(_beginning(path, begins[:letters]) for letters in range(1, len(begins) + 1))
+    return " ".join(_first_letters(path, begins[:letters]) for letters in range(1, len(begins) + 1))
 
 
 def _equal(path: str, value: Scalar) -> str:
@@ -655,13 +641,12 @@ class Shape:
     """What documents have in common that state values at the same paths in the same order.
 
     `terms` are for what is stated. `places` gives the places at which each path stands, `repeated` those of the paths
-    that stand there more than once, and `in_columns` of these the ones that have a column, with its type.
+    that stand there more than once.
     """
 
     terms: str
     places: dict[str, tuple[int, ...]]
     repeated: tuple[tuple[int, ...], ...]
-    in_columns: tuple[tuple[str, str, tuple[int, ...]], ...]
 
 
 class TermMaker:
@@ -727,9 +712,6 @@ class TermMaker:
         shape = self._shapes.get(paths) or self._add_shape(paths)
         for places in shape.repeated:
             self._tell_apart(values, places, made)
-        for path, kind, places in shape.in_columns:
-            if sum([(values[place][1].__class__ is str) == (kind == "text") for place in places]) > 1:
-                made.append(several(path))
         return shape, made
 
     def _tell_apart(self, values: tuple[tuple[str, Scalar], ...], places: tuple[int, ...], made: list[str]) -> None:
@@ -791,7 +773,7 @@ class TermMaker:
     def _whole(path: str, text: str) -> str:
         """Give the terms of a text as a whole, and of its beginnings where these are asked for."""
         made = _text_terms(path, text)
-        return f"{made} {_beginnings(path, text)}".rstrip() if path in _BEGUN_WITH else made
+        return f"{made} {_all_first_letters(path, text)}".rstrip() if path in _BY_FIRST_LETTERS else made
 
     def _word_terms(self, path: str, text: str, number: int) -> str:
         """Give the terms of a text's words; none where its only word is all that it is."""
@@ -807,11 +789,7 @@ class TermMaker:
         stated = dict.fromkeys(above for path in paths for above in _with_those_above(path))
         places = {path: tuple(n for n, other in enumerate(paths) if other == path) for path in dict.fromkeys(paths)}
         terms = " ".join(_STATED + key_of(path) for path in stated)
-        repeated = {path: each for path, each in places.items() if len(each) > 1}
-        in_columns = tuple(
-            (path, self._columns[path], each) for path, each in repeated.items() if path in self._columns
-        )
-        made = self._shapes[paths] = Shape(terms, places, tuple(repeated.values()), in_columns)
+        made = self._shapes[paths] = Shape(terms, places, tuple(each for each in places.values() if len(each) > 1))
         self._kept += 10 + len(paths)
         return made
 

@@ -31,6 +31,7 @@ TEXTS: Final = (
     "mini large gpt",
     "mistral, Large",
     "acme/gpt",
+    "gpt@1.0.0",
     "https://e.com/a",
     "1.2.0",
     "2.0.0-RC.1",
@@ -79,17 +80,9 @@ NUMBERS: Final = (
     1767225601.0,
     float("inf"),
 )
-PATHS: Final = (
-    "a",
-    "a.b",
-    "metadata.name",
-    "spec.custom.x/y.z",
-    "metadata.tags",
-    "spec.capabilities.languages",
-    "registry.path",
-)
+PATHS: Final = ("a", "a.b", "spec.custom.x/y.z", "metadata.tags", "spec.capabilities.languages", "registry.path")
 NUMBERED: Final = ("spec.capabilities.contextLength", "registry.createdAt", "spec.capabilities.supportsVision")
-TEXTED: Final = ("spec.provider", "metadata.owner", "kind")
+TEXTED: Final = ("spec.provider", "metadata.owner", "kind", "metadata.name")
 NAMESPACES: Final = ("acme", "acme/nlp", "globex")
 VERSIONS: Final = ("", "1.0.0", "1.2.0", "2.0.0-rc.1")
 
@@ -140,7 +133,7 @@ def registries(draw: st.DrawFn) -> list[Document]:
 
 
 paths = st.sampled_from((*PATHS, *NUMBERED, *TEXTED, "nothing", "spec", "spec.custom"))
-bounds = st.one_of(st.none(), numbers)
+bounds = st.one_of(st.none(), numbers, st.just(float("nan")))
 ranges = st.sampled_from(("^1.0", ">=1.1", "*", "2.0.0-rc.1", "<0", ">=2.0.0-0")).map(Range.parse)
 comparisons: st.SearchStrategy[Condition] = st.one_of(
     st.builds(Is, paths, scalars),
