@@ -18,6 +18,7 @@ from typing import Final
 
 import pytest
 from cli_support import fine, run
+from effort import tries
 from index_support import (
     EXECUTABLE,
     OTHER_UID,
@@ -304,7 +305,7 @@ def test_a_process_that_is_killed_leaves_a_sound_index(tmp_path: Path) -> None:
         files = {**model(f"m{number % 40}", f"1.{number}.0"), **model(f"m{number % 7}", description=f"Round {number}.")}
         commit(registry.repo, files)
     draw = random.Random(5)  # noqa: S311 - the same moments every time
-    for _ in range(8):
+    for _ in range(tries(4, 30)):
         child = script(CATCH_UP, registry.repo.git_dir)
         assert child.stdout is not None
         child.stdout.readline()
@@ -686,7 +687,7 @@ def test_what_one_reading_sees_does_not_move(tmp_path: Path) -> None:
 
 def test_readers_never_see_a_torn_state(tmp_path: Path) -> None:
     """At commit n, `a` has one version only, `n.0.0`, whose description is the word `turn<n>`, and so has `b`."""
-    rounds = 40
+    rounds = tries(15, 100)
     registry, index = indexed(tmp_path, _turn(2))
     over = threading.Event()
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from effort import tries
 from fault_support import WORK, Work, history, kill_at, moments, read_while_written, template
 from index_support import cold, commit, docs, found, model, said
 
@@ -61,4 +62,4 @@ def test_where_no_file_may_grow_it_is_told_and_the_last_good_state_served(tmp_pa
 
 
 def test_readers_see_no_error_and_no_torn_answer(tmp_path: Path) -> None:
-    read_while_written(tmp_path, commits=60)
+    read_while_written(tmp_path, commits=tries(25, 200))
