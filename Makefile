@@ -15,7 +15,7 @@ help:
 	@echo "make bench       the benchmarks, as ratios"
 	@echo "make format      ruff format"
 	@echo "make mutation    break every rule in every way; fail on what no test notices (takes half an hour)"
-	@echo "make test-thorough  all tests, the laws and the kills trying much more, on the disk (takes an hour and a half)"
+	@echo "make test-thorough  all tests, the laws and the kills trying much more, on the disk (takes an hour)"
 	@echo "make test-faults the index killed, out of room, damaged and read while written, at length (takes twenty minutes)"
 	@echo "make test-npm    npm ranges against npm's own semver package (needs node and npm)"
 	@echo "make test-github GitHub's forge against GitHub's own OpenAPI description (needs node and npm)"
@@ -34,6 +34,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	$(PY) -m gitreg demo --port $(PORT)
 
+# Tests start hundreds of processes: what is compiled is kept for the next, whatever the environment says.
 test: $(INSTALLED)
 	PYTHONDONTWRITEBYTECODE= TMPDIR=$$($(PY) tools/scratch.py) $(PY) -m pytest -n auto --dist worksteal
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder below it is pytest's own
-ROOM: Final = 2_000_000_000
+ROOM: Final = 1_000_000_000
 
 
 def scratch() -> Path:
