@@ -5,7 +5,7 @@ PY := .venv/bin/python
 INSTALLED := .venv/.installed
 POSTGRES_TESTS := tests/postgres tests/test_postgres_address.py tests/test_index.py tests/property/test_index_laws.py
 
-.PHONY: help demo test lint verify bench generate format mutation test-faults test-npm test-github test-sarif test-postgres test-wheel pyright clean
+.PHONY: help demo test lint verify bench generate format mutation test-thorough test-faults test-npm test-github test-sarif test-postgres test-wheel pyright clean
 
 help:
 	@echo "make demo        build a sample registry, index it and serve it (PORT=$(PORT))"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench       the benchmarks, as ratios"
 	@echo "make format      ruff format"
 	@echo "make mutation    break every rule in every way; fail on what no test notices (takes half an hour)"
+	@echo "make test-thorough  all tests, the laws and the kills trying much more, on the disk (takes an hour)"
 	@echo "make test-faults the index killed, out of room, damaged and read while written, at length (takes twenty minutes)"
 	@echo "make test-npm    npm ranges against npm's own semver package (needs node and npm)"
 	@echo "make test-github GitHub's forge against GitHub's own OpenAPI description (needs node and npm)"
@@ -33,8 +34,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	$(PY) -m gitreg demo --port $(PORT)
 
+# Tests start hundreds of processes: what is compiled is kept for the next, whatever the environment says.
 test: $(INSTALLED)
-	$(PY) -m pytest -n auto --dist worksteal
+	PYTHONDONTWRITEBYTECODE= TMPDIR=$$($(PY) tools/scratch.py) $(PY) -m pytest -n auto --dist worksteal
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .
@@ -60,8 +62,11 @@ format: $(INSTALLED)
 mutation: $(INSTALLED)
 	$(PY) tools/mutate_rules.py
 
+test-thorough: $(INSTALLED)
+	GITREG_TEST_THOROUGH=1 $(PY) -m pytest -n auto --dist worksteal
+
 test-faults: $(INSTALLED)
-	GITREG_TEST_FAULTS=1 $(PY) -m pytest tests/faults -n auto --dist worksteal
+	GITREG_TEST_THOROUGH=1 $(PY) -m pytest tests/faults -n auto --dist worksteal
 
 test-npm: $(INSTALLED)
 	npm install --silent --no-audit --no-fund --prefix build/npm semver@7

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from preloaded import preloaded
 
 _BLOCK = re.compile(r"(<!-- not run:[^\n]*-->\n)?```console\n(.*?)```", re.DOTALL)
 _COMMIT_ID = re.compile(r"\b[0-9a-f]{12,40}\b")
@@ -40,11 +41,12 @@ def _steps(text: str) -> Iterator[tuple[str, str]]:
 def run_as_written(steps: list[tuple[str, str]], cwd: Path, home: Path) -> None:
     """Run the commands of a page in one shell, and compare what each prints."""
     script = "exec 2>&1\n" + "".join(f"{command}\nprintf '{_MARK}'\n" for command, _ in steps)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "HOME": str(home), "PATH": path, "COLUMNS": "200"}
+    env = {**os.environ, "HOME": str(home), "COLUMNS": "200"}
     for name in ("GITREG_REPO", "GIT_CONFIG_GLOBAL"):
         env.pop(name, None)
-    ran = subprocess.run(["bash", "-c", script], cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
+    with preloaded(env) as folder:
+        env["PATH"] = os.pathsep.join([str(folder), str(Path(sys.executable).parent), env["PATH"]])
+        ran = subprocess.run(["bash", "-c", script], cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
     answers = ran.stdout.split(_MARK)
     assert len(answers) == len(steps) + 1, ran.stderr
     for (command, said), answer in zip(steps, answers, strict=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any, Final
 import pytest
 from actions_support import ACTIONS, ROOT, GitHub, Ran, loaded, run_action, serving
 from cli_support import fine, git, model, namespace, new_registry, registered, run, written
+from preloaded import preloaded_here
 
 TEMPLATE: Final = ROOT / "registry_repo_template"
 WORKFLOWS: Final = sorted((TEMPLATE / ".github/workflows").iterdir())
@@ -166,8 +168,9 @@ def committed(folder: Path, path: str, text: str) -> str:
 
 def judged(folder: Path, head: str, path: str = "", **given: str) -> Ran:
     put = {"version": "installed", "author": "author@example.com", "base": "main", "head": head}
-    env = {"PATH": path} if path else {}
-    return run_action("validate", folder, {**put, **{key.replace("_", "-"): one for key, one in given.items()}}, **env)
+    path = path or os.pathsep.join([str(preloaded_here()), str(Path(sys.executable).parent), os.environ["PATH"]])
+    given = {key.replace("_", "-"): one for key, one in given.items()}
+    return run_action("validate", folder, {**put, **given}, PATH=path)
 
 
 GOOD: Final = ("models/acme/chat/1.1.0.yaml", model("1.1.0"))

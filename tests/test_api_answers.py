@@ -8,11 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 from api_support import CHAT, Api, api_on, ask_all, commit, digest, model, raw, small_registry, talk
+from demo_support import demo_at
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gitreg.registry import Registry
 from gitreg_api.answers import CACHE_CONTROL, is_held
 from gitreg_api.app import slow_lane
-from gitreg_api.demonstrate import demo_registry
 from gitreg_api.hot import FastLane
 from gitreg_api.paths import href_of
 from gitreg_api.source import Source
@@ -88,7 +89,7 @@ def test_if_none_match_is_compared_as_http_says(asked: bytes, held: bool) -> Non
 
 
 def test_both_lanes_give_the_same_answers_byte_for_byte(tmp_path: Path) -> None:
-    api = api_on(demo_registry(tmp_path / "demo"))
+    api = api_on(Registry.open(demo_at(tmp_path / "demo")))
     facts = api.index.reader().search(Query(), limit=1000).items
     assert len({fact.kind for fact in facts}) > 10
     paths = [href_of(fact.kind, fact.ref) for fact in facts]

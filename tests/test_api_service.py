@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from api_support import CHAT, Api, api_on, ask, commit, model, small_registry
+from demo_support import demo_at
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from referencing import Registry as Schemas
@@ -17,8 +18,8 @@ from referencing import Resource
 from referencing.jsonschema import DRAFT202012
 
 from gitreg.errors import ConflictError, GitregError
+from gitreg.registry import Registry
 from gitreg_api.app import create_app, described_app
-from gitreg_api.demonstrate import demo_registry
 from gitreg_api.following import Follower
 from gitreg_api.openapi import GOLDEN, document, written
 from gitreg_api.paths import COLLECTIONS
@@ -117,7 +118,7 @@ def test_every_operation_is_described_whole() -> None:
 
 
 def test_answers_keep_their_schemas(tmp_path: Path) -> None:
-    api = api_on(demo_registry(tmp_path / "demo"))
+    api = api_on(Registry.open(demo_at(tmp_path / "demo")))
     nearness.catch_up(api.index)
     described = json.loads(GOLDEN.read_bytes())
     schemas = Schemas().with_resource("urn:api", Resource.from_contents(described, DRAFT202012))

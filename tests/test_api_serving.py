@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from api_support import CHAT, api_on, ask_all, commit, digest, model, small_registry
+from demo_support import demo_at
 from serving_support import served
 
 from gitreg.cli import main
@@ -117,10 +118,9 @@ def test_settings_reach_a_worker_as_they_are() -> None:
 
 
 def test_the_demo_is_the_same_every_time(tmp_path: Path) -> None:
-    tips = [demo_registry(tmp_path / name).repo.tip() for name in ("one", "a second one")]
-    assert tips[0] == tips[1]
-    again = demo_registry(tmp_path / "one")
-    assert (again.repo.tip(), again.uid) == (tips[0], str(DEMO_UID))
+    tip = demo_registry(tmp_path / "a second one").repo.tip()
+    again = demo_registry(demo_at(tmp_path / "one"))
+    assert (again.repo.tip(), again.uid) == (tip, str(DEMO_UID))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a second one", "one"]
 
 
@@ -143,7 +143,7 @@ def test_demo_without_serving_leaves_with_a_tour(tmp_path: Path, capsys: pytest.
 
 
 def test_demo_serves_what_its_tour_says(tmp_path: Path) -> None:
-    demo_registry(tmp_path / "demo")
+    demo_at(tmp_path / "demo")
     with served("demo", tmp_path / "demo", "--port", "0") as running:
         assert running.process.stdout is not None
         tour = [running.process.stdout.readline() for _ in range(8)]

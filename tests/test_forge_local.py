@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 from cli_support import git
+from effort import tries
 from forge_support import (
     AUTHOR,
     BASE,
@@ -395,16 +395,16 @@ def test_changes_of_different_lines_of_a_file_land_together(registry: Registry) 
 
 def test_many_merges_from_many_processes_all_land(registry: Registry) -> None:
     forge = forge_of(registry)
-    for n in range(4):
+    for n in range(3):
         put_forward(registry, forge, add(f"model-{n}"))
     words = ["--repo", str(registry.repo.git_dir), "--author", str(OWNER), "--json"]
-    calls = [[sys.executable, "-m", "gitreg", "proposals", "merge", str(n + 1), *words] for n in range(4)]
+    calls = [[sys.executable, "-m", "gitreg", "proposals", "merge", str(n + 1), *words] for n in range(3)]
     running = [subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for call in calls]
     ends = [(process.communicate(timeout=120), process.returncode) for process in running]
-    assert [code for _, code in ends] == [0] * 4, ends
-    assert all(content(registry, path_of(f"model-{n}")) for n in range(4))
+    assert [code for _, code in ends] == [0] * 3, ends
+    assert all(content(registry, path_of(f"model-{n}")) for n in range(3))
     chain = list(registry.repo.first_parents(registry.repo.tip() or ""))
-    assert len(chain) == 6
+    assert len(chain) == 5
     assert git(registry.repo.git_dir, "fsck", "--strict", "--no-dangling") == ""
 
 
@@ -530,52 +530,57 @@ def test_what_was_merged_by_hand_is_merged(tmp_path: Path) -> None:
 # Crashes
 
 CRASHING = """
-import os, signal, sys
+import os, shutil, signal, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[3])
+template, top, what, every, support = sys.argv[1:]
+sys.path.insert(0, support)
 from forge_support import *
 from gitreg.repository import writing
 
-left = 0
+SORTS = ("_swap", "_store_loose", "_fsync")
+steps, last = [], 0
 
-def counted(what):
+def counted(name, real):
     def call(*words, **named):
-        global left
-        left -= 1
-        if left < 0:
+        steps.append(name)
+        if len(steps) == last:
             os.kill(os.getpid(), signal.SIGKILL)
-        return what(*words, **named)
+        return real(*words, **named)
     return call
 
-for name in ("_swap", "_store_loose", "_fsync"):
-    setattr(writing, name, counted(getattr(writing, name)))
-for folder in sorted(Path(sys.argv[1]).iterdir()):
-    child = os.fork()
-    if not child:
-        left = int(folder.stem)
-        registry = Registry.open(folder)
-        if sys.argv[2] == "propose":
-            put_forward(registry, forge_of(registry), {path_of("new"): model("new")}, "Crash")
-        else:
-            queue_of(registry).merge(1, OWNER)
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+for name in SORTS:
+    setattr(writing, name, counted(name, getattr(writing, name)))
+
+def done_in(name):
+    registry = Registry.open(shutil.copytree(template, Path(top, name)))
+    if what == "propose":
+        put_forward(registry, forge_of(registry), {path_of("new"): model("new")}, "Crash")
+    else:
+        queue_of(registry).merge(1, OWNER)
+
+done_in("whole.git")
+whole, steps = steps, []
+for name in SORTS:
+    for last in [number for number, each in enumerate(whole, start=1) if each == name][:: int(every)]:
+        child = os.fork()
+        if not child:
+            done_in(f"{last}.git")
+            os._exit(0)
+        print(last, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
 def crashed(template: Registry, folder: Path, what: str) -> Iterator[tuple[Registry, bool]]:
-    """Do something in copies of a registry, in processes killed after each number of steps of writing.
+    """Do something in copies of a registry, first to the end, then in processes killed before steps of each sort.
 
-    Gives each copy, and whether the process came to the end; the last one did.
+    Gives each copy, and whether it came to the end there.
     """
-    for steps in range(60):
-        shutil.copytree(template.repo.git_dir, folder / f"{steps:03}.git")
-    words = [str(folder), what, str(Path(__file__).parent)]
+    words = [str(template.repo.git_dir), str(folder), what, str(tries(3, 1)), str(Path(__file__).parent)]
     done = subprocess.run([sys.executable, "-c", CRASHING, *words], capture_output=True, text=True, timeout=120)
-    ends = [int(line) for line in done.stdout.split()]
-    assert set(ends) == {0, -signal.SIGKILL}, done.stderr
-    for steps in range(ends.index(0) + 1):
-        yield Registry.open(folder / f"{steps:03}.git"), ends[steps] == 0
+    ends = dict(line.split() for line in done.stdout.splitlines())
+    assert set(ends.values()) == {str(-signal.SIGKILL)}, done.stderr
+    for name in ("whole", *ends):
+        yield Registry.open(folder / f"{name}.git"), name == "whole"
 
 
 def test_a_crash_leaves_a_proposal_or_none(registry: Registry, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from effort import tries
 from pygit2.transaction import ReferenceTransaction
 
 from gitreg.errors import ConflictError, RepositoryError, UsageError
@@ -392,7 +393,7 @@ class TestSeveralWriters:
         assert faults_of(repo) == []
 
     def test_the_first_commit_is_won_by_one_only(self, tmp_path: Path) -> None:
-        for n in range(5):
+        for n in range(tries(3, 15)):
             repo = GitRepository.create(tmp_path / f"r{n}", bare=True)
             writers = [start_writer(repo, name, 1) for name in ("one", "two", "three")]
             tips = [writer.communicate(timeout=60)[0].strip() for writer in writers]
@@ -421,7 +422,7 @@ class TestAKilledWriter:
     def test_every_acknowledged_commit_survives(self, repo: GitRepository) -> None:
         acknowledged: list[str] = []
         chance = random.Random(7)  # noqa: S311 - moments, not secrets
-        for round_ in range(8):
+        for round_ in range(tries(4, 30)):
             writer = start_writer(repo, f"w{round_}", 10_000)
             assert writer.stdout is not None
             acknowledged.append(writer.stdout.readline().strip())

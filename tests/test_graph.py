@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
+from effort import tries
 from gate_support import BASE, aliases, change_of, model, new_registry, path_of, versioned
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -213,7 +214,7 @@ def expected_circles(edges: Mapping[str, tuple[str, ...]], starts: list[str]) ->
     return {frozenset(other for other in below[node] if node in below[other]) for node in seen if node in below[node]}
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=tries(100, 900), deadline=None, derandomize=True, database=None)
 @given(EDGES, st.lists(st.sampled_from(NODES), min_size=1, unique=True))
 def test_circles_are_those_that_anybody_would_find(edges: dict[str, tuple[str, ...]], starts: list[str]) -> None:
     graph = Drawn(Snapshot.__new__(Snapshot), edges)
@@ -239,7 +240,7 @@ WANTS = st.dictionaries(
 
 
 @settings(
-    max_examples=60,
+    max_examples=tries(30, 200),
     deadline=None,
     derandomize=True,
     database=None,

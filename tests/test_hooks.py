@@ -14,6 +14,7 @@ from typing import Final
 import pytest
 import yaml
 from cli_support import AUTHOR, fine, git, model, namespace, new_registry, registered, written
+from preloaded import preloaded_here
 
 from gitreg.errors import RepositoryError
 from gitreg.refs import KINDS
@@ -35,7 +36,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     new_registry(top / "registry.git", "--bare")
     registered(top / "registry.git", namespace().replace("team@", "author@"), model())
     git(top, "clone", "--quiet", "registry.git", "clone")
-    install(top / "clone", top / "registry.git")
+    install(top / "clone", top / "registry.git", preloaded_here() / "gitreg")
     return top
 
 
@@ -190,7 +191,7 @@ def test_where_it_cannot_be_judged_nothing_is_let_in(bare: Path, clone: Path) ->
 
 def test_a_registry_that_is_pushed_for_the_first_time_is_judged_whole(clone: Path, tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet", "--bare", "empty.git")
-    assert install(clone, tmp_path / "empty.git").returncode == 0
+    assert install(clone, tmp_path / "empty.git", preloaded_here() / "gitreg").returncode == 0
     git(clone, "remote", "set-url", "origin", str(tmp_path / "empty.git"))
     committed(clone, NEXT, "kind: Nonsense\n")
     assert pushed(clone, "HEAD:refs/heads/main").returncode != 0
@@ -318,7 +319,7 @@ TEMPLATE: Final = yaml.safe_load((ROOT / "registry_repo_template/.pre-commit-con
 def hooked(name: str, clone: Path, *files: str) -> subprocess.CompletedProcess[str]:
     """Run a hook as pre-commit would."""
     command = [*shlex.split(HOOKS[name]["entry"]), *(files if HOOKS[name].get("pass_filenames", True) else ())]
-    env = {**os.environ, "PATH": f"{GITREG.parent}{os.pathsep}{os.environ['PATH']}"}
+    env = {**os.environ, "PATH": f"{preloaded_here()}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(command, cwd=clone, capture_output=True, text=True, env=env)
 
 

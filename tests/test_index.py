@@ -18,6 +18,7 @@ from typing import Final
 
 import pytest
 from cli_support import fine, run
+from effort import tries
 from index_support import (
     EXECUTABLE,
     OTHER_UID,
@@ -300,11 +301,12 @@ def test_a_crash_while_the_catalog_is_laid_out_leaves_none(tmp_path: Path, monke
 @pytest.mark.own_catalog
 def test_a_process_that_is_killed_leaves_a_sound_index(tmp_path: Path) -> None:
     registry = found(tmp_path / "r")
-    for number in range(150):
+    commits = tries(80, 150)
+    for number in range(commits):
         files = {**model(f"m{number % 40}", f"1.{number}.0"), **model(f"m{number % 7}", description=f"Round {number}.")}
         commit(registry.repo, files)
     draw = random.Random(5)  # noqa: S311 - the same moments every time
-    for _ in range(8):
+    for _ in range(tries(4, 30)):
         child = script(CATCH_UP, registry.repo.git_dir)
         assert child.stdout is not None
         child.stdout.readline()
@@ -315,7 +317,7 @@ def test_a_process_that_is_killed_leaves_a_sound_index(tmp_path: Path) -> None:
         page, position = reader.search(Query(), limit=1000), reader.position()
         assert page.position.seq <= position.seq
         assert page.total == len(page.items)
-        if position.seq > 100:
+        if position.seq > commits * 2 / 3:
             commit(registry.repo, model("more", f"{position.seq}.0.{draw.randrange(1_000_000)}"))
     index = Index.open(registry)
     index.catch_up()
@@ -642,7 +644,7 @@ def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
 
 def test_writers_that_take_turns_leave_one_sound_index(tmp_path: Path) -> None:
     registry, index = indexed(tmp_path, model())
-    for number in range(3):
+    for number in range(tries(2, 10)):
         commit(registry.repo, model(f"b{number}"))
         ended(script(CATCH_UP, registry.repo.git_dir))
         commit(registry.repo, {**model(f"c{number}"), **model(f"b{number}", description="Changed.")})
@@ -664,7 +666,7 @@ def test_processes_that_open_a_new_index_at_once_all_open_it(tmp_path: Path) -> 
 def test_a_reader_of_another_process_sees_a_commit_once_it_is_indexed(tmp_path: Path) -> None:
     registry, index = indexed(tmp_path, model())
     reader = index.reader()
-    for number in range(3):
+    for number in range(tries(2, 10)):
         commit(registry.repo, model(f"b{number}"))
         ended(script(CATCH_UP, registry.repo.git_dir))
         page = reader.search(Query(f"b{number}"))
@@ -686,7 +688,7 @@ def test_what_one_reading_sees_does_not_move(tmp_path: Path) -> None:
 
 def test_readers_never_see_a_torn_state(tmp_path: Path) -> None:
     """At commit n, `a` has one version only, `n.0.0`, whose description is the word `turn<n>`, and so has `b`."""
-    rounds = 40
+    rounds = tries(15, 100)
     registry, index = indexed(tmp_path, _turn(2))
     over = threading.Event()
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from cli_support import fine
+from demo_support import demo_at
 from docs_support import run_as_written, steps_of
 
 from gitreg.cli.tree import load_command
@@ -25,7 +25,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 
 def test_its_commands_run_as_written(tmp_path: Path) -> None:
-    fine("demo", tmp_path / "demo-registry", "--no-serve")
+    demo_at(tmp_path / "demo-registry")
     (tmp_path / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.com\n", encoding="utf-8")
     steps = steps_of(PAGE)
     assert len(steps) >= 20

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from effort import tries
 from fault_support import WORK, Work, history, kill_at, moments, read_while_written, template
 from index_support import cold, commit, docs, found, model, said
 
@@ -24,7 +25,7 @@ def above(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("work", ["catch up", "rebuild"])
 def test_a_process_that_is_killed_leaves_an_index_that_goes_on(above: Path, tmp_path: Path, work: Work) -> None:
     made = template(work, above)
-    for number, moment in enumerate(moments(made, seed=WORK.index(work), count=2)):
+    for number, moment in enumerate(moments(made, seed=1 + WORK.index(work), count=tries(1, 10))):
         kill_at(made, moment, tmp_path / str(number))
 
 
@@ -61,4 +62,4 @@ def test_where_no_file_may_grow_it_is_told_and_the_last_good_state_served(tmp_pa
 
 
 def test_readers_see_no_error_and_no_torn_answer(tmp_path: Path) -> None:
-    read_while_written(tmp_path, commits=60)
+    read_while_written(tmp_path, commits=tries(25, 200))

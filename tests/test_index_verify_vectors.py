@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -35,18 +36,33 @@ HISTORY: Final[tuple[Files, ...]] = (
 HARMED_BY_PART: Final = ("texts-*.codes", "texts-*.lengths", "texts-*.digests", "facts-*", "position.json")
 
 
-@pytest.fixture
-def embedder(monkeypatch: pytest.MonkeyPatch) -> Counting:
+def embeds(patch: pytest.MonkeyPatch) -> Counting:
+    """Have texts embedded by what counts them."""
     made = Counting()
-    monkeypatch.setattr("gitreg_indexer.semantic.embedders.configured", lambda _variables: made)
+    patch.setattr("gitreg_indexer.semantic.embedders.configured", lambda _variables: made)
     return made
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with its index and vectors; to be copied."""
+    registry, index = indexed(tmp_path_factory.mktemp("template"), *HISTORY)
+    with pytest.MonkeyPatch.context() as patch:
+        embeds(patch)
+        nearness.catch_up(index)
+    index.close()
+    return registry.repo.git_dir
+
+
 @pytest.fixture
-def built(tmp_path: Path, embedder: Counting) -> tuple[Registry, Index]:
-    registry, index = indexed(tmp_path, *HISTORY)
-    nearness.catch_up(index)
-    return registry, index
+def embedder(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    return embeds(monkeypatch)
+
+
+@pytest.fixture
+def built(template: Path, tmp_path: Path, embedder: Counting) -> tuple[Registry, Index]:
+    registry = Registry.open(shutil.copytree(template, tmp_path / "registry.git"))
+    return registry, Index.open(registry)
 
 
 def semantic(index: Index) -> Path:

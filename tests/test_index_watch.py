@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 from cli_support import fine, run
+from effort import tries
 from index_support import commit, found, model, said
 from watch_support import Watching, git, until, upstream, watching
 
@@ -86,7 +87,7 @@ def _cold(registry: Registry, tmp_path: Path) -> Index:
 def test_it_can_be_killed_at_any_moment(tmp_path: Path) -> None:
     both = upstream(tmp_path)
     chance = random.Random(4)  # noqa: S311 - not a secret
-    for n in range(6):
+    for n in range(tries(4, 20)):
         for m in range(3):
             both.land(f"m{n}-{m}")
         with watching(both.near_dir, "--remote", "origin", "--every", "0.1") as watch:

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from effort import tries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -841,7 +842,7 @@ def test_a_path_is_split_at_dots_and_brackets() -> None:
 # Laws
 
 LAW = settings(
-    max_examples=400,
+    max_examples=tries(150, 1_500),
     deadline=None,
     derandomize=True,
     database=None,
@@ -901,7 +902,7 @@ def mutations(draw: st.DrawFn) -> bytes:
     return raw
 
 
-@settings(LAW, max_examples=800)
+@settings(LAW, max_examples=tries(300, 3_000))
 @given(mutations())
 def test_any_mutation_of_an_example_is_answered(raw: bytes) -> None:
     assert_answered(raw)

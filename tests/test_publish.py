@@ -19,6 +19,7 @@ from typing import Any, Final
 import pytest
 import sqlalchemy as sa
 from cli_support import fine, run
+from effort import tries
 from index_support import (
     OTHER_UID,
     aliases,
@@ -456,27 +457,26 @@ CLOSE: Final = os.close
 CALLS: Final = ("open", "write", "replace", "unlink", "close", "fsync", "makedirs")
 
 
-def killed_at(moment: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """Have a call of the system end everything; gives how many there were."""
-    count = 0
+def killed_at(moment: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have a call of the system end everything, none if it is 0; gives the calls that there were."""
+    calls: list[str] = []
 
-    def ending(real: Callable[..., Any]) -> Callable[..., Any]:
+    def ending(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*words: Any, **more: Any) -> Any:
-            nonlocal count
-            count += 1
+            calls.append(name)
             if real is CLOSE:
                 with suppress(OSError):
                     real(*words, **more)
-            if count == moment:
+            if len(calls) == moment:
                 raise KilledError
             return real(*words, **more) if real is not CLOSE else None
 
         return call
 
     for name in CALLS:
-        monkeypatch.setattr(os, name, ending(getattr(os, name)))
+        monkeypatch.setattr(os, name, ending(name, getattr(os, name)))
     monkeypatch.setattr(Folder, "_give_up", dead)
-    return lambda: count
+    return calls
 
 
 def dead(publisher: Folder) -> None:
@@ -486,22 +486,30 @@ def dead(publisher: Folder) -> None:
 
 
 def moments(index: Index, before: Path | None, work: Path, **more: Any) -> Iterator[Path]:
-    """Publish over a folder again and again, killed at each moment in turn; gives the folder as it was left."""
-    moment, is_over = 0, False
-    while not is_over:
-        moment += 1
+    """Publish over a folder again and again, first to the end, then killed at some call; gives what was left."""
+
+    def left_at(moment: int) -> list[str]:
         shutil.rmtree(work, ignore_errors=True)
         if before is not None:
             shutil.copytree(before, work)
         with pytest.MonkeyPatch.context() as patch:
-            killed_at(moment, patch)
-            try:
+            calls = killed_at(moment, patch)
+            with suppress(KilledError):
                 published(index, work, **more)
-                is_over = True
-            except KilledError:
-                pass
+        return calls
+
+    calls = left_at(0)
+    yield work
+    assert len(calls) > 20
+    for moment in picked(calls):
+        assert left_at(moment)[:moment] == calls[:moment]
         yield work
-    assert moment > 20
+
+
+def picked(calls: list[str]) -> list[int]:
+    """Pick the moments to be killed at: each, or the first and some more calls of every sort."""
+    of_a_sort = ([n for n, call in enumerate(calls, start=1) if call == name] for name in CALLS)
+    return sorted(moment for each in of_a_sort for moment in each[:: tries(4, 1)])
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -581,7 +589,7 @@ def test_kill_9_leaves_a_whole_state(tmp_path: Path, whole: str) -> None:
     _, index = indexed(tmp_path, models(30))
     where = tmp_path / "out"
     published(index, where)
-    for number in range(4):
+    for number in range(tries(3, 12)):
         moved_on(index, models(30, f"2.{number}.0"))
         words = [str(index.generation().folder), index.catalog.uid, str(where), whole]
         process = subprocess.Popen([sys.executable, "-c", PUBLISH, *words], stdout=subprocess.PIPE, text=True)

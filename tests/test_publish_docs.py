@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli_support import fine
+from demo_support import demo_at
 from docs_support import run_as_written, steps_of
 from publish_support import files_in
 
@@ -18,9 +19,7 @@ PAGE = FILE.read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    where = tmp_path_factory.mktemp("docs") / "demo"
-    fine("demo", where, "--no-serve")
-    return where
+    return demo_at(tmp_path_factory.mktemp("docs") / "demo")
 
 
 def test_the_commands_print_what_the_page_says(demo: Path, tmp_path: Path) -> None:

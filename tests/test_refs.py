@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 
 import pytest
+from effort import tries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -309,7 +310,7 @@ def addresses(draw: st.DrawFn) -> Address:
             return Address(place.kind, namespace, name, draw(VERSIONS))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=tries(100, 900), deadline=None, derandomize=True, database=None)
 @given(addresses())
 def test_every_address_is_found_again_by_path_and_by_ref(address: Address) -> None:
     assert address in addresses_at(address.path)
@@ -317,7 +318,7 @@ def test_every_address_is_found_again_by_path_and_by_ref(address: Address) -> No
     assert str(Ref.parse(address.ref)) == address.ref
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=tries(100, 900), deadline=None, derandomize=True, database=None)
 @given(st.one_of(st.text(max_size=30), st.text("abx:/@^~*.019-<>= ", max_size=30)))
 def test_any_text_is_a_ref_or_is_refused_with_a_mend(text: str) -> None:
     ref, mend = None, ""
@@ -328,7 +329,7 @@ def test_any_text_is_a_ref_or_is_refused_with_a_mend(text: str) -> None:
     assert mend if ref is None else Ref.parse(str(ref)) == ref
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=tries(100, 600), deadline=None, derandomize=True, database=None)
 @given(st.text("abmodels/registry.yaml01-", max_size=40))
 def test_any_path_that_names_a_record_is_the_path_of_that_record(path: str) -> None:
     assert all(address.path == path for address in addresses_at(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from effort import tries
 
 from gitreg.compatibility import Cover, covers
 
@@ -184,8 +185,8 @@ def doubling(levels: int) -> Any:
             id="choices-multiplied",
         ),
         pytest.param(
-            {"allOf": [{"anyOf": [TEXT, WHOLE]}] * 2000},
-            {"allOf": [{"anyOf": [NUMBER, {"type": "null"}]}] * 2000},
+            {"allOf": [{"anyOf": [TEXT, WHOLE]}] * tries(1000, 2000)},
+            {"allOf": [{"anyOf": [NUMBER, {"type": "null"}]}] * tries(1000, 2000)},
             id="many-choices",
         ),
         pytest.param(
@@ -194,8 +195,8 @@ def doubling(levels: int) -> Any:
             id="many-parts",
         ),
         pytest.param(
-            {"patternProperties": {f"^p{n}": NUMBER for n in range(1000)}, "additionalProperties": False},
-            of(**{f"q{n}": WHOLE for n in range(2500)}),
+            {"patternProperties": {f"^p{n}": NUMBER for n in range(tries(500, 1000))}, "additionalProperties": False},
+            of(**{f"q{n}": WHOLE for n in range(tries(1200, 2500))}),
             id="many-patterns",
         ),
     ],

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+from effort import tries
 from semantic_support import TEXTS, Counting, asked_of, filled, said
 
 from gitreg.errors import GitregError
@@ -501,7 +502,7 @@ def test_a_killed_process_leaves_whole_facts(tmp_path: Path) -> None:
     draw = random.Random(3)  # noqa: S311 - moments to kill at
     folder = tmp_path / "semantic"
     last = 0
-    for _ in range(6):
+    for _ in range(tries(3, 30)):
         with subprocess.Popen([sys.executable, "-c", KILLING, str(folder)], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"

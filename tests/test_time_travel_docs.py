@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cli_support import fine
+from demo_support import demo_at
 from docs_support import run_as_written, steps_of
 
 from gitreg_api.answers import FOR_AN_HOUR, FOR_EVER
@@ -13,7 +13,7 @@ PAGE = Path(__file__).parent.parent / "docs/time-travel.md"
 
 
 def test_its_commands_run_as_written(tmp_path: Path) -> None:
-    fine("demo", tmp_path / "demo-registry", "--no-serve")
+    demo_at(tmp_path / "demo-registry")
     steps = steps_of(PAGE)
     assert len(steps) >= 8
     run_as_written(steps, tmp_path / "demo-registry", tmp_path)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from effort import IS_THOROUGH
 from fault_support import (
     WORK,
     Work,
@@ -37,7 +38,7 @@ from gitreg.repository.git import GitRepository
 from gitreg_indexer import Index, Query, nearness
 from gitreg_indexer.verifying import Verdict, verify
 
-if not os.environ.get("GITREG_TEST_FAULTS"):
+if not IS_THOROUGH:
     pytest.skip("this takes long: run `make test-faults`", allow_module_level=True)
 
 SEED: Final = int(os.environ.get("GITREG_SEED") or random.SystemRandom().randrange(10**9))

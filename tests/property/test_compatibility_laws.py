@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from effort import tries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from gitreg.manifests import manifest_from_data, read_manifest, to_data
 from gitreg.versions import Version
 
 LAW: Final = settings(
-    max_examples=200,
+    max_examples=tries(80, 600),
     deadline=None,
     derandomize=True,
     database=None,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from effort import tries
 from gate_support import (
     AUTHOR,
     BASE,
@@ -178,7 +179,7 @@ def histories(draw: st.DrawFn) -> list[dict[str, bytes | None]]:
 
 
 @settings(
-    max_examples=60,
+    max_examples=tries(30, 200),
     deadline=None,
     derandomize=True,
     database=None,
@@ -251,7 +252,9 @@ def test_what_is_put_over_another_one_is_found(registry: Registry, gate: Gate) -
     assert kept(judged(gate, state.commit, head))
 
 
-@pytest.mark.parametrize(("count", "rules"), [(500, None), (10_000, RULES)], ids=["every-rule", "the-rules-on-this"])
+@pytest.mark.parametrize(
+    ("count", "rules"), [(500, None), (tries(2_000, 10_000), RULES)], ids=["every-rule", "the-rules-on-this"]
+)
 def test_one_change_among_thousands_of_files_is_found(
     registry: Registry, gate: Gate, count: int, rules: tuple[Rule, ...] | None
 ) -> None:

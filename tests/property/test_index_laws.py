@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from effort import tries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from index_support import (
@@ -41,7 +42,7 @@ from gitreg_indexer import SORTS, Index, Query, Reader
 
 pytestmark = pytest.mark.usefixtures("each_catalog")
 laws = settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=tries(5, 20), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 MODELS: Final = (("acme", "a"), ("acme/nlp", "a"), ("acme/nlp", "b-long"), ("acme-x", "a"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import yaml
+from effort import tries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -152,7 +153,7 @@ def looked_up(manifest: Manifest) -> set[str]:
 
 
 @settings(
-    max_examples=250,
+    max_examples=tries(80, 800),
     deadline=None,
     derandomize=True,
     database=None,

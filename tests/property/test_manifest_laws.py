@@ -16,6 +16,7 @@ from uuid import UUID
 import annotated_types
 import pytest
 import yaml
+from effort import tries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -45,7 +46,7 @@ from gitreg.manifests import (
 from gitreg.refs import is_alias
 
 LAW: Final = settings(
-    max_examples=120,
+    max_examples=tries(40, 400),
     deadline=None,
     derandomize=True,
     database=None,
@@ -241,7 +242,7 @@ def test_a_reader_of_yaml_1_1_reads_the_same(manifest: Manifest) -> None:
 def test_what_is_written_keeps_the_schema(kind: str) -> None:
     validator = Draft202012Validator(json_schema(kind))
 
-    @settings(LAW, max_examples=25)
+    @settings(LAW, max_examples=tries(10, 80))
     @given(manifests((kind,)))
     def keeps(manifest: Manifest) -> None:
         data = yaml.safe_load(write_manifest(manifest))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from api_support import ask_all
+from effort import tries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from index_support import Files, aliases, cold, commit, found, model, registry_yaml
@@ -22,7 +23,7 @@ from gitreg_indexer import nearness
 from gitreg_indexer.searching import Asked, run
 
 laws = settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=tries(5, 20), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 NAMES: Final = (("acme", "a"), ("acme/nlp", "a"), ("acme", "support-bot"))

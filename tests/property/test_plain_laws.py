@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from effort import tries
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from gitreg.manifests import _plain, dump_yaml, format_manifest, read_manifest
 from gitreg.manifests._plain import parse_plain
 from gitreg.manifests._subset import MAX_BYTES, parse_subset
 
-LAW = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LAW = settings(max_examples=tries(120, 1_500), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 EXAMPLES = [(format_manifest(kind.example.encode())[0] or b"") for kind in KIND_TYPES.values()]
 PIECES = [
     *("- ", "  ", " ", ":", ": ", "\n", "#", " #", "'", '"', "[]", "{}", "null", "~", "true", "1", "1.5", "-", "?"),

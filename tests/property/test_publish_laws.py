@@ -11,6 +11,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import pytest
+from effort import tries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from index_support import Files, aliases, commit, dataset, found, manifest, model, of, registry_yaml
@@ -26,7 +27,7 @@ from gitreg_indexer.publishing.layout import Stated
 from gitreg_indexer.publishing.pages import Builder, Entry, Page, edit, find, last, last_before, walk
 
 laws = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=tries(6, 40), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 NAMES: Final = (("acme", "a"), ("acme", "b"), ("acme/nlp", "a"), ("acme-x", "a"), ("b", "c"), ("b", "d"), ("z", "z"))
 VERSIONS: Final = ("1.0.0", "1.1.0", "2.0.0-rc.1", "10.0.0")
@@ -262,7 +263,7 @@ def _file(number: int) -> Stated:
     return Stated(sha256(bytes([number])).hexdigest(), number)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(80, 800), deadline=None)
 @given(entries, edits)
 def test_an_edited_list_is_the_list_that_would_be_built(start: dict[str, int], rounds: list[dict[str, Any]]) -> None:
     with patch.object(layout, "PAGE_BITS", 1):
@@ -287,7 +288,7 @@ def test_an_edited_list_is_the_list_that_would_be_built(start: dict[str, int], r
             }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(80, 400), deadline=None)
 @given(entries, keys)
 def test_a_list_is_looked_up_as_a_sorted_map_is(wanted: dict[str, int], key: str) -> None:
     with patch.object(layout, "PAGE_BITS", 1):

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 import sqlalchemy as sa
+from effort import tries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from index_support import UID
@@ -19,7 +20,7 @@ from gitreg_indexer.catalog import Catalog, Making, facts, orders
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.ranks import paths_moved_since, rank_new
 
-laws = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+laws = settings(max_examples=tries(15, 100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 names = st.text("ab\x01/~\xff😀", min_size=1, max_size=4)
 batches = st.lists(st.lists(st.tuples(names, st.sampled_from(["", "1", "2"])), max_size=8), min_size=1, max_size=8)

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pytest
+from effort import tries
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -36,7 +37,7 @@ texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
 # Products
 
 
-@settings(max_examples=200)
+@settings(max_examples=tries(80, 500))
 @given(
     arrays.arrays(
         np.float32,
@@ -110,7 +111,7 @@ def test_what_is_ahead_in_every_order_is_ahead_in_the_fusion(given_rankings: lis
 # What is put
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(20, 100), deadline=None)
 @given(
     st.dictionaries(st.integers(1, 60), texts, max_size=25),
     st.lists(st.integers(0, 25), max_size=4),
@@ -130,7 +131,7 @@ def test_batches_make_no_difference(items: dict[int, str], cuts: list[int], batc
         assert parts.verify(listed) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(30, 150), deadline=None)
 @given(st.lists(texts, min_size=1, max_size=30), texts)
 def test_the_best_are_all_that_score_so_high(listed: list[str], asked: str) -> None:
     with TemporaryDirectory() as folder:
@@ -202,7 +203,7 @@ def _answers(folder: Path, facts: dict[int, Told], asked: str, at: int) -> list[
     return orders
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(30, 300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     histories(),
     st.data(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from effort import tries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -13,7 +14,7 @@ from gitreg.kinds import PipelineTemplate
 from gitreg.manifests import manifest_from_data
 from gitreg.templates import render
 
-LAW: Final = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+LAW: Final = settings(max_examples=tries(60, 500), deadline=None, derandomize=True, database=None)
 PIECES: Final = (
     "{{",
     "}}",
