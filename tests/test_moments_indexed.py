@@ -189,3 +189,15 @@ def test_nothing_indexed_has_no_moments(tmp_path: Path) -> None:
         with pytest.raises(NotFoundError):
             seq_at(index, when)
     assert isinstance(registry.repo, GitRepository)
+
+
+def test_what_commits_did_is_told_in_parts_of_whole_commits(
+    indexed_three: tuple[Registry, Index], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = indexed_three[1].reader()
+    whole, _ = reader.changes()
+    assert [item["seq"] for item in whole] == [1, 2, 3]
+    monkeypatch.setattr("gitreg_indexer.reader.MOST_TOLD", 1)
+    parts = [reader.changes(since=since)[0] for since in (0, 1, 2, 3)]
+    assert [[item["seq"] for item in part] for part in parts] == [[1], [2], [3], []]
+    assert [item for part in parts for item in part] == whole

@@ -180,7 +180,11 @@ class ChangesAsking(Waiting):
         examples=[42],
     )
     limit: Annotated[int, BeforeValidator(_whole)] = Field(
-        MOST_CHANGES, ge=1, le=MAX_LIMIT, description="How many commits to tell at most."
+        MOST_CHANGES,
+        ge=1,
+        le=MAX_LIMIT,
+        description="How many commits to tell at most; fewer where they did more than some "
+        "10,000 changes together. Of each that is told, all is told.",
     )
 
     def seq_needed(self) -> int | None:

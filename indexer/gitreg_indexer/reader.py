@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 LEXICAL: Final = "lexical"
 """The mode of search that looks for words; the others look for what is near (`semantic.MODES`)."""
 _REMEMBERED: Final = 64
+MOST_TOLD: Final = 10_000
+"""After how many changes an answer with what commits did ends, at the end of a commit."""
 """Commits of which the custom fields are remembered."""
 
 
@@ -268,7 +270,8 @@ class Reader:
         """Tell what each commit after a seq did to records, the oldest first, and how far the index has come.
 
         Each is `{"seq", "commit", "time", "author", "message", "changes": [{"change", "kind", "ref", "path"}]}`, where
-        change is added, changed, removed, or quarantined (the file cannot be read).
+        change is added, changed, removed, or quarantined (the file cannot be read). There are fewer commits than
+        `limit` where these together did more than `MOST_TOLD`; of each that is told, all is told.
         """
         with self._generation().catalog.reading() as db:
             about = about_in(db)
@@ -280,7 +283,7 @@ class Reader:
                     expected=f"seq {begins - 1} or later",
                     mend="run `gitreg index --history full` to have the whole past",
                 )
-            last = min(since + limit, position.seq)
+            last = _last_told(db, since, min(since + limit, position.seq))
             told = _changes(db, since, last)
             known = _commits(db, list(range(since + 1, last + 1)))
             return [{"seq": seq, **known[seq], "changes": told.get(seq, [])} for seq in sorted(known)], position
@@ -488,6 +491,12 @@ def _inside(value: Any, names: Sequence[str]) -> Iterator[Any]:
         yield from _inside(value[names[0]], names[1:])
 
 
+def _last_told(db: sa.Connection, since: int, last: int) -> int:
+    """Tell up to which seq one answer goes: commits that together did no more than is told at once, or one that did."""
+    full = db.execute(_FULL, {"since": since, "last": last, "most": MOST_TOLD}).scalar()
+    return last if full is None else max(since + 1, full - 1)
+
+
 def _changes(db: sa.Connection, since: int, last: int) -> dict[int, list[dict[str, Any]]]:
     """Tell by seq what became of each path, sorted by path."""
     began: dict[tuple[int, str], tuple[str | None, str | None] | None] = {}
@@ -533,6 +542,16 @@ def _touched(table: sa.Table, *columns: sa.Column[Any]) -> sa.Select[Any]:
     return sa.select(table.c.seq_from, table.c.seq_to, table.c.path, *columns).where(sa.or_(began, ended))
 
 
+def _full() -> sa.Select[Any]:
+    """Ask for the seq of what comes after the most that is told at once."""
+    since: sa.BindParameter[int] = sa.bindparam("since")
+    last: sa.BindParameter[int] = sa.bindparam("last")
+    columns = (facts.c.seq_from, facts.c.seq_to, quarantine.c.seq_from, quarantine.c.seq_to)
+    each = sa.union_all(*(sa.select(at.label("seq")).where(at > since, at <= last) for at in columns)).subquery()
+    return sa.select(each.c.seq).order_by(each.c.seq).limit(1).offset(sa.bindparam("most"))
+
+
+_FULL: Final = _full()
 _TOUCHED: Final = _touched(facts, facts.c.kind, facts.c.ref)
 _TOUCHED_BAD: Final = _touched(quarantine)
 

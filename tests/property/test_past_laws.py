@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from api_support import ask_all
 from effort import tries
 from hypothesis import HealthCheck, given, settings
@@ -161,10 +162,11 @@ def test_pages_walk_the_state_of_the_first_whatever_lands(
 
 
 @laws
-@given(histories, st.integers(min_value=1, max_value=3))
-def test_the_feed_and_the_histories_tell_the_same(history: list[Files], size: int) -> None:
-    """Each record's history is what the feed says of its path, newest first."""
-    with _registry() as (registry, folders):
+@given(histories, st.integers(min_value=1, max_value=3), st.integers(min_value=1, max_value=6))
+def test_the_feed_and_the_histories_tell_the_same(history: list[Files], size: int, most: int) -> None:
+    """Each record's history is what the feed says of its path, newest first, however little is told at once."""
+    with _registry() as (registry, folders), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gitreg_indexer.reader.MOST_TOLD", most)
         for step in history:
             commit(registry.repo, step)
         index = cold(registry, next(folders))
@@ -172,6 +174,7 @@ def test_the_feed_and_the_histories_tell_the_same(history: list[Files], size: in
         told: list[dict[str, Any]] = []
         since = 0
         while items := reader.changes(since=since, limit=size)[0]:
+            assert len(items) == 1 or sum(len(item["changes"]) for item in items) <= most
             told += items
             since = items[-1]["seq"]
         assert [item["seq"] for item in told] == list(range(1, reader.position().seq + 1))
