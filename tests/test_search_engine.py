@@ -662,6 +662,21 @@ def test_a_flipped_letter_in_a_listed_name_is_found(tmp_path: Path) -> None:
         assert engine.faults() != [], at
 
 
+def test_a_flipped_letter_of_each_line_in_the_list_of_segments_is_found(tmp_path: Path) -> None:
+    engine = TantivyEngine(tmp_path)
+    filled(engine, *(document(n) for n in range(1, 10)))
+    filled(engine, ended(document(2, digest=5), 4), seq=4)
+    assert engine.faults() == []
+    listed = tmp_path / "meta.json"
+    lines = listed.read_text().splitlines()
+    assert any("num_deleted_docs" in line for line in lines)
+    for line in {line for line in lines if '"' in line}:
+        at = line.index('"') + 1
+        flipped = f"{line[:at]}{chr(ord(line[at]) ^ 0x20)}{line[at + 1 :]}"
+        listed.write_text("\n".join(lines).replace(line, flipped, 1))
+        assert engine.faults() != [], flipped
+
+
 def test_a_file_that_is_cut_or_gone_is_named(opening: Opening, tmp_path: Path) -> None:
     engine = opening()
     filled(engine, *(document(n) for n in range(1, 100)))

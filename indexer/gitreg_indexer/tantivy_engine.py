@@ -15,7 +15,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import tantivy
 
@@ -165,7 +167,9 @@ class TantivyEngine:
                 self._is_foreign = False
 
     def close(self) -> None:
-        """Let go of files: nothing is held but what is mapped."""
+        """Let go of files, which are mapped; whoever asks again opens them again."""
+        with self._lock:
+            self._index, self._view = None, None
 
     def search(
         self, query: Query, *, offset: int, limit: int, at: int | None = None, facets: Sequence[str] = ()
@@ -193,9 +197,11 @@ class TantivyEngine:
         """Read all its files and name those that are damaged: each ends with the checksum of what stands before."""
         try:
             listed = json.loads((self._folder / ".managed.json").read_bytes())
-            json.loads((self._folder / _META).read_bytes())
+            meta = json.loads((self._folder / _META).read_bytes())
         except (OSError, ValueError) as error:
             return [f"the list of the search index's files cannot be read: {error}"]
+        if not self._is_foreign and not _is_as_written(meta, self._fields.schema):
+            return [f"{self._folder / _META}: it is not as this version of tantivy writes it"]
         files = (self._folder / name for name in sorted(listed) if name != _META)
         return [fault for file in files if (fault := _fault(file)) is not None]
 
@@ -358,6 +364,34 @@ class _Layout(NamedTuple):
 
 
 _SHAPES: Final = 1_000
+
+
+def _is_as_written(meta: Any, schema: tantivy.Schema) -> bool:
+    """Tell whether the list of segments says all that tantivy writes into it, and nothing else.
+
+    tantivy passes over a key that it does not know and takes what belongs there for left out; only a wrong `opstamp`
+    cannot be told from a right one.
+    """
+    with TemporaryDirectory() as empty:
+        tantivy.Index(schema, path=empty)
+        expected = json.loads((Path(empty) / _META).read_bytes())
+    try:
+        segments, _ = meta["segments"], int(meta["opstamp"])
+        are_whole = all(_is_whole(segment) for segment in segments)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+    changing = {key: expected[key] for key in ("segments", "opstamp")}
+    return are_whole and {**meta, **changing} == expected
+
+
+def _is_whole(segment: dict[str, Any]) -> bool:
+    """Tell whether a segment has its keys and no others; that its files are there is seen when they are opened."""
+    deletes, name = segment["deletes"], segment["segment_id"]
+    return (
+        segment.keys() == {"segment_id", "max_doc", "deletes"}
+        and str(UUID(name)) == name
+        and (deletes is None or deletes.keys() == {"num_deleted_docs", "opstamp"})
+    )
 
 
 def _fault(file: Path) -> str | None:
