@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pygit2
 import pytest
+from hypothesis import HealthCheck, settings
 from postgres_server import ADDRESS
 from postgres_support import close_all, on_postgres
 from pygit2.enums import ConfigLevel, Option
@@ -17,6 +18,8 @@ from pygit2.enums import ConfigLevel, Option
 from gitreg.repository.git import GitRepository, Signature
 from gitreg.repository.writing import advance, write_commit
 
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")  # a slow machine makes nothing wrong
 AUTHOR = Signature("Example Author", "author@example.com", datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 pytest_plugins = ["postgres_fixtures"]
