@@ -168,3 +168,51 @@ def test_where_no_claim_can_be_had_refs_move_without(repo: GitRepository, two: t
     (repo.state_dir / FOLDER).write_bytes(b"a file is in the way")
     advance(repo, new=second, old=first, message="m")
     assert repo.tip() == second
+
+
+@pytest.mark.parametrize("after", ["lock_ref", "pwrite"])
+def test_who_is_killed_before_it_says_which_lock_is_its_own_is_swept_up_after(
+    repo: GitRepository, two: tuple[str, str], after: str
+) -> None:
+    first, second = two
+    place = "ReferenceTransaction.lock_ref" if after == "lock_ref" else "os.pwrite"
+    code = f"""
+import os, signal, sys
+from pygit2.transaction import ReferenceTransaction
+from gitreg.repository.git import GitRepository
+from gitreg.repository.writing import advance
+
+real, calls = {place}, []
+
+def die(*words):
+    real(*words)
+    calls.append(words)
+    if len(calls) == {1 if after == "lock_ref" else 2}:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+{place} = die
+advance(GitRepository.open(sys.argv[1]), new=sys.argv[2], old=sys.argv[3], message="m")
+"""
+    dead = subprocess.run([sys.executable, "-c", code, str(repo.git_dir), second, first], timeout=60, check=False)
+    assert dead.returncode == -signal.SIGKILL
+    assert (repo.git_dir / f"{MAIN}.lock").exists()
+    advance(repo, new=second, old=first, message="m")
+    assert repo.tip() == second
+
+
+def test_an_empty_lock_that_came_long_after_is_not_swept_up(
+    repo: GitRepository, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+    monkeypatch.setattr(writing, "LOCK_PATIENCE", 1.5)
+    with claimed(repo, MAIN) as claim:
+        assert claim is not None
+        claim.intends()
+        said = claim_file(repo).read_bytes()
+    machine, word, since = said.decode().split()
+    lock = repo.git_dir / f"{MAIN}.lock"
+    lock.touch()
+    claim_file(repo).write_text(f"{machine} {word} {int(since) - 3_000_000_000}\n")
+    with pytest.raises(ConflictError, match="holds the lock"):
+        advance(repo, new=second, old=first, message="m")
+    assert lock.exists()

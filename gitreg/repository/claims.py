@@ -4,7 +4,10 @@
 - So whoever moves a ref first takes a claim on it: a lock of the system's (flock), which ends with its process. Once
   Git's lock is taken too, the claim says which file that is.
 - Who gets a claim that still says so knows that its writer is dead, and removes that very lock: the same inode, and in
-  it nothing or the commit that was to be written. A lock of git's, or of anything else, is never touched.
+  it nothing or the commit that was to be written. A lock of git's, or of anything else, is not touched.
+- A writer may be killed between taking the lock and writing down which it is. It has said before that it is about to;
+  a lock that has come within two seconds of that and has stayed empty for another is its own: git's are empty for
+  some microseconds only.
 - A claim of another machine, or from before this one was started, says nothing here: its flock may not reach so far.
 - Claims help and are not needed: where they cannot be had (a folder that may not be written), refs move without.
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -25,6 +29,11 @@ from gitreg.repository.git import GitRepository
 
 FOLDER: Final = "claims"
 _LONGEST: Final = 512
+_INTENDS: Final = "intends"
+_TICK: Final = 50_000_000
+_SOON: Final = 2_000_000_000
+_EMPTY: Final = 1_000_000_000
+"""In nanoseconds: how far before and after what was said a lock has come, and for how long it has been empty."""
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 """Linux's name for the time since the machine was started; elsewhere its host's name has to do."""
 
@@ -37,15 +46,24 @@ class Claim:
         self._descriptor = descriptor
         self._is_said = False
 
+    def intends(self) -> None:
+        """Write down that the lock is about to be taken; where there is one, what was said of it stays."""
+        if self._descriptor is not None and not self._lock.exists():
+            with suppress(OSError):
+                self._write(f"{_machine()} {_INTENDS} {time.time_ns()}")
+
     def says(self, new: str | None) -> None:
         """Write down that the lock is ours, and what it is to hold; call it as soon as it is taken."""
         if self._descriptor is not None:
             with suppress(OSError):
                 seen = self._lock.stat()
-                line = f"{_machine()} {seen.st_dev} {seen.st_ino} {seen.st_mtime_ns} {new or '-'}\n"
-                os.ftruncate(self._descriptor, 0)
-                os.pwrite(self._descriptor, line.encode(), 0)
-                self._is_said = True
+                self._write(f"{_machine()} {seen.st_dev} {seen.st_ino} {seen.st_mtime_ns} {new or '-'}")
+
+    def _write(self, line: str) -> None:
+        """Put a line in place of what was said, in one step: whenever it is killed, one of the two stands there."""
+        if self._descriptor is not None:
+            os.pwrite(self._descriptor, f"{line:{_LONGEST - 1}}\n".encode(), 0)
+            self._is_said = True
 
     def clear(self) -> None:
         """Take back what was said, if anything was: the lock is no longer ours."""
@@ -59,7 +77,7 @@ class Claim:
             return
         with suppress(OSError):
             said = os.pread(self._descriptor, _LONGEST, 0)
-            if said and _is_left(self._lock, said):
+            if said and (_is_left(self._lock, said) or _is_intended(self._lock, said)):
                 self._lock.unlink()
                 os.ftruncate(self._descriptor, 0)
 
@@ -115,6 +133,22 @@ def _machine() -> str:
     return quote(socket.gethostname(), safe="") or "-"
 
 
+def _is_intended(lock: Path, said: bytes) -> bool:
+    """Tell whether a lock file is what a claim was about to take, its writer having been killed before it said more."""
+    try:
+        machine, word, since = said.decode().split()
+        seen = lock.stat()
+    except (OSError, ValueError):
+        return False
+    return (machine, word) == (_machine(), _INTENDS) and since.isdigit() and _has_stayed_empty(seen, int(since))
+
+
+def _has_stayed_empty(seen: os.stat_result, since: int) -> bool:
+    """Tell whether a lock was touched soon after a time, in nanoseconds, and has been empty for long since then."""
+    touched = seen.st_mtime_ns - since  # files' times lag behind by a tick of the system
+    return not seen.st_size and -_TICK <= touched <= _SOON and time.time_ns() - seen.st_mtime_ns >= _EMPTY
+
+
 def _is_left(lock: Path, said: bytes) -> bool:
     """Tell whether a lock file is the one that a claim speaks of, with nothing in it but what was to be written."""
     try:
@@ -128,6 +162,6 @@ def _is_left(lock: Path, said: bytes) -> bool:
             return False
         if content:
             return content == f"{new}\n".encode()
-        return seen.st_mtime_ns == int(changed)
+        return seen.st_mtime_ns == int(changed) or _has_stayed_empty(seen, int(changed))
     except (OSError, ValueError):
         return False

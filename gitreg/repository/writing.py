@@ -201,6 +201,7 @@ def _swap(
     with _SWAPPING, claimed(repo, ref) as claim, repo.handle.transaction() as transaction:
         if claim is None:
             raise _Held
+        claim.intends()
         transaction.lock_ref(ref)
         claim.says(new)
         _refuse_moved(repo, ref, old)

@@ -14,6 +14,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
@@ -200,7 +201,7 @@ class TantivyEngine:
             meta = json.loads((self._folder / _META).read_bytes())
         except (OSError, ValueError) as error:
             return [f"the list of the search index's files cannot be read: {error}"]
-        if not self._is_foreign and not _is_as_written(meta, self._fields.schema):
+        if not self._is_foreign and not _is_as_written(meta):
             return [f"{self._folder / _META}: it is not as this version of tantivy writes it"]
         files = (self._folder / name for name in sorted(listed) if name != _META)
         return [fault for file in files if (fault := _fault(file)) is not None]
@@ -366,15 +367,13 @@ class _Layout(NamedTuple):
 _SHAPES: Final = 1_000
 
 
-def _is_as_written(meta: Any, schema: tantivy.Schema) -> bool:
+def _is_as_written(meta: Any) -> bool:
     """Tell whether the list of segments says all that tantivy writes into it, and nothing else.
 
     tantivy passes over a key that it does not know and takes what belongs there for left out; only a wrong `opstamp`
     cannot be told from a right one.
     """
-    with TemporaryDirectory() as empty:
-        tantivy.Index(schema, path=empty)
-        expected = json.loads((Path(empty) / _META).read_bytes())
+    expected = _written_at_first()
     try:
         segments, _ = meta["segments"], int(meta["opstamp"])
         are_whole = all(_is_whole(segment) for segment in segments)
@@ -382,6 +381,15 @@ def _is_as_written(meta: Any, schema: tantivy.Schema) -> bool:
         return False
     changing = {key: expected[key] for key in ("segments", "opstamp")}
     return are_whole and {**meta, **changing} == expected
+
+
+@cache
+def _written_at_first() -> dict[str, Any]:
+    """Give the list of segments of an index that has none yet; tantivy may still be at work when it is removed."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as empty:
+        tantivy.Index(_Fields().schema, path=empty)
+        made: dict[str, Any] = json.loads((Path(empty) / _META).read_bytes())
+        return made
 
 
 def _is_whole(segment: dict[str, Any]) -> bool:
