@@ -36,6 +36,7 @@ from gitreg.repository.git import Signature
 from gitreg.repository.writing import advance, write_commit
 from gitreg_indexer import Index, Query, Reader
 from gitreg_indexer.filters import parse_filter
+from gitreg_indexer.plans import plan
 from gitreg_indexer.tantivy_engine import TantivyEngine
 from gitreg_indexer.tantivy_view import View
 
@@ -172,7 +173,8 @@ def print_searches(index: Index, past: int) -> None:
 
 def ask_raw(view: View, asked: Asked) -> object:
     """Have tantivy find the best 20 and the count, and the facets."""
-    query = view.asked(asked.query)
+    made = plan(asked.query, None, view)
+    query = view.pages.matching((*made.filters, made.anything)).query()
     if query is None:
         return None
     found = view.searcher.search(query, 20, True)

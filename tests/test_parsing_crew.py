@@ -310,5 +310,8 @@ def test_a_process_that_sends_nonsense_is_told_of_and_nobody_waits(
 ) -> None:
     code = f"import os, time; os.write(1, {sent!r}); os.close(1); time.sleep(600)"
     monkeypatch.setattr(f"{__name__}.TASKS", code)
-    with pytest.raises(GitregError, match="has ended"):
+    with pytest.raises(GitregError, match="has ended") as caught:
         list(crew().map(words(40)))
+    assert caught.value.got == (
+        "something that makes no sense (UnpicklingError)" if b"aaaaa" in sent else "exit code -9"
+    )

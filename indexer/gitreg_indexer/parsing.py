@@ -172,17 +172,17 @@ class _Member:
         try:
             found = pickle.loads(raw)  # noqa: S301 - written by our own process
         except Exception as error:
-            raise self._ended() from error
+            raise self._ended(f"something that makes no sense ({type(error).__name__})") from error
         if isinstance(found, BaseException):
             raise found
         return found
 
-    def _ended(self) -> GitregError:
-        """Explain that nothing more comes; where it still runs, what it sent made no sense."""
+    def _ended(self, sent: str | None = None) -> GitregError:
+        """Explain that nothing more comes, since it is no more, or has sent what makes no sense."""
         self._process.kill()
         return GitregError(
             "a process that reads manifests for the index has ended",
-            got=f"exit code {self._process.wait()}",
+            got=sent or f"exit code {self._process.wait()}",
             mend="look whether the machine has run out of memory; then run `gitreg index` again: it goes on from there",
         )
 

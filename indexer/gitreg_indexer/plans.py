@@ -18,7 +18,7 @@ from gitreg_indexer.engine import Query
 from gitreg_indexer.terms import (
     EVERYTHING,
     IDENTIFIERS,
-    LIVE,
+    IS_LIVE,
     AnyId,
     AnyPrefixed,
     AnyTerm,
@@ -39,7 +39,6 @@ from gitreg_indexer.terms import (
 from gitreg_indexer.texts import TextQuery, parse_text
 from gitreg_indexer.typos import beginnings, faults_allowed, near_words
 
-_LIVE: Final = AnyTerm((LIVE,))
 _NO_TEXT: Final = TextQuery()
 Meant = tuple[tuple[str, str], ...]
 MOST_MISSPELT: Final = 5
@@ -75,7 +74,7 @@ class Plan:
 
 def plan(query: Query, at: int | None, vocabulary: Vocabulary) -> Plan:
     """Plan how to answer a query of now, or as of a seq."""
-    filters: list[Asked] = [_LIVE if at is None else holding_at(at, vocabulary)]
+    filters: list[Asked] = [IS_LIVE if at is None else holding_at(at, vocabulary)]
     if query.ids is not None:
         filters.append(AnyId(query.ids))
     asked = ask(query.condition(), vocabulary)

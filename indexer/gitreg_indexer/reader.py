@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 LEXICAL: Final = "lexical"
 """The mode of search that looks for words; the others look for what is near (`semantic.MODES`)."""
 _REMEMBERED: Final = 64
+"""Commits of which the custom fields are remembered."""
 MOST_TOLD: Final = 10_000
 """After how many changes an answer with what commits did ends, at the end of a commit."""
-"""Commits of which the custom fields are remembered."""
 
 
 @dataclass(frozen=True, slots=True)

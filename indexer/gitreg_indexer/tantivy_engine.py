@@ -46,6 +46,7 @@ _STATED_BY_ALL: Final = (
     "registry.updatedAt",
     "registry.registeredBy",
 )
+"""Paths that every record has something at; their columns have no gaps."""
 _FOOTER: Final = 1337
 _CHUNK: Final = 1 << 20
 _META: Final = "meta.json"
@@ -306,7 +307,7 @@ class _Fields:
     def _columns_of(
         self, values: tuple[tuple[str, Scalar], ...], shape: Shape
     ) -> tuple[list[tuple[str, float]], list[tuple[str, str]]]:
-        layout = self._layout(shape)
+        layout = self._layout(shape)  # a class tells as much as isinstance, and in less time
         numbers = [
             (field, found + 0.0)  # type: ignore[operator]  # -0.0 is 0.0
             for field, place in layout.numbers
@@ -326,7 +327,7 @@ class _Fields:
         for field, places, is_one in layout.texts_of_several:
             all_found = [text[:LONGEST_PREFIX] for place in places if isinstance(text := values[place][1], str)]
             texts += [(field, text) for text in (all_found[:1] if is_one else dict.fromkeys(all_found))]
-        return numbers, texts  # a class tells as much as isinstance, and in less time
+        return numbers, texts
 
     def _layout(self, shape: Shape) -> _Layout:
         """Tell where the values of the fast fields stand in documents of a shape."""

@@ -16,7 +16,7 @@ from tantivy import FieldType, Occur
 from gitreg_indexer.memory import Memory
 from gitreg_indexer.terms import (
     ENDED,
-    LIVE,
+    IS_LIVE,
     MARK,
     NOTHING,
     AnyBetween,
@@ -51,7 +51,6 @@ _TOO_MANY: Final = 16
 """How many times as many documents as are wanted are no longer the first ones."""
 _PART: Final = 1_000
 """What asking for one more part costs, in documents looked at."""
-_IS_LIVE: Final = AnyTerm((LIVE,))
 _NOT_ENDED: Final = Neither(AnyTerm((ENDED, MARK)))
 _MUCH_LIVE: Final = 2
 """How many times as much must be live as has ended, for asking for what has not ended."""
@@ -140,11 +139,7 @@ class Queries:
         """Tell whether a path has a column that has all numbers which stand there, and nothing else."""
         if path not in self._numbers:
             return False
-        others = truths(path)
-        return self.remembered(
-            ("told", path),
-            lambda: not self._searcher.terms_with_prefix(TERM, others),
-        )
+        return self.remembered(("told", path), lambda: not self._searcher.terms_with_prefix(TERM, truths(path)))
 
     def _both(self, conditions: Sequence[Asked]) -> Any:
         asked = self._quicker(conditions)
@@ -169,8 +164,8 @@ class Queries:
     def _quicker(self, asked: Sequence[Asked]) -> list[Asked]:
         """Ask without what nothing can match, and for one of a few values in the quicker of two ways."""
         made = _one_begun([part for each in asked for part in self._possible(each)])
-        if _IS_LIVE in made and self._is_quicker_without_live(made):
-            made = [_NOT_ENDED if each == _IS_LIVE else each for each in made]
+        if IS_LIVE in made and self._is_quicker_without_live(made):
+            made = [_NOT_ENDED if each == IS_LIVE else each for each in made]
         if any(isinstance(each, OneOfFew) for each in made):
             others = (self.size(each) for each in made if not isinstance(each, OneOfFew))
             fewest = min(others, default=self._searcher.num_docs)
@@ -179,9 +174,9 @@ class Queries:
 
     def _is_quicker_without_live(self, asked: Sequence[Asked]) -> bool:
         """Tell whether to leave out what has ended, since that is little: to go along all that is live takes longer."""
-        if all(isinstance(each, Neither) for each in asked if each != _IS_LIVE):
+        if all(isinstance(each, Neither) for each in asked if each != IS_LIVE):
             return False
-        return _MUCH_LIVE * self.size(_NOT_ENDED.asked) < self.size(_IS_LIVE)
+        return _MUCH_LIVE * self.size(_NOT_ENDED.asked) < self.size(IS_LIVE)
 
     def _few(self, asked: Asked, fewest: int) -> tuple[Asked, ...]:
         """Ask for one of a few values by naming the others, where something else leaves few documents anyway."""

@@ -21,7 +21,7 @@ from gitreg_indexer.tantivy_pages import ONE, VERSION, Column, Matches, Pages
 from gitreg_indexer.tantivy_queries import ID, SEQ, TERM, TEXT, Queries
 from gitreg_indexer.terms import (
     FEW,
-    LIVE,
+    IS_LIVE,
     MARK,
     VERSION_LADDER,
     WITHOUT_VERSION,
@@ -61,7 +61,7 @@ class View:
         self._memory = Memory()
         numbers = {path: field for path, field in self.columns.items() if _types().get(path) == "number"}
         self._queries = Queries(index, self.searcher, self._memory, numbers)
-        self._pages = Pages(self.searcher, self.schema, self._queries)
+        self.pages = Pages(self.searcher, self.schema, self._queries)
         self.instance, self.seq = self._position()
 
     def _position(self) -> tuple[str, int]:
@@ -87,7 +87,7 @@ class View:
 
     def is_any(self, asked: Asked) -> bool:
         """Tell whether any document matches."""
-        return self._pages.is_any(asked.asked if isinstance(asked, Both) else (asked,))
+        return self.pages.is_any(asked.asked if isinstance(asked, Both) else (asked,))
 
     def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
         """Give what was made under a key before, or make it."""
@@ -109,7 +109,7 @@ class View:
         addresses = [address for _, address in hits]
         if not addresses:
             return {}
-        pairs = zip(self._pages.ids(hits), self.searcher.fast_field_values(DIGEST, addresses), strict=True)
+        pairs = zip(self.pages.ids(hits), self.searcher.fast_field_values(DIGEST, addresses), strict=True)
         return {id_: int(digest or 0) for id_, digest in pairs}
 
     # -------------------------------------------------------------------------------------------- searching
@@ -123,16 +123,11 @@ class View:
             found, ids, counted = self._found(query, made, at, offset, limit, facets)
         return Found(found.total, tuple(ids), self.instance, self.seq, counted, made.meant)
 
-    def asked(self, query: Query, at: int | None = None) -> Any:
-        """Give a query as tantivy's own, to compare with; None where nothing can match."""
-        made = plan(query, at, self)
-        return self._pages.matching((*made.filters, made.anything)).query()
-
     def _found(
         self, query: Query, made: Plan, at: int | None, offset: int, limit: int, facets: Sequence[str]
     ) -> tuple[Matches, list[int], tuple[Facet, ...]]:
         """Give all that is found, the ids of one page of it, and its facets."""
-        found = self._pages.matching((*made.filters, made.anything))
+        found = self.pages.matching((*made.filters, made.anything))
         if made.is_everything:
             found.total = self.remembered(("total", made.filters), lambda: found.total)
         ids = self._ordered(query, made, found, at, offset, limit)
@@ -156,16 +151,16 @@ class View:
         if name == "relevance" and made.is_tiered:
             return self._by_tier(made, found, is_reversed, offset, limit)
         if name in ("relevance", "name"):
-            return self._pages.by_rank(found, offset, limit, is_reversed=is_reversed)
+            return self.pages.by_rank(found, offset, limit, is_reversed=is_reversed)
         if name == "updatedAt" and is_reversed:
-            return self._pages.newest(found, self.seq if at is None else min(at, self.seq), offset, limit)
-        return self._pages.by_value(found, self._column(name, found), offset, limit, is_reversed=is_reversed)
+            return self.pages.newest(found, self.seq if at is None else min(at, self.seq), offset, limit)
+        return self.pages.by_value(found, self._column(name, found), offset, limit, is_reversed=is_reversed)
 
     def _by_tier(self, made: Plan, everything: Matches, is_reversed: bool, offset: int, limit: int) -> list[int]:
         """Take one page from tiers that follow each other; those beyond the page are not looked at."""
         possible = [tier for tier in made.tiers if self._queries.size(tier)]
         if len(possible) < 2:
-            return self._pages.by_rank(everything, offset, limit)
+            return self.pages.by_rank(everything, offset, limit)
         limit = min(limit, max(everything.total - offset, 0))
         passed = 0
         page: list[int] = []
@@ -173,17 +168,17 @@ class View:
             if len(page) >= limit:
                 break
             apart = map(Neither, possible[:number])
-            tier = self._pages.matching((possible[number], *made.filters, *apart))
-            page += self._pages.by_rank(tier, max(0, offset - passed), limit - len(page))
+            tier = self.pages.matching((possible[number], *made.filters, *apart))
+            page += self.pages.by_rank(tier, max(0, offset - passed), limit - len(page))
             if len(page) < limit:
                 passed += tier.total
         return page
 
     def _column(self, name: str, found: Matches) -> Column:
         """Give what to order by; the values are listed only where that is worth while."""
-        few = self.remembered(("few", name), lambda: self._few(name)) if found.is_much else None
         if name == "updatedAt":
             return Column(SEQ, lambda seq: Begun(seq, seq))
+        few = self.remembered(("few", name), lambda: self._few(name)) if found.is_much else None
         if name == "version":
             return Column(VERSION, _having_version, VERSION_LADDER, few)
         is_number = _types().get(name) == "number" and self._queries.is_told(name)
@@ -192,7 +187,7 @@ class View:
 
     def _few(self, name: str) -> tuple[str | float, ...] | None:
         """Give all values of a column in their order, where they are few."""
-        if name == "updatedAt" or _types().get(name) == "number":
+        if _types().get(name) == "number":
             return few_values(name, self) if self._queries.is_told(name) else None
         field = VERSION if name == "version" else self.columns[name]
         asked = {"found": {"terms": {"field": field, "size": FEW, "segment_size": FEW + 1}}}
@@ -204,7 +199,7 @@ class View:
     def _facets(self, paths: Sequence[str], found: Matches, made: Plan) -> tuple[Facet, ...]:
         """Count the values of paths in what is found; all that is live is counted once."""
         asked = tuple(dict.fromkeys(paths))
-        if made.is_everything and made.filters == (AnyTerm((LIVE,)),):
+        if made.is_everything and made.filters == (IS_LIVE,):
             facets = {path: self._facet_of_all(path, found) for path in asked}
         else:
             facets = {path: _most_frequent(path, counts) for path, counts in self._counts(asked, found).items()}

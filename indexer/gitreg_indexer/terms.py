@@ -206,6 +206,7 @@ Asked: TypeAlias = (
 )
 NOTHING: Final = Either(())
 EVERYTHING: Final = Both(())
+IS_LIVE: Final = AnyTerm((LIVE,))
 WITHOUT_VERSION: Final = Neither(AnyTerm((_VERSION,)))
 
 
@@ -415,7 +416,7 @@ VERSION_LADDER: Final = (_VERSION,)
 def rank_terms(rank: int) -> str:
     """Give the terms of a rank, with blanks between."""
     digits = f"{min(max(rank, 0), (1 << _RANK_BITS) - 1) >> (_RANK_BITS - 16):04x}"
-    return f"r1.{digits[0]} r2.{digits[:2]} r3.{digits[:3]} r4.{digits}"
+    return " ".join([f"{rung}{digits[:place]}" for place, rung in enumerate(RANKS, start=1)])
 
 
 # ------------------------------------------------------------------------------------------------ time
@@ -447,7 +448,7 @@ def holding_at(seq: int, vocabulary: Vocabulary) -> Asked:
         return NOTHING
     spans = (f"{_SPAN}{level}.{seq >> level}" for level in range(seq.bit_length() + 1))
     known = vocabulary.remembered(("at", seq), lambda: tuple(filter(vocabulary.has, spans)))
-    live = Both((AnyTerm((LIVE,)), Begun(None, seq)))
+    live = Both((IS_LIVE, Begun(None, seq)))
     return Either((live, AnyTerm(known)), is_apart=True) if known else live
 
 
