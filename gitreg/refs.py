@@ -304,7 +304,7 @@ def _ref_of(kind: str, body: str, text: str) -> Ref:
         case Shape.VERSION:
             holder, at, selector = body.partition("@")
             namespace, _, name = holder.rpartition("/")
-            chosen = _selector(selector, text) if at else None
+            chosen = read_selector(selector, text) if at else None
             space, name = _checked_namespace(namespace, text), _checked_name(name, text)
             return Ref(kind, space, name, chosen, written=selector if at else None)
 
@@ -354,7 +354,8 @@ def _checked_name(name: str, text: str) -> str:
     )
 
 
-def _selector(text: str, ref: str) -> Version | Range | str:
+def read_selector(text: str, ref: str) -> Version | Range | str:
+    """Read what follows the `@` of a ref: a version, an alias or a range; `UsageError` names the whole ref."""
     if is_version(text):
         return Version.parse(text)
     if is_alias(text):

@@ -18,7 +18,7 @@ from gitreg.registry import Registry
 from gitreg.repository.git import PLAIN, GitRepository, Signature
 from gitreg.repository.writing import advance
 from gitreg_indexer import SORTS, Index, Page, Query, Reader
-from gitreg_indexer.catalog import facts, quarantine
+from gitreg_indexer.tables import facts, quarantine
 
 UID: Final = "5d1f0c52-9a0e-4b2e-8f43-2c7b1e6a9d10"
 OTHER_UID: Final = "00000000-9a0e-4b2e-8f43-2c7b1e6a9d10"

@@ -64,190 +64,190 @@ def names_in(folder: Path) -> list[str]:
 def test_the_first_one_is_named_when_it_is_asked_for(tmp_path: Path) -> None:
     generations = Generations(tmp_path / "index")
     assert (generations.stamp(), generations.named_current(), generations.standing()) == (None, None, None)
-    assert generations.current() == tmp_path / "index" / "2-1"
+    assert generations.current() == tmp_path / "index" / "3-1"
     assert generations.current().is_dir()
     assert generations.named_current() == generations.standing() == generations.current()
-    assert (tmp_path / "index" / "current-2").read_text() == "2-1\n"
+    assert (tmp_path / "index" / "current-3").read_text() == "3-1\n"
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"", b"\n", b"2-", b"2-x", b"../2-1", b"9-1", b"\xff\xfe", b"2-1 2-2", b"x" * 100_000]
+    "garbage", [b"", b"\n", b"3-", b"3-x", b"../3-1", b"9-1", b"\xff\xfe", b"3-1 3-2", b"x" * 100_000]
 )
 def test_where_current_is_garbage_the_newest_complete_one_is_current(tmp_path: Path, garbage: bytes) -> None:
-    generations = filled(tmp_path, "2-1", "2-9", "2-10", "2-11", "2-12", "1-99", "3-99")
-    (tmp_path / "current-2").write_bytes(garbage)
-    (tmp_path / "building-2").write_text("2-12\n")
-    (tmp_path / "2-11" / "unfinished").touch()
+    generations = filled(tmp_path, "3-1", "3-9", "3-10", "3-11", "3-12", "1-99", "4-99")
+    (tmp_path / "current-3").write_bytes(garbage)
+    (tmp_path / "building-3").write_text("3-12\n")
+    (tmp_path / "3-11" / "unfinished").touch()
     assert generations.named_current() is None
-    assert generations.standing() == tmp_path / "2-10"
-    assert (tmp_path / "current-2").read_bytes() == garbage
-    assert generations.current() == generations.named_current() == tmp_path / "2-10"
+    assert generations.standing() == tmp_path / "3-10"
+    assert (tmp_path / "current-3").read_bytes() == garbage
+    assert generations.current() == generations.named_current() == tmp_path / "3-10"
 
 
 def test_where_nothing_stands_a_new_one_takes_no_others_place(tmp_path: Path) -> None:
-    generations = filled(tmp_path, "2-3")
-    (tmp_path / "building-2").write_text("2-3\n")
-    assert generations.current() == tmp_path / "2-4"
+    generations = filled(tmp_path, "3-3")
+    (tmp_path / "building-3").write_text("3-3\n")
+    assert generations.current() == tmp_path / "3-4"
 
 
 def test_where_the_current_one_is_gone_the_newest_complete_one_is_current(tmp_path: Path) -> None:
-    generations = filled(tmp_path, "2-1", "2-2")
-    (tmp_path / "current-2").write_text("2-7\n")
-    assert generations.standing() == tmp_path / "2-2"
-    assert generations.current() == generations.named_current() == tmp_path / "2-2"
+    generations = filled(tmp_path, "3-1", "3-2")
+    (tmp_path / "current-3").write_text("3-7\n")
+    assert generations.standing() == tmp_path / "3-2"
+    assert generations.current() == generations.named_current() == tmp_path / "3-2"
 
 
 def test_a_current_one_that_is_gone_is_made_again_where_no_other_is_complete(tmp_path: Path) -> None:
-    generations = filled(tmp_path, "2-1")
-    (tmp_path / "2-1" / "unfinished").touch()
-    (tmp_path / "current-2").write_text("2-7\n")
-    assert generations.current() == tmp_path / "2-7"
-    assert (tmp_path / "2-7").is_dir()
+    generations = filled(tmp_path, "3-1")
+    (tmp_path / "3-1" / "unfinished").touch()
+    (tmp_path / "current-3").write_text("3-7\n")
+    assert generations.current() == tmp_path / "3-7"
+    assert (tmp_path / "3-7").is_dir()
 
 
 # Making another
 
 
 def test_another_one_is_begun_beside_it_and_put_in_place(tmp_path: Path) -> None:
-    generations = filled(tmp_path, "2-1")
-    assert generations.current().name == "2-1"
+    generations = filled(tmp_path, "3-1")
+    assert generations.current().name == "3-1"
     made = generations.begin()
-    assert (made.name, generations.building(), generations.current().name) == ("2-2", made, "2-1")
+    assert (made.name, generations.building(), generations.current().name) == ("3-2", made, "3-1")
     stamp = generations.stamp()
     generations.put_in_place(made)
     assert (generations.current(), generations.building()) == (made, None)
     assert generations.stamp() != stamp
-    assert names_in(tmp_path) == ["2-2"]
-    assert not (tmp_path / "building-2").exists()
+    assert names_in(tmp_path) == ["3-2"]
+    assert not (tmp_path / "building-3").exists()
 
 
 def test_beginning_again_removes_what_was_begun(tmp_path: Path) -> None:
-    generations = filled(tmp_path, "2-1")
+    generations = filled(tmp_path, "3-1")
     generations.current()
     generations.begin()
-    assert generations.begin().name == "2-2"
-    assert names_in(tmp_path) == ["2-1", "2-2"]
+    assert generations.begin().name == "3-2"
+    assert names_in(tmp_path) == ["3-1", "3-2"]
 
 
 def test_what_is_in_place_is_not_in_the_making_any_more(tmp_path: Path) -> None:
     """A process that ends between the two steps of putting one in place leaves it named twice."""
-    generations = filled(tmp_path, "2-1")
+    generations = filled(tmp_path, "3-1")
     generations.current()
     made = generations.begin()
-    (tmp_path / "current-2").write_text(f"{made.name}\n")
+    (tmp_path / "current-3").write_text(f"{made.name}\n")
     assert generations.building() is None
-    assert generations.begin().name == "2-3"
+    assert generations.begin().name == "3-3"
     assert (generations.current(), made.is_dir()) == (made, True)
 
 
 def test_one_apart_is_nobodys_until_it_is_put_in_place(tmp_path: Path) -> None:
-    generations = filled(tmp_path, "2-1")
+    generations = filled(tmp_path, "3-1")
     generations.current()
     with generations.apart() as one, generations.apart() as other:
-        assert (one.name, other.name) == ("2-2", "2-3")
+        assert (one.name, other.name) == ("3-2", "3-3")
         generations.sweep()
-        assert names_in(tmp_path) == ["2-1", "2-2", "2-3"]
+        assert names_in(tmp_path) == ["3-1", "3-2", "3-3"]
         generations.put_in_place(other)
-    assert (generations.current(), names_in(tmp_path)) == (other, ["2-3"])
+    assert (generations.current(), names_in(tmp_path)) == (other, ["3-3"])
 
 
 def test_one_apart_is_removed_whatever_happens(tmp_path: Path) -> None:
-    generations = filled(tmp_path, "2-1")
+    generations = filled(tmp_path, "3-1")
     with pytest.raises(KeyboardInterrupt), generations.apart():
         raise KeyboardInterrupt
-    assert names_in(tmp_path) == ["2-1"]
+    assert names_in(tmp_path) == ["3-1"]
 
 
 # Removing
 
 
 def test_what_nobody_needs_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    generations = filled(tmp_path, "2-1", "2-2", "2-3", "1-5", "tantivy", "other", "2-x")
+    generations = filled(tmp_path, "3-1", "3-2", "3-3", "1-5", "tantivy", "other", "3-x")
     for file in ("catalog.sqlite3", "catalog.sqlite3-wal", "writer.lock"):
         (tmp_path / file).touch()
-    (tmp_path / "current-2").write_text("2-2\n")
-    (tmp_path / "building-2").write_text("2-3\n")
+    (tmp_path / "current-3").write_text("3-2\n")
+    (tmp_path / "building-3").write_text("3-3\n")
     generations.sweep()
     assert sorted(place.name for place in tmp_path.iterdir()) == [
-        *("1-5", "2-2", "2-3", "2-x", "building-2", "current-2", "other", "writer.lock"),
+        *("1-5", "3-2", "3-3", "3-x", "building-3", "current-3", "other", "writer.lock"),
     ]
 
 
 def test_a_folder_of_somebody_elses_is_not_taken_for_a_generation(tmp_path: Path) -> None:
-    generations = filled(tmp_path, "2-1")
-    for name in ("2025-12", "2-7"):
+    generations = filled(tmp_path, "3-1")
+    for name in ("2025-12", "3-7"):
         (tmp_path / name).mkdir()
     (tmp_path / "2025-12/notes.md").write_text("Mine.")
     (tmp_path / "1-1").write_text("Mine, too.")
-    (tmp_path / "current-2").write_text("2-1\n")
+    (tmp_path / "current-3").write_text("3-1\n")
     generations.sweep()
-    assert sorted(place.name for place in tmp_path.iterdir()) == ["1-1", "2-1", "2025-12", "current-2"]
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["1-1", "2025-12", "3-1", "current-3"]
     assert (tmp_path / "2025-12/notes.md").exists()
 
 
 def test_another_formats_generation_stays_until_nobody_has_written_or_used_it_for_long(tmp_path: Path) -> None:
-    generations = filled(tmp_path, "1-5", "1-6", "2-1", "3-1")
+    generations = filled(tmp_path, "1-5", "1-6", "3-1", "4-1")
     generations.current()
-    for name, day in (("1-5", 8), ("1-6", 8), ("3-1", 6)):
+    for name, day in (("1-5", 8), ("1-6", 8), ("4-1", 6)):
         for place in (tmp_path / name / CATALOG_FILE, tmp_path / name):
             os.utime(place, (time.time() - day * 24 * 3600,) * 2)
     process = using(tmp_path / "1-6")
     for place in (*(tmp_path / "1-6").iterdir(), tmp_path / "1-6"):
         os.utime(place, (0, 0))
     generations.sweep()
-    assert names_in(tmp_path) == ["1-6", "2-1", "3-1"]
+    assert names_in(tmp_path) == ["1-6", "3-1", "4-1"]
     process.communicate()
 
 
 def test_versions_of_two_formats_use_one_folder_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def as_the_next(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(layout, "FORMAT", "3")
-        for name, value in (("FORMAT", "3"), ("CURRENT_FILE", "current-3"), ("BUILDING_FILE", "building-3")):
+        patch.setattr(layout, "FORMAT", "4")
+        for name, value in (("FORMAT", "4"), ("CURRENT_FILE", "current-4"), ("BUILDING_FILE", "building-4")):
             patch.setattr(generations_module, name, value)
 
-    older = filled(tmp_path, "2-1")
-    assert older.current().name == "2-1"
+    older = filled(tmp_path, "3-1")
+    assert older.current().name == "3-1"
     stamp = older.stamp()
     with monkeypatch.context() as patch:
         as_the_next(patch)
         newer = Generations(tmp_path)
-        assert newer.current().name == "3-1"
+        assert newer.current().name == "4-1"
         newer.put_in_place(newer.begin())
-    assert (older.current().name, older.stamp()) == ("2-1", stamp)
+    assert (older.current().name, older.stamp()) == ("3-1", stamp)
     older.put_in_place(older.begin())
-    assert names_in(tmp_path) == ["2-2", "3-2"]
+    assert names_in(tmp_path) == ["3-2", "4-2"]
     with monkeypatch.context() as patch:
         as_the_next(patch)
-        assert Generations(tmp_path).current().name == "3-2"
+        assert Generations(tmp_path).current().name == "4-2"
 
 
 def test_what_a_process_has_open_stays_until_it_ends(tmp_path: Path) -> None:
-    generations = filled(tmp_path, "2-1", "2-2")
-    (tmp_path / "current-2").write_text("2-2\n")
-    process = using(tmp_path / "2-1")
+    generations = filled(tmp_path, "3-1", "3-2")
+    (tmp_path / "current-3").write_text("3-2\n")
+    process = using(tmp_path / "3-1")
     generations.sweep()
-    assert names_in(tmp_path) == ["2-1", "2-2"]
+    assert names_in(tmp_path) == ["3-1", "3-2"]
     process.send_signal(signal.SIGKILL)
     process.communicate()
     generations.sweep()
-    assert names_in(tmp_path) == ["2-2"]
+    assert names_in(tmp_path) == ["3-2"]
 
 
 def test_who_uses_one_knows_that_it_was_removed(tmp_path: Path) -> None:
-    filled(tmp_path, "2-1")
-    use = Use(tmp_path / "2-1")
+    filled(tmp_path, "3-1")
+    use = Use(tmp_path / "3-1")
     assert use.is_held
-    shutil.rmtree(tmp_path / "2-1")
+    shutil.rmtree(tmp_path / "3-1")
     assert not use.is_held
     use.end()
-    assert not Use(tmp_path / "2-1").is_held
+    assert not Use(tmp_path / "3-1").is_held
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    generations = filled(tmp_path, "2-1")
+    generations = filled(tmp_path, "3-1")
     asked = {
         "mkdir": (generations.current, generations.begin, generations.apart().__enter__),
         "replace": (generations.current, generations.begin),
@@ -310,9 +310,9 @@ def test_an_index_made_anew_takes_the_others_place_and_leaves_nothing(tmp_path: 
     before = said(index)
     index.close()
     made = Index.emptied(registry)
-    assert made.generation().folder.name == "2-2"
+    assert made.generation().folder.name == "3-2"
     made.catch_up()
-    assert names_in(index.folder) == ["2-2"]
+    assert names_in(index.folder) == ["3-2"]
     assert said(made) == said(Index.open(registry)) == before
 
 
@@ -321,7 +321,7 @@ def test_making_anew_removes_the_one_before_whatever_was_asked_of_it(tmp_path: P
     registry, index = indexed(tmp_path, model("a"))
     index.close()
     Index.emptied(registry, history=history).catch_up()  # type: ignore[arg-type]  # one of its words
-    assert names_in(index.folder) == ["2-2"]
+    assert names_in(index.folder) == ["3-2"]
 
 
 def test_a_server_answers_from_the_old_one_and_then_from_the_new(tmp_path: Path) -> None:
@@ -335,10 +335,10 @@ def test_a_server_answers_from_the_old_one_and_then_from_the_new(tmp_path: Path)
     made.catch_up()
     assert serving.generation().folder == made.generation().folder
     assert refs(reader.search(Query(kind="Model"))) == ["model:acme/a@1.0.0", "model:acme/b@1.0.0"]
-    assert names_in(serving.folder) == ["2-1", "2-2"]  # who has just been asked may still be reading
+    assert names_in(serving.folder) == ["3-1", "3-2"]  # who has just been asked may still be reading
     serving.close()
     Generations(serving.folder).sweep()
-    assert names_in(serving.folder) == ["2-2"]
+    assert names_in(serving.folder) == ["3-2"]
 
 
 def test_what_is_read_while_another_takes_its_place_is_read_to_its_end(tmp_path: Path) -> None:
@@ -363,21 +363,21 @@ def test_of_those_that_serve_no_longer_only_the_recent_stay_open(
         made.catch_up()
         made.close()
         for _ in range(2):
-            assert serving.generation().folder.name == f"2-{number}"
+            assert serving.generation().folder.name == f"3-{number}"
         Generations(serving.folder).sweep()
-        assert names_in(serving.folder) == [f"2-{number}"]
+        assert names_in(serving.folder) == [f"3-{number}"]
 
 
 def test_the_rebuild_of_a_process_that_ended_is_gone_on_with(tmp_path: Path) -> None:
     registry, index = indexed(tmp_path, model("a"), model("b"))
     begun = Index.emptied(registry)
-    assert begun.generation().folder.name == "2-2"
+    assert begun.generation().folder.name == "3-2"
     begun.close()
     again = Index.emptied(registry)
-    assert again.generation().folder.name == "2-2"
+    assert again.generation().folder.name == "3-2"
     again.catch_up()
     assert said(Index.open(registry)) == said(cold(registry, tmp_path / "cold"))
-    assert index.generation().folder.name == "2-2"
+    assert index.generation().folder.name == "3-2"
 
 
 @pytest.mark.parametrize("harm", ["another history", "garbage", "a rewritten main"])
@@ -420,7 +420,7 @@ def test_a_rebuild_that_another_process_has_put_in_place_is_done(tmp_path: Path)
     commit(registry.repo, model("b"))
     assert other.catch_up().seq == 3
     assert index.reader().position().seq == 3
-    assert index.generation().folder.name == "2-2"
+    assert index.generation().folder.name == "3-2"
 
 
 def _remove_all(index: Index) -> None:
@@ -453,13 +453,13 @@ def test_a_server_keeps_serving_where_current_is_lost(tmp_path: Path, harm: str)
     registry, serving = indexed(tmp_path, model("a"))
     Index.emptied(registry).catch_up()
     before = said(serving)
-    file = serving.folder / "current-2"
+    file = serving.folder / "current-3"
     file.unlink()
     if harm == "garbage":
         file.write_bytes(b"garbage")
     assert said(serving) == before
     assert said(Index.open(registry)) == before
-    assert file.read_text() == "2-2\n"
+    assert file.read_text() == "3-2\n"
     commit(registry.repo, model("b"))
     serving.catch_up()
     assert Index.open(registry).reader().resolve(of("acme/b")).seq == 3

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from index_support import Files, aliases, commit, indexed, model, searched
 
 from gitreg_indexer import filling, ranks
-from gitreg_indexer.catalog import facts
+from gitreg_indexer.tables import facts
 
 SMALL: Final = ("meta", "counts")
 """Tables that do not grow with the registry."""

@@ -117,7 +117,7 @@ def test_a_sound_index_is_clean_and_counted(built: tuple[Registry, Index]) -> No
     before = sorted(index.folder.iterdir())
     verdict = verify(registry)
     assert verdict.is_clean
-    assert (verdict.commit, verdict.seq, verdict.generation) == (registry.repo.tip(), 5, "2-1")
+    assert (verdict.commit, verdict.seq, verdict.generation) == (registry.repo.tip(), 5, "3-1")
     counts = {"commits": 5, "facts": 8, "quarantine": 1, "births": 8, "orders": 7, "documents": 8}
     assert {name: verdict.checked[name] for name in counts} == counts
     assert verdict.checked["objects"] > 20
@@ -137,7 +137,7 @@ def test_an_index_is_clean_however_it_came_about(tmp_path: Path) -> None:
     anew = Index.emptied(registry)
     anew.catch_up()
     assert verify(registry).is_clean
-    assert verify(registry).generation == "2-2"
+    assert verify(registry).generation == "3-2"
 
 
 def test_an_index_that_is_behind_is_clean_as_of_where_it_stands(built: tuple[Registry, Index]) -> None:
@@ -261,7 +261,7 @@ def test_what_is_wrong_with_the_catalog_is_named_and_mended(
         verdict
     )
     assert all(damage.mend for damage in verdict.damages)
-    assert mended(registry, tmp_path).generation == "2-2"
+    assert mended(registry, tmp_path).generation == "3-2"
 
 
 def test_a_flipped_bit_of_the_catalog_is_found_or_changes_no_answer(built: tuple[Registry, Index]) -> None:
@@ -509,15 +509,15 @@ def test_a_registry_whose_own_record_is_damaged_is_verified_all_the_same(built: 
 # Around it
 
 
-@pytest.mark.parametrize("names", [b"\xff\x00garbage", b"2-7\n"], ids=["garbage", "one that is gone"])
+@pytest.mark.parametrize("names", [b"\xff\x00garbage", b"3-7\n"], ids=["garbage", "one that is gone"])
 def test_a_current_file_that_names_none_is_told_and_mended(
     built: tuple[Registry, Index], tmp_path: Path, names: bytes
 ) -> None:
     registry, index = built
     index.close()
-    (index.folder / "current-2").write_bytes(names)
+    (index.folder / "current-3").write_bytes(names)
     damage = the_one(verify(registry))
-    assert damage.where == str(index.folder / "current-2")
+    assert damage.where == str(index.folder / "current-3")
     mended(registry, tmp_path)
 
 
@@ -580,7 +580,7 @@ def test_mending_and_making_anew_are_one_at_a_time(built: tuple[Registry, Index]
 
 def test_what_a_process_that_was_killed_left_is_removed(built: tuple[Registry, Index], tmp_path: Path) -> None:
     registry, index = built
-    left = index.folder / "2-7"
+    left = index.folder / "3-7"
     left.mkdir()
     (left / "unfinished").touch()
     Catalog.open(left / "catalog.sqlite3", Making(registry.uid)).close()

@@ -38,9 +38,10 @@ from publish_support import files_in, holds_nothing_else, listed, published
 from gitreg.errors import ConflictError, GitregError, UsageError
 from gitreg.repository.writing import advance
 from gitreg_indexer import Index
-from gitreg_indexer.catalog import Catalog, Making, facts
+from gitreg_indexer.catalog import Catalog, Making
 from gitreg_indexer.publishing import feed, layout, states
 from gitreg_indexer.publishing.folder import Folder
+from gitreg_indexer.tables import facts
 
 ROLE: Final = {"access/reader.yaml": manifest("Role", {"name": "reader"}, {"permissions": ["registry:read"]})}
 NAMESPACE: Final = {

@@ -13,10 +13,11 @@ from index_support import UID
 
 from gitreg.versions import Version
 from gitreg_indexer import ranks
-from gitreg_indexer.catalog import Catalog, Making, Writing, orders
+from gitreg_indexer.catalog import Catalog, Making, Writing
 from gitreg_indexer.documents import order_of
 from gitreg_indexer.facts import Folded, Opened, etag_of
 from gitreg_indexer.ranks import paths_moved_since, rank_new, ranks_of
+from gitreg_indexer.tables import orders
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def record(name: str, version: str = "1.0.0", *, namespace: str = "acme", seq: i
     doc = b"{}"
     path, ref = f"models/{namespace}/{name}/{version}.yaml", f"model:{namespace}/{name}@{version}"
     key = Version.parse(version).sort_key()
-    return Opened("Model", namespace, name, version, key, ref, path, "0" * 40, seq, "active", etag_of(doc), doc)
+    return Opened("Model", namespace, name, version, key, ref, path, "0" * 40, seq, "active", None, etag_of(doc), doc)
 
 
 def key_of(opened: Opened) -> str:

@@ -137,6 +137,8 @@ class PipelineSpec(Part):
     resources: Resources | None = Field(None, description="Compute that a run asks for in all.")
     execution: Execution = Field(default_factory=Execution, description="How it is run.")
     dependencies: tuple[Dependency, ...] = Field((), description="What it needs beside its models.")
+    reads: tuple[RefText, ...] = Field((), description="The datasets that it reads: `dataset:acme/tickets-raw@^1`.")
+    writes: tuple[RefText, ...] = Field((), description="The datasets that it makes, in exact versions as a rule.")
     template: TemplateInstance | None = Field(None, description="The template that it was made from.")
     release: Release | None = Field(None, description="What is new in this version.")
     lifecycle: PipelineLifecycle = mutable(default_factory=PipelineLifecycle, description="Where it stands.")

@@ -24,98 +24,28 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gitreg.errors import Finding, GitregError, Severity
 from gitreg_indexer.catalog_sqlite import SqliteStore
+from gitreg_indexer.edges import draw, erase
 from gitreg_indexer.facts import Birth, CommitFacts, Folded, Opened
 from gitreg_indexer.layout import FOREVER, FORMAT
 from gitreg_indexer.store import ANEW, Store
 from gitreg_indexer.store import BrokenIndexError as BrokenIndexError
+from gitreg_indexer.tables import (
+    LISTED,
+    births,
+    commits,
+    counts,
+    facts,
+    in_parts,
+    insert_rows,
+    meta,
+    metadata,
+    quarantine,
+)
 
 History = Literal["full", "none"]
 """Whether the catalog holds all that ever was, or only what stood when it was made and what came since."""
-_MANY: Final = 512
-"""Values in one `IN (...)`."""
 QUARANTINED: Final = ""
 """The row of `counts` for files that cannot be read."""
-
-_NUMBER: Final = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-metadata = sa.MetaData()
-meta = sa.Table(
-    "meta",
-    metadata,
-    sa.Column("key", sa.String(64), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-commits = sa.Table(
-    "commits",
-    metadata,
-    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("oid", sa.String(64), nullable=False, index=True),
-    sa.Column("time", sa.String(32), nullable=False, index=True),
-    sa.Column("author", sa.Text, nullable=False),
-    sa.Column("message", sa.Text, nullable=False),
-)
-facts = sa.Table(
-    "facts",
-    metadata,
-    sa.Column("id", _NUMBER, primary_key=True),
-    sa.Column("kind", sa.String(32), nullable=False),
-    sa.Column("namespace", sa.String(256), nullable=False),
-    sa.Column("name", sa.String(256), nullable=False),
-    sa.Column("version", sa.String(256), nullable=False),
-    sa.Column("version_key", sa.Text, nullable=False),
-    sa.Column("ref", sa.Text, nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
-    sa.Column("blob", sa.String(64), nullable=False),
-    sa.Column("status", sa.String(32)),
-    sa.Column("seq_from", sa.BigInteger, nullable=False),
-    sa.Column("seq_to", sa.BigInteger, nullable=False),
-    sa.Column("etag", sa.String(32), nullable=False),
-    sa.Column("doc", sa.LargeBinary, nullable=False),
-    sa.Index("facts_by_name", "kind", "namespace", "name", "seq_to"),
-    sa.Index("facts_by_path", "path", "seq_to"),
-    sa.Index("facts_by_start", "seq_from"),
-    sa.Index("facts_by_end", "seq_to"),
-)
-births = sa.Table(
-    "births",
-    metadata,
-    sa.Column("path", sa.Text, primary_key=True),
-    sa.Column("seq", sa.BigInteger, nullable=False),
-    sa.Column("created_at", sa.String(32), nullable=False),
-    sa.Column("registered_by", sa.Text, nullable=False),
-)
-quarantine = sa.Table(
-    "quarantine",
-    metadata,
-    sa.Column("id", _NUMBER, primary_key=True),
-    sa.Column("path", sa.Text, nullable=False),
-    sa.Column("blob", sa.String(64), nullable=False),
-    sa.Column("findings", sa.LargeBinary, nullable=False),
-    sa.Column("seq_from", sa.BigInteger, nullable=False),
-    sa.Column("seq_to", sa.BigInteger, nullable=False),
-    sa.Index("quarantine_by_path", "path", "seq_to"),
-    sa.Index("quarantine_by_start", "seq_from"),
-    sa.Index("quarantine_by_end", "seq_to"),
-)
-counts = sa.Table(
-    "counts",
-    metadata,
-    sa.Column("kind", sa.String(32), primary_key=True),
-    sa.Column("live", sa.BigInteger, nullable=False),
-)
-orders = sa.Table(
-    "orders",
-    metadata,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("rank", sa.BigInteger, nullable=False, index=True),
-    sa.Column("path", sa.Text, nullable=False),
-    sa.Column("moved", sa.BigInteger, nullable=False, index=True),
-    sqlite_with_rowid=False,
-)
-
-
-for _column in [column for table in metadata.tables.values() for column in table.c]:
-    if isinstance(_column.type, sa.String):  # texts are compared by code point, as SQLite and Python do
-        _column.type = _column.type.with_variant(sa.Text(collation="C"), "postgresql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,11 +247,12 @@ class Writing:
 
     def put(self, seq: int, folded: Folded) -> None:
         """Apply a part of a commit."""
-        self._close(seq, folded.closed)
+        ended = self._close(seq, folded.closed)
+        draw(self.db, seq, ended, folded.opened)
         if folded.born:
-            _insert(self.db, births, [{"path": path, **_as_row(birth)} for path, birth in folded.born])
+            insert_rows(self.db, births, [{"path": path, **_as_row(birth)} for path, birth in folded.born])
         if folded.opened:
-            _insert(self.db, facts, [_row(opened) for opened in folded.opened])
+            insert_rows(self.db, facts, [_row(opened) for opened in folded.opened])
             self._counted.update(opened.kind for opened in folded.opened)
         if folded.quarantined:
             self.db.execute(
@@ -333,16 +264,19 @@ class Writing:
             )
             self._counted[QUARANTINED] += len(folded.quarantined)
 
-    def _close(self, seq: int, paths: Sequence[str]) -> None:
+    def _close(self, seq: int, paths: Sequence[str]) -> list[str]:
+        """Close what stands at paths; give the refs of the records that did."""
         if not paths:
-            return
-        query = sa.select(facts.c.kind).where(facts.c.path.in_(LISTED), facts.c.seq_to == FOREVER)
-        self._counted.subtract(kind for (kind,) in in_parts(self.db, query, paths))
+            return []
+        query = sa.select(facts.c.kind, facts.c.ref).where(facts.c.path.in_(LISTED), facts.c.seq_to == FOREVER)
+        stood = [(kind, ref) for kind, ref in in_parts(self.db, query, paths)]
+        self._counted.subtract(kind for kind, _ in stood)
         gone = sa.select(sa.func.count()).where(quarantine.c.path.in_(LISTED), quarantine.c.seq_to == FOREVER)
         self._counted[QUARANTINED] -= sum(int(number) for (number,) in in_parts(self.db, gone, paths))
         ended = [{"at": path, "until": seq} for path in paths]
         self.db.execute(_CLOSE_FACT, ended)
         self.db.execute(_CLOSE_QUARANTINE, ended)
+        return [ref for _, ref in stood]
 
     def renew_past(self, walked: Sequence[CommitFacts], seen: dict[str, Birth]) -> None:
         """Store all commits and when each path was first seen, in place of what was stored of that."""
@@ -363,6 +297,8 @@ class Writing:
     def forget(self, standing: Iterable[tuple[str, int]]) -> None:
         """Remove what was taken for standing, and stands no more: nobody was answered from it yet."""
         for path, seq in standing:
+            refs = self.db.execute(sa.select(facts.c.ref).where(facts.c.path == path, facts.c.seq_from == seq))
+            erase(self.db, [ref for (ref,) in refs])
             for table, kinds in ((facts, facts.c.kind), (quarantine, sa.literal(QUARANTINED))):
                 here = sa.and_(table.c.path == path, table.c.seq_from == seq)
                 self._counted.subtract(kind for (kind,) in self.db.execute(sa.select(kinds).where(here)))
@@ -446,20 +382,6 @@ def findings_in(raw: bytes, path: str) -> tuple[Finding, ...]:
         ) from error
 
 
-def in_parts(db: sa.Connection, query: sa.Select[Any], values: Iterable[Any]) -> Iterator[Any]:
-    """Ask a query, whose `LISTED` stands for some of the values, for all of them."""
-    listed = list(values)
-    for start in range(0, len(listed), _MANY):
-        yield from db.execute(query, {"listed": _padded(listed[start : start + _MANY])})
-
-
-def _padded(values: list[Any]) -> list[Any]:
-    """Repeat the last value up to a power of two: statements of few lengths are prepared only once."""
-    return values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values))
-
-
-LISTED: Final[sa.BindParameter[Any]] = sa.bindparam("listed", expanding=True)
-"""Stands for the values of `in_parts` in a query."""
 _COUNTS: Final = sa.select(counts.c.kind, counts.c.live).order_by(counts.c.kind)
 _ABOUT: Final = sa.select(meta.c.key, meta.c.value)
 _POSITION: Final = sa.select(meta.c.key, meta.c.value).where(meta.c.key.in_(("seq", "commit")))
@@ -473,19 +395,6 @@ _CLOSE_QUARANTINE: Final = (
     .where(quarantine.c.path == sa.bindparam("at"), quarantine.c.seq_to == FOREVER)
     .values(seq_to=sa.bindparam("until"))
 )
-
-
-def _insert(db: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows that have the same columns; SQLite is given them as they are, which takes half the time."""
-    if db.dialect.name != "sqlite":
-        db.execute(table.insert(), rows)
-        return
-    names = list(rows[0])
-    marks = ", ".join("?" * len(names))
-    db.exec_driver_sql(
-        f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - names of our own
-        [tuple(row.values()) for row in rows],
-    )
 
 
 def _as_row(birth: Birth) -> dict[str, Any]:
@@ -503,6 +412,7 @@ def _row(opened: Opened) -> dict[str, Any]:
         "path": opened.path,
         "blob": opened.blob,
         "status": opened.status,
+        "severity": opened.severity,
         "seq_from": opened.seq,
         "seq_to": FOREVER,
         "etag": opened.etag,

@@ -26,23 +26,12 @@ from sqlalchemy import event
 from gitreg.errors import GitregError
 from gitreg.manifests import differences
 from gitreg_indexer import ranks
-from gitreg_indexer.catalog import (
-    QUARANTINED,
-    BrokenIndexError,
-    Catalog,
-    Making,
-    about_in,
-    births,
-    commits,
-    counts,
-    facts,
-    orders,
-    quarantine,
-)
+from gitreg_indexer.catalog import QUARANTINED, BrokenIndexError, Catalog, Making, about_in
 from gitreg_indexer.catalog_sqlite import mend_of
 from gitreg_indexer.damage import REPAIR, Damage, Ledger, shown
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.store import Store
+from gitreg_indexer.tables import births, commits, counts, edges, facts, orders, quarantine
 
 PART: Final = 500
 _OID: Final = re.compile(r"[0-9a-f]{40}")
@@ -150,7 +139,7 @@ def check_catalog(pair: Pair, ledger: Ledger, *, progress: Progress | None = Non
         ledger.add_all(_caught(pair, table.name, table.check, progress))
     ledger.add_all(_caught(pair, "counts", _check_counts))
     ledger.add_all(_caught(pair, "orders", _check_ranks))
-    tables = (facts, quarantine, births, orders)
+    tables = (facts, quarantine, births, orders, edges)
     return {table.name: _count_of(pair.expected, table) for table in tables}
 
 
@@ -364,5 +353,6 @@ _TABLES: Final = (
     _Table(births, ("path",), since="seq"),
     _Table(facts, ("path", "seq_from"), since="seq_from", order="id"),
     _Table(quarantine, ("path", "seq_from"), since="seq_from", order="id"),
+    _Table(edges, ("source", "field", "seq_from"), since="seq_from", order="id"),
 )
 _KEYS: Final = _Table(orders, ("key",), without=("rank", "moved"), order="key")

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -20,11 +20,23 @@ from pydantic import BaseModel
 
 from gitreg.errors import Finding
 from gitreg.kinds import KIND_TYPES, Manifest, PipelineLifecycle, VersionLifecycle, status_of
+from gitreg.kinds.references import Reference, references_in, references_of
 from gitreg.manifests import Reading
 from gitreg.refs import Address, addresses_at
 from gitreg.registry import Provenance, answer
 from gitreg.repository.git import Entry, EntryChange
 from gitreg.versions import Version
+
+SEVERITIES: Final = ("critical", "high", "medium", "low")
+"""The gravest first."""
+_OF_ENVIRONMENT: Final = {
+    "production": "high",
+    "prod": "high",
+    "staging": "medium",
+    "development": "low",
+    "dev": "low",
+    "test": "low",
+}
 
 
 class Birth(NamedTuple):
@@ -45,8 +57,23 @@ class CommitFacts(NamedTuple):
     message: str
 
 
+class Link(NamedTuple):
+    """What a record says of another: in which field, in what relation, of which name, of which of its versions."""
+
+    field: str
+    relation: str
+    target: str
+    """The name as a ref without selector; a record without versions by its whole ref."""
+    selector: str
+    """As it is written; empty where there is none."""
+    required: bool
+
+
 class Opened(NamedTuple):
-    """A record that stands from this commit on; `doc` is the answer, ready to send. `name` is the catalog's column."""
+    """A record that stands from this commit on; `doc` is the answer, ready to send. `name` is the catalog's column.
+
+    `severity` is how grave it is when the record breaks, where its labels say so.
+    """
 
     kind: str
     namespace: str
@@ -58,8 +85,10 @@ class Opened(NamedTuple):
     blob: str
     seq: int
     status: str | None
+    severity: str | None
     etag: str
     doc: bytes
+    links: tuple[Link, ...] = ()
 
 
 class Quarantined(NamedTuple):
@@ -193,8 +222,10 @@ def _open(standing: Standing, manifest: Manifest, uid: str) -> Opened:
         blob=standing.entry.oid,
         seq=standing.commit.seq,
         status=status_of(manifest),
+        severity=severity_of(manifest.metadata.labels),
         etag=etag_of(doc),
         doc=doc,
+        links=tuple(map(_link, references_of(manifest))),
     )
 
 
@@ -217,7 +248,8 @@ def reopened(standing: Standing, known: Opened) -> Opened | None:
         registeredBy=provenance.registered_by,
     )
     doc = orjson.dumps(data)
-    return known._replace(seq=standing.commit.seq, doc=doc, etag=etag_of(doc))
+    links = tuple(map(_link, references_in(data)))
+    return known._replace(seq=standing.commit.seq, doc=doc, etag=etag_of(doc), links=links)
 
 
 def _is_of_one_piece(known: Opened, data: dict[str, Any]) -> bool:
@@ -225,12 +257,28 @@ def _is_of_one_piece(known: Opened, data: dict[str, Any]) -> bool:
     for address in addresses_at(known.path):
         if address.kind == kind:
             status = data["spec"].get("lifecycle", {}).get("status", _first_status(kind))
-            derived = (said["ref"], said["path"], said["blob"], status, *_columns_of(address))
+            severity = severity_of(data["metadata"].get("labels", {}))
+            derived = (said["ref"], said["path"], said["blob"], status, severity, *_columns_of(address))
             return derived == (
-                *(known.ref, known.path, known.blob, known.status),
+                *(known.ref, known.path, known.blob, known.status, known.severity),
                 *(known.kind, known.namespace, known.name, known.version, known.version_key),
             )
     return False
+
+
+def _link(reference: Reference) -> Link:
+    ref = reference.ref
+    selector = "" if ref.selector is None else ref.written or str(ref.selector)
+    return Link(reference.field, reference.relation, ref.place, selector, reference.required)
+
+
+def severity_of(labels: Mapping[str, str]) -> str | None:
+    """Tell how grave it is when a record breaks: its label `criticality`, else what its label `environment` stands for.
+
+    None where the labels say nothing of the sort.
+    """
+    stated = labels.get("criticality", "").casefold()
+    return stated if stated in SEVERITIES else _OF_ENVIRONMENT.get(labels.get("environment", "").casefold())
 
 
 def _columns_of(address: Address) -> tuple[str, str, str, str, str]:

@@ -15,22 +15,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gitreg.errors import GitregError
-from gitreg_indexer.catalog import (
-    FACT_COLUMNS,
-    LISTED,
-    BrokenIndexError,
-    Catalog,
-    about_in,
-    fact_of,
-    facts,
-    in_parts,
-    number_of,
-)
+from gitreg_indexer.catalog import FACT_COLUMNS, BrokenIndexError, Catalog, about_in, fact_of, number_of
 from gitreg_indexer.documents import document_of, order_of
 from gitreg_indexer.engine import SearchEngine
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.parsing import Crew
 from gitreg_indexer.ranks import paths_moved_since, rank_new, ranks_of
+from gitreg_indexer.tables import LISTED, facts, in_parts
 
 _PART: Final = 500
 

@@ -19,17 +19,7 @@ from gitreg.errors import Finding, GitregError
 from gitreg.registry import Registry
 from gitreg.repository.git import HistoryRewritten
 from gitreg_indexer.alarms import Alarm, alarm_in
-from gitreg_indexer.catalog import (
-    QUARANTINED,
-    Making,
-    Position,
-    about_in,
-    findings_in,
-    live_in,
-    number_of,
-    position_in,
-    quarantine,
-)
+from gitreg_indexer.catalog import QUARANTINED, Making, Position, about_in, findings_in, live_in, number_of, position_in
 from gitreg_indexer.catalog_truth import open_standing
 from gitreg_indexer.catalogs import Catalogs, catalogs_of
 from gitreg_indexer.descent import is_behind
@@ -39,6 +29,7 @@ from gitreg_indexer.index import DEFAULT_ENGINE, default_folder
 from gitreg_indexer.layout import CATALOG_FILE, FOREVER, FORMAT
 from gitreg_indexer.lock import MAKING_LOCK, holder_of
 from gitreg_indexer.semantic import FOLDER
+from gitreg_indexer.tables import quarantine
 
 CATALOG: Final = "catalog"
 SEARCH: Final = "search"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-FORMAT: Final = "2"
+FORMAT: Final = "3"
 """The format of the catalog and what lies beside it; another one is made again from Git."""
 INDEX_FOLDER: Final = "index"
 CATALOG_FILE: Final = "catalog.sqlite3"

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from gitreg.errors import GitregError, UsageError
 from gitreg.repository.git import GitRepository
 from gitreg.repository.moments import EXPECTED, no_such_moment, not_on_main, read_moment
-from gitreg_indexer.catalog import Position, about_in, commits, number_of
+from gitreg_indexer.catalog import Position, about_in, number_of
+from gitreg_indexer.tables import commits
 
 _LONGEST_NAME: Final = 200
 _SEARCHES: Final = re.compile(r"[:{\s\x00-\x1f]")

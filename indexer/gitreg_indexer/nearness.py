@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from gitreg.errors import ConflictError, GitregError
-from gitreg_indexer.catalog import FACT_COLUMNS, Catalog, fact_of, facts
+from gitreg_indexer.catalog import FACT_COLUMNS, Catalog, fact_of
 from gitreg_indexer.engine import Found, Query
 from gitreg_indexer.lock import writing
 from gitreg_indexer.semantic import FOLDER, open_vectors, text_of, why_none
+from gitreg_indexer.tables import facts
 from gitreg_indexer.texts import bounds_of, parse_text
 
 if TYPE_CHECKING:

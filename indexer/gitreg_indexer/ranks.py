@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from gitreg_indexer.catalog import LISTED, facts, in_parts, orders
 from gitreg_indexer.documents import order_of
+from gitreg_indexer.tables import LISTED, facts, in_parts, orders
 
 BITS: Final = 62
 TOP: Final = 2**BITS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -20,22 +21,17 @@ from gitreg.versions import Range, Version
 from gitreg_indexer.catalog import (
     AT,
     FACT_COLUMNS,
-    LISTED,
     NOW,
     QUARANTINED,
     Fact,
     Position,
     about_in,
-    commits,
     fact_of,
-    facts,
     findings_in,
-    in_parts,
     live_in,
     number_of,
     position_in,
     position_of,
-    quarantine,
 )
 from gitreg_indexer.conditions import All, Condition, Is, Not
 from gitreg_indexer.custom_fields import custom_fields
@@ -43,8 +39,10 @@ from gitreg_indexer.engine import KIND, Facet, Found, Query
 from gitreg_indexer.fields import NO_CUSTOM_FIELDS, CustomFields, without_positions
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.moments import NoHistoryError, moment_in
+from gitreg_indexer.tables import LISTED, commits, facts, in_parts, quarantine
 
 if TYPE_CHECKING:
+    from gitreg_indexer.graph.state import State
     from gitreg_indexer.index import Generation, Index
     from gitreg_indexer.nearness import Nearness
 
@@ -67,6 +65,14 @@ class Page:
     position: Position
     facets: tuple[Facet, ...] = ()
     meant: tuple[tuple[str, str], ...] = ()
+
+
+class GraphAt(NamedTuple):
+    """The graph as of one moment, and what a ref means then."""
+
+    state: State
+    position: Position
+    resolve: Callable[[Ref], Fact]
 
 
 class Reader:
@@ -306,6 +312,17 @@ class Reader:
                 self._custom_fields.clear()
             self._custom_fields[position.commit] = known
         return known
+
+    @contextmanager
+    def graph(self, *, at: int | None = None) -> Iterator[GraphAt]:
+        """See the graph of records, now or as it stood at a seq; all that is asked of it is of one state."""
+        from gitreg_indexer.graph.state import State  # few ask for it
+
+        with self._generation().catalog.reading() as db:
+            here = position_in(db)
+            seq = here.seq if at is None else at
+            state = State(db, at, lambda ref: _aliases(db, ref, at))
+            yield GraphAt(state, Position(seq, _oid_of(db, seq)), lambda ref: _resolve(db, ref, at))
 
     def refresh(self) -> None:
         """See what another process has written."""

@@ -15,9 +15,10 @@ from typing import Protocol, Self, runtime_checkable
 import sqlalchemy as sa
 
 from gitreg.errors import GitregError
-from gitreg_indexer.catalog import LISTED, Catalog, Making, facts, in_parts
+from gitreg_indexer.catalog import Catalog, Making
 from gitreg_indexer.facts import Opened, Quarantined, Standing, reopened
 from gitreg_indexer.store import Store
+from gitreg_indexer.tables import LISTED, facts, in_parts
 
 
 @runtime_checkable
@@ -93,6 +94,7 @@ _KNOWN = sa.select(
     facts.c.blob,
     facts.c.seq_from,
     facts.c.status,
+    facts.c.severity,
     facts.c.etag,
     facts.c.doc,
 ).where(facts.c.path.in_(LISTED))

@@ -17,9 +17,10 @@ import sqlalchemy as sa
 from gitreg.errors import GitregError
 from gitreg.registry import Registry
 from gitreg.repository.git import GitRepository, HistoryRewritten
-from gitreg_indexer.catalog import Catalog, Position, commits, position_in
+from gitreg_indexer.catalog import Catalog, Position, position_in
 from gitreg_indexer.generations import Generations
 from gitreg_indexer.index import Index, Report, default_folder
+from gitreg_indexer.tables import commits
 
 LISTED: Final = 20
 """How many of the commits that are given up are listed."""

@@ -13,9 +13,10 @@ import orjson
 import sqlalchemy as sa
 
 from gitreg.errors import Finding, GitregError
-from gitreg_indexer.catalog import Catalog, facts, quarantine
+from gitreg_indexer.catalog import Catalog
 from gitreg_indexer.facts import Opened, Quarantined, Standing, reopened
 from gitreg_indexer.git_truth import GitTruth
+from gitreg_indexer.tables import facts, quarantine
 
 
 class Salvage:
@@ -44,7 +45,19 @@ class Salvage:
     def _opened(self, one: Standing) -> Opened | None:
         if self._catalog is None:
             return None
-        names = ("kind", "namespace", "name", "version", "version_key", "ref", "path", "blob", "seq_from", "status")
+        names = (
+            "kind",
+            "namespace",
+            "name",
+            "version",
+            "version_key",
+            "ref",
+            "path",
+            "blob",
+            "seq_from",
+            "status",
+            "severity",
+        )
         query = sa.select(*(facts.c[name] for name in (*names, "etag", "doc")))
         with self._catalog.reading() as db:
             row = db.execute(query.where(*_same(facts, one))).first()

@@ -15,11 +15,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gitreg.errors import GitregError
-from gitreg_indexer.catalog import LISTED, Catalog, facts, in_parts, number_of
+from gitreg_indexer.catalog import Catalog, number_of
 from gitreg_indexer.damage import Damage, shown
 from gitreg_indexer.documents import digest_of, order_of
 from gitreg_indexer.engine import SearchEngine
 from gitreg_indexer.ranks import ranks_of
+from gitreg_indexer.tables import LISTED, facts, in_parts
 
 PART: Final = 500
 _TRIES: Final = 20

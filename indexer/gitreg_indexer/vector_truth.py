@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from gitreg.errors import GitregError
-from gitreg_indexer.catalog import FACT_COLUMNS, Catalog, fact_of, facts
+from gitreg_indexer.catalog import FACT_COLUMNS, Catalog, fact_of
 from gitreg_indexer.damage import Damage, shown
 from gitreg_indexer.semantic import is_installed, text_of
+from gitreg_indexer.tables import facts
 
 if TYPE_CHECKING:
     from gitreg_indexer.semantic.store import Fault, Store, View

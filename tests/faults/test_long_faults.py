@@ -286,7 +286,7 @@ def test_an_index_that_is_removed_while_it_is_served_is_made_again(packed: Regis
         elif harm == "generation":
             shutil.rmtree(generation)
         elif harm == "current":
-            (serving.folder / "current-2").write_bytes(draw.randbytes(20))
+            (serving.folder / "current-3").write_bytes(draw.randbytes(20))
         elif harm == "search":
             shutil.rmtree(generation / "tantivy")
         else:

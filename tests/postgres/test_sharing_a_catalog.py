@@ -48,7 +48,7 @@ from gitreg.registry import Registry
 from gitreg.repository.git import HistoryRewritten
 from gitreg.repository.writing import advance
 from gitreg_indexer import Index
-from gitreg_indexer.catalog import facts
+from gitreg_indexer.tables import facts
 index = Index.open(Registry.open(sys.argv[1]), Path(sys.argv[2]), catalog=sys.argv[3])
 with index.catalog.holding(), index.catalog.writing() as written:
     written.move(99, "f" * 40)

@@ -14,11 +14,11 @@ from gitreg.registry import Registry
 from gitreg.repository.git import HistoryRewritten
 from gitreg.repository.writing import advance
 from gitreg_indexer import Index, nearness
-from gitreg_indexer.catalog import facts
 from gitreg_indexer.descent import BehindError
 from gitreg_indexer.index_status import status_of
 from gitreg_indexer.postgres_address import Address
 from gitreg_indexer.rewrites import accept_rewrite
+from gitreg_indexer.tables import facts
 from gitreg_indexer.verifying import verify
 
 

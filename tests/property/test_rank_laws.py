@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from index_support import UID
 
 from gitreg_indexer import ranks
-from gitreg_indexer.catalog import Catalog, Making, facts, orders
+from gitreg_indexer.catalog import Catalog, Making
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.ranks import paths_moved_since, rank_new
+from gitreg_indexer.tables import facts, orders
 
 laws = settings(max_examples=tries(15, 100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

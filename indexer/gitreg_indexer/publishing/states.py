@@ -17,9 +17,9 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from gitreg.refs import KINDS
-from gitreg_indexer.catalog import commits, facts
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.publishing.layout import Key
+from gitreg_indexer.tables import commits, facts
 
 _AT_ONCE: Final = 500
 _KINDS: Final = sorted((place.word, kind) for kind, place in KINDS.items() if kind != "Aliases")

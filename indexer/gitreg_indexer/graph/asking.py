@@ -1,0 +1,112 @@
+"""What the graph asks of the catalog: edges by either end, and which versions of names stand; many at once.
+
+- One statement for any number of keys, which are handed over as one JSON text, so none is prepared twice.
+- Versions are read off an index that holds all that is asked, never off the rows with the documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import NamedTuple
+
+import orjson
+import sqlalchemy as sa
+
+from gitreg_indexer.edges import edge_key
+from gitreg_indexer.layout import FOREVER
+
+
+class Edge(NamedTuple):
+    """One reference as it stands: who refers, in which field and relation, to which name, to which versions of it."""
+
+    source: str
+    field: str
+    relation: str
+    target: str
+    """A name: a ref without selector."""
+    selector: str
+    """As it is written; empty where there is none."""
+    required: bool
+    since: int
+    """The seq from which the record says so."""
+
+    @property
+    def wanted(self) -> str:
+        """Give what is referred to, as a ref."""
+        return f"{self.target}@{self.selector}" if self.selector else self.target
+
+
+class Named(NamedTuple):
+    """One record of a name: its version (empty where the kind has none) and what the graph needs to know of it."""
+
+    kind: str
+    namespace: str
+    name: str
+    version: str
+    status: str | None
+    severity: str | None
+
+
+def edges_out_of(db: sa.Connection, refs: Iterable[str], at: int | None) -> Iterator[Edge]:
+    """Give what records say of others."""
+    asked = set(refs)
+    return (edge for edge in _edges(db, "source_key", asked, at) if edge.source in asked)
+
+
+def edges_into(db: sa.Connection, names: Iterable[str], at: int | None, *, upstream: bool) -> Iterator[Edge]:
+    """Give what is said of names, whichever of their versions is meant, by those that they come before, or after."""
+    asked, where = set(names), f"upstream = {'true' if upstream else 'false'} AND target_key"
+    return (edge for edge in _edges(db, where, asked, at) if edge.target in asked)
+
+
+def _edges(db: sa.Connection, where: str, asked: set[str], at: int | None) -> Iterator[Edge]:
+    if not asked:
+        return
+    keys = ",".join(str(edge_key(text)) for text in sorted(asked))
+    listed = f"[{keys}]" if db.dialect.name == "sqlite" else f"{{{keys}}}"
+    rows = db.execute(_edge_query(db.dialect.name, where, is_now=at is None), {"keys": listed, **_moment(at)})
+    for source, field, relation, target, selector, required, since in rows:
+        yield Edge(source, field, relation, target, selector, bool(required), since)
+
+
+def named(db: sa.Connection, places: Sequence[tuple[str, str, str]], at: int | None) -> Iterator[Named]:
+    """Give the records that stand under names: each name is (kind, namespace, name) as the catalog stores it."""
+    if places:
+        asked = {"places": orjson.dumps(places).decode(), **_moment(at)}
+        for row in db.execute(_name_query(db.dialect.name, is_now=at is None), asked):
+            yield Named(*row)
+
+
+@cache
+def _edge_query(dialect: str, where: str, *, is_now: bool) -> sa.TextClause:
+    one_of = "IN (SELECT value FROM json_each(:keys))" if dialect == "sqlite" else "= ANY(CAST(:keys AS BIGINT[]))"
+    return sa.text(  # all words are our own
+        "SELECT source, field, relation, target, selector, required, seq_from FROM edges "  # noqa: S608
+        f"WHERE {where} {one_of} AND {_holds('', is_now=is_now)} ORDER BY id"
+    )
+
+
+@cache
+def _name_query(dialect: str, *, is_now: bool) -> sa.TextClause:
+    if dialect == "sqlite":
+        asked = "json_each(:places) AS asked CROSS JOIN facts"  # in this order, which SQLite then keeps to
+        parts = [f"json_extract(asked.value, '$[{n}]')" for n in range(3)]
+    else:
+        asked = "json_array_elements(CAST(:places AS json)) AS asked(value) CROSS JOIN facts"
+        parts = [f"""(asked.value->>{n}) COLLATE "C" """ for n in range(3)]
+    same = " AND ".join(
+        f"facts.{name} = {part}" for name, part in zip(("kind", "namespace", "name"), parts, strict=True)
+    )
+    return sa.text(  # as above
+        "SELECT facts.kind, facts.namespace, facts.name, facts.version, facts.status, facts.severity "  # noqa: S608
+        f"FROM {asked} WHERE {same} AND {_holds('facts.', is_now=is_now)}"
+    )
+
+
+def _holds(table: str, *, is_now: bool) -> str:
+    return f"{table}seq_to = {FOREVER}" if is_now else f"{table}seq_from <= :at AND {table}seq_to > :at"
+
+
+def _moment(at: int | None) -> dict[str, int]:
+    return {} if at is None else {"at": at}

@@ -1,0 +1,160 @@
+"""Lineage: what a record comes from and what comes from it, to any depth, as a graph of its own (spec 5.4).
+
+- Upstream is where data and needs flow from: what is derived from, depended on, used, read; settings before what they
+  are made for. Downstream is the other way.
+- `replaces` is followed only where it is asked for: a successor is made of nothing that it replaces.
+- Nodes come nearest first, then by ref; the same moment gives the same answer, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple, get_args
+
+from gitreg.kinds.references import Relation, is_upstream
+from gitreg.refs import Ref
+from gitreg_indexer.graph.asking import Edge
+from gitreg_indexer.graph.state import Reading, State, name_of
+
+Direction = Literal["up", "down", "both"]
+DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
+RELATIONS: Final[tuple[Relation, ...]] = get_args(Relation)
+FOLLOWED: Final[tuple[Relation, ...]] = tuple(each for each in RELATIONS if each != "replaces")
+"""The relations that are followed unless others are named."""
+MOST_NODES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How far and along what lineage is followed; `kinds` are those that are entered, all where none is named."""
+
+    direction: Direction = "both"
+    depth: int | None = None
+    relations: Collection[str] = FOLLOWED
+    kinds: Collection[str] = ()
+    reading: Reading = "resolved"
+    limit: int = MOST_NODES
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A record of the graph; `distance` counts edges from the root, below 0 upstream.
+
+    What is referred to and is not there is `missing`; its ref is the reference as it is written.
+    """
+
+    ref: str
+    kind: str
+    status: str | None
+    distance: int
+    is_missing: bool = False
+
+
+class Line(NamedTuple):
+    """An edge of the graph in one of its readings, from who refers to what is referred to."""
+
+    source: str
+    target: str
+    edge: Edge
+    is_missing: bool = False
+    """Whether the target is not there; it is the reference as it is written then."""
+
+    @property
+    def upstream(self) -> str:
+        """Give the end that data and needs flow from."""
+        return self.target if is_upstream(self.edge.relation, self.edge.field) else self.source
+
+    @property
+    def downstream(self) -> str:
+        """Give the end that they flow to."""
+        return self.source if self.upstream == self.target else self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """A part of the graph around a record. `is_cut` tells that there was more than may be told at once."""
+
+    root: str
+    depth: int
+    nodes: tuple[Node, ...]
+    lines: tuple[Line, ...]
+    is_cut: bool = False
+
+
+def trace(state: State, root: str, asked: Asked) -> Lineage:
+    """Follow lineage from a record that stands."""
+    found = _Found({root: 0}, {})
+    ups = {"up": (True,), "down": (False,), "both": (True, False)}[asked.direction]
+    cuts = [_walk(state, root, asked, found, is_up=is_up) for is_up in ups]
+    missing = {line.target for line in found.lines.values() if line.is_missing}
+    nodes = [_node(state, ref, distance, is_missing=ref in missing) for ref, distance in found.distances.items()]
+    depth = max(abs(node.distance) for node in nodes)
+    lines = (found.lines[key] for key in sorted(found.lines))
+    return Lineage(root, depth, tuple(sorted(nodes, key=_order)), tuple(lines), any(cuts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What walks have found: how far nodes are, and edges by who refers, where, and to what."""
+
+    distances: dict[str, int]
+    lines: dict[tuple[str, str, str], Line]
+
+
+def _order(node: Node) -> tuple[int, bool, str]:
+    return abs(node.distance), node.distance > 0, node.ref
+
+
+def _node(state: State, ref: str, distance: int, *, is_missing: bool) -> Node:
+    standing = None if is_missing else state.standing(ref)
+    return Node(ref, kind_of(ref), standing.status if standing else None, distance, is_missing)
+
+
+def _walk(state: State, root: str, asked: Asked, found: _Found, *, is_up: bool) -> bool:
+    """Walk in one direction, breadth by breadth; tell whether the walk was cut short."""
+    seen, breadth, distance = {root}, [root], 0
+    while breadth and (asked.depth is None or distance < asked.depth):
+        distance += 1
+        above: list[str] = []
+        for line in lines_from(state, breadth, asked, is_up=is_up):
+            end = line.upstream if is_up else line.downstream
+            if end not in seen:
+                if len(found.distances) >= asked.limit:
+                    return True
+                seen.add(end)
+                found.distances.setdefault(end, -distance if is_up else distance)
+                above += [] if line.is_missing else [end]
+            found.lines[line.source, line.edge.field, line.target] = line
+        breadth = above
+    return False
+
+
+def lines_from(state: State, refs: Collection[str], asked: Asked, *, is_up: bool) -> Iterator[Line]:
+    """Give the edges that lead from records one step upstream or downstream."""
+    state.read_out(refs)
+    state.read_into({name_of(ref) for ref in refs}, upstream=not is_up)
+    for ref in refs:
+        for line in _lines_of(state, ref, asked.reading, is_up=is_up):
+            end = line.upstream if is_up else line.downstream
+            if line.edge.relation in asked.relations and (not asked.kinds or kind_of(end) in asked.kinds):
+                yield line
+
+
+def _lines_of(state: State, ref: str, reading: Reading, *, is_up: bool) -> Iterator[Line]:
+    for edge in state.out(ref):
+        if is_upstream(edge.relation, edge.field) == is_up:
+            targets = state.targets(edge, reading)
+            yield from (Line(ref, target, edge) for target in targets)
+            if not targets:
+                yield Line(ref, edge.wanted, edge, is_missing=True)
+    for edge in state.into(name_of(ref), upstream=not is_up):
+        if ref in state.targets(edge, reading):
+            yield Line(edge.source, ref, edge)
+
+
+@lru_cache(maxsize=65536)
+def kind_of(ref: str) -> str:
+    """Give the kind of the record that a ref names."""
+    return Ref.parse(name_of(ref)).kind

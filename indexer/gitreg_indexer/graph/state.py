@@ -1,0 +1,184 @@
+"""The graph of the registry at one moment, read off the catalog one breadth at a time.
+
+- An edge has two readings: what it resolves to (the best version there is), and what it admits (every version that
+  satisfies it). What is about all versions of a name, like settings, resolves to all that it admits.
+- What was read is remembered, so that each name and each record is asked for once; a state is for one question.
+- Nothing recurses: chains and circles of any length are walked with lists.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
+
+import sqlalchemy as sa
+
+from gitreg.kinds.references import is_about_all
+from gitreg.refs import Address, Ref, read_selector
+from gitreg.resolution import ENDED, choose
+from gitreg.versions import Range, Version
+from gitreg_indexer.facts import name_column
+from gitreg_indexer.graph.asking import Edge, Named, edges_into, edges_out_of, named
+
+Reading = Literal["resolved", "admitted"]
+READINGS: Final[tuple[Reading, ...]] = ("resolved", "admitted")
+Aliases = Callable[[Ref], Mapping[str, str]]
+Selector = Version | Range | str | None
+
+
+class Standing(NamedTuple):
+    """What the graph knows of a record that stands."""
+
+    status: str | None
+    severity: str | None
+
+
+class _Name(NamedTuple):
+    """The records of a name: by version, highest first; or the only one, where the kind has no versions."""
+
+    versions: Mapping[Version, Standing]
+    only: Standing | None
+
+
+class State:
+    """The graph as it stands at a seq, or now. `aliases` gives the aliases of a name then."""
+
+    def __init__(self, db: sa.Connection, at: int | None, aliases: Aliases) -> None:
+        self.db = db
+        self.at = at
+        self._aliases = aliases
+        self._out: dict[str, tuple[Edge, ...]] = {}
+        self._into: dict[tuple[str, bool], tuple[Edge, ...]] = {}
+        self._names: dict[str, _Name] = {}
+        self._meant: dict[tuple[str, str], str | None] = {}
+        self._admitted: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def read_out(self, refs: Iterable[str]) -> None:
+        """Read what records say of others, for all of them at once, with the names that they speak of."""
+        asked = {ref for ref in refs if ref not in self._out}
+        found = _grouped(edges_out_of(self.db, asked, self.at), lambda edge: edge.source)
+        self._out.update({ref: tuple(found.get(ref, ())) for ref in asked})
+        self.read_names(edge.target for edges in found.values() for edge in edges)
+
+    def read_into(self, names: Iterable[str], *, upstream: bool) -> None:
+        """Read what is said of names by records that they come before, or after, for all of them at once."""
+        asked = {name for name in names if (name, upstream) not in self._into}
+        found = _grouped(edges_into(self.db, asked, self.at, upstream=upstream), lambda edge: edge.target)
+        self._into.update({(name, upstream): tuple(found.get(name, ())) for name in asked})
+        self.read_names(asked)
+
+    def read_names(self, names: Iterable[str]) -> None:
+        """Read which records stand under names, for all of them at once."""
+        places = {_place_of(name): name for name in names if name not in self._names}
+        found: dict[str, list[Named]] = defaultdict(list)
+        for record in named(self.db, list(places), self.at):
+            found[places[record.kind, record.namespace, record.name]].append(record)
+        self._names.update({name: _name(found.get(name, [])) for name in places.values()})
+
+    def out(self, ref: str) -> tuple[Edge, ...]:
+        """Give what a record says of others."""
+        if ref not in self._out:
+            self.read_out([ref])
+        return self._out[ref]
+
+    def into(self, name: str, *, upstream: bool) -> tuple[Edge, ...]:
+        """Give what is said of a name by records that it comes before (`upstream`), or after."""
+        if (name, upstream) not in self._into:
+            self.read_into([name], upstream=upstream)
+        return self._into[name, upstream]
+
+    def standing(self, ref: str) -> Standing | None:
+        """Tell what is known of a record; None where it does not stand."""
+        name, _, version = ref.partition("@")
+        known = self._name(name)
+        return known.versions.get(Version.parse(version)) if version else known.only
+
+    def versions(self, name: str) -> Mapping[Version, Standing]:
+        """Give the versions of a name, highest first."""
+        return self._name(name).versions
+
+    def _name(self, name: str) -> _Name:
+        if name not in self._names:
+            self.read_names([name])
+        return self._names[name]
+
+    def targets(self, edge: Edge, reading: Reading) -> tuple[str, ...]:
+        """Give the records that an edge leads to in a reading; none where there are none."""
+        if reading == "admitted" or is_about_all(edge.relation, edge.field):
+            return self.admitted(edge)
+        meant = self.meant(edge)
+        return () if meant is None else (meant,)
+
+    def meant(self, edge: Edge) -> str | None:
+        """Give the record that an edge resolves to; None where there is none."""
+        key = edge.target, edge.selector
+        if key not in self._meant:
+            self._meant[key] = self._chosen(*key)
+        return self._meant[key]
+
+    def admitted(self, edge: Edge) -> tuple[str, ...]:
+        """Give every record that satisfies an edge, the highest version first."""
+        key = edge.target, edge.selector
+        if key not in self._admitted:
+            self._admitted[key] = tuple(self._satisfying(*key))
+        return self._admitted[key]
+
+    def _chosen(self, name: str, written: str) -> str | None:
+        known = self._name(name)
+        if known.only is not None:
+            return name
+        chosen = self.choose(name, selector_of(written), known.versions)
+        return None if chosen is None else f"{name}@{chosen}"
+
+    def choose(self, name: str, selector: Selector, versions: Mapping[Version, Standing]) -> Version | None:
+        """Choose among versions of a name, highest first, as a ref with a selector would."""
+        is_alias = isinstance(selector, str) and bool(versions)
+        aliases = self._aliases(Ref.parse(name)) if is_alias else {}
+        return choose(selector, tuple(versions), aliases, lambda version: versions[version].status in ENDED)
+
+    def _satisfying(self, name: str, written: str) -> Iterator[str]:
+        known, selector = self._name(name), selector_of(written)
+        if known.only is not None:
+            yield name
+        elif isinstance(selector, str):
+            chosen = self.choose(name, selector, known.versions)
+            yield from [] if chosen is None else [f"{name}@{chosen}"]
+        else:
+            for version in known.versions:
+                if selector.allows(version) if isinstance(selector, Range) else selector in (None, version):
+                    yield f"{name}@{version}"
+
+
+@lru_cache(maxsize=65536)
+def selector_of(written: str) -> Selector:
+    """Read a selector as edges carry it; None where it is empty."""
+    return read_selector(written, written) if written else None
+
+
+def name_of(ref: str) -> str:
+    """Give the name that a record is a version of; of a record without versions its ref."""
+    return ref.partition("@")[0]
+
+
+@lru_cache(maxsize=65536)
+def _place_of(name: str) -> tuple[str, str, str]:
+    ref = Ref.parse(name)
+    return ref.kind, ref.namespace, name_column(Address(ref.kind, ref.namespace, ref.name, None, ref.of))
+
+
+def _name(records: list[Named]) -> _Name:
+    read = [(record, Standing(record.status, record.severity)) for record in records]
+    if len(read) == 1:
+        record, standing = read[0]
+        return _Name({Version.parse(record.version): standing}, None) if record.version else _Name({}, standing)
+    versions = {Version.parse(record.version): standing for record, standing in read}
+    return _Name(dict(sorted(versions.items(), key=lambda item: item[0], reverse=True)), None)
+
+
+def _grouped(edges: Iterable[Edge], end: Callable[[Edge], str]) -> dict[str, list[Edge]]:
+    found: dict[str, list[Edge]] = defaultdict(list)
+    for edge in edges:
+        found[end(edge)].append(edge)
+    return found
