@@ -77,6 +77,14 @@ class State:
             found[places[record.kind, record.namespace, record.name]].append(record)
         self._names.update({name: _name(found.get(name, [])) for name in places.values()})
 
+    def suppose(self, ref: str) -> None:
+        """Take a record for standing that may not stand yet; to be said before anything is asked of its name."""
+        name, _, version = ref.partition("@")
+        known = self._name(name)
+        if version and Version.parse(version) not in known.versions:
+            versions = {**known.versions, Version.parse(version): Standing(None, None)}
+            self._names[name] = _Name(_sorted(versions), None)
+
     def out(self, ref: str) -> tuple[Edge, ...]:
         """Give what a record says of others."""
         if ref not in self._out:
@@ -174,7 +182,11 @@ def _name(records: list[Named]) -> _Name:
         record, standing = read[0]
         return _Name({Version.parse(record.version): standing}, None) if record.version else _Name({}, standing)
     versions = {Version.parse(record.version): standing for record, standing in read}
-    return _Name(dict(sorted(versions.items(), key=lambda item: item[0], reverse=True)), None)
+    return _Name(_sorted(versions), None)
+
+
+def _sorted(versions: Mapping[Version, Standing]) -> dict[Version, Standing]:
+    return dict(sorted(versions.items(), key=lambda item: item[0], reverse=True))
 
 
 def _grouped(edges: Iterable[Edge], end: Callable[[Edge], str]) -> dict[str, list[Edge]]:
