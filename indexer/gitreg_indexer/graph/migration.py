@@ -22,7 +22,7 @@ from gitreg.refs import LATEST, Ref
 from gitreg.resolution import ENDED
 from gitreg.versions import Range, Version
 from gitreg_indexer.catalog import Fact
-from gitreg_indexer.graph.impact import Change, Impacted, Tie, Ties, is_about, is_linked
+from gitreg_indexer.graph.impact import IMPACTS, Change, Impacted, Tie, Ties, is_about, is_linked
 from gitreg_indexer.graph.lineage import kind_of
 from gitreg_indexer.graph.state import Selector, Standing, State, name_of, selector_of
 
@@ -136,18 +136,47 @@ def in_order(first: str, into: Mapping[str, Iterable[Tie]]) -> Iterator[str]:
 def _steps_of(planning: _Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
     """Plan all references of one consumer, and note what becomes of it."""
     idle = _why_idle(planning, ref)
-    listed = sorted(ties, key=lambda tie: (tie.edge.field, tie.provider))
+    listed = _one_a_reference(ties)
     found = [[_none(tie, idle)] if idle else list(_step(planning, tie)) for tie in listed]
     steps = [step for steps in found for step in steps]
     open_ = next((step.field for step in steps if step.ref == ref and step.action == "decide"), None)
     edits = [step for step in steps if step.ref == ref and step.action == "edit"]
-    if open_ is not None:
+    why = None if open_ is None else f"one new version for all edits, once it is decided on {open_}"
+    why = why or (_why_no_version(planning, ref) if any(map(_is_narrowing, edits)) else None)
+    if why is not None:
         planning.outcomes[ref] = _Outcome(is_open=True)
-        why = f"one new version for all edits, once it is decided on {open_}"
         return [replace(step, action="decide", why=why) if step in edits else step for step in steps]
-    new = _new_version(planning, ref) if edits else None
+    new = _new_version(planning, ref, edits) if edits else None
     planning.outcomes[ref] = _Outcome(None if new is None else f"{name_of(ref)}@{new}")
     return [replace(step, new_version=new) if step in edits else step for step in steps]
+
+
+def _is_narrowing(step: Step) -> bool:
+    """Tell whether an edit leaves versions of a dependency out, which breaks whoever holds one of these."""
+    return step.field.startswith("spec.dependencies[") and name_of(step.to or "") == name_of(step.constraint)
+
+
+def _why_no_version(planning: _Planning, ref: str) -> str | None:
+    """Say why a version cannot be followed by one that breaks: a later release is there already."""
+    name, _, text = ref.partition("@")
+    if not text or Version.parse(text).is_prerelease:
+        return None
+    own = Version.parse(text)
+    later = (v for v, known in planning.state.versions(name).items() if not v.is_prerelease and v > own)
+    found = next(later, None)
+    return (
+        f"fewer versions of a dependency are a breaking change, and {found} is released: move on to that"
+        if found
+        else None
+    )
+
+
+def _one_a_reference(ties: Iterable[Tie]) -> list[Tie]:
+    """Give of the ties of each reference, which may admit several versions that change, the gravest."""
+    found: dict[tuple[str, str], Tie] = {}
+    for tie in sorted(ties, key=lambda tie: (IMPACTS.index(tie.impact), tie.provider)):
+        found.setdefault((tie.edge.source, tie.edge.field), tie)
+    return sorted(found.values(), key=lambda tie: (tie.edge.field, tie.edge.source))
 
 
 def _why_idle(planning: _Planning, ref: str) -> str | None:
@@ -178,21 +207,24 @@ def _takes_over(own: Version, other: Version, known: Standing) -> bool:
     return other.major == own.major and (own.major > 0 or other.minor == own.minor)
 
 
-def _new_version(planning: _Planning, ref: str) -> str | None:
+def _new_version(planning: _Planning, ref: str, edits: Iterable[Step]) -> str | None:
     name, _, text = ref.partition("@")
     if not text:
         return None
     taken = planning.taken.setdefault(name, set(planning.state.versions(name)))
-    new = next_version(Version.parse(text), taken)
+    new = next_version(Version.parse(text), taken, is_breaking=any(map(_is_narrowing, edits)))
     taken.add(new)
     return str(new)
 
 
-def next_version(own: Version, taken: Collection[Version]) -> Version:
-    """Give the first free patch after a version; of a prerelease the next prerelease."""
+def next_version(own: Version, taken: Collection[Version], *, is_breaking: bool = False) -> Version:
+    """Give the first free version after one: a patch, or what comes after a break; of a prerelease the next one."""
     new = own
     while new in taken or new == own:
-        new = _next_prerelease(new) if new.is_prerelease else new.bump("patch")
+        if new.is_prerelease:
+            new = _next_prerelease(new)
+        else:
+            new = new.bump("patch" if not is_breaking else "major" if new.major else "minor")
     return new
 
 
