@@ -74,6 +74,10 @@ class GraphAt(NamedTuple):
     position: Position
     resolve: Callable[[Ref], Fact]
 
+    def then(self, at: int) -> GraphAt:
+        """See the graph as it stood at another seq, in the same state of the catalog."""
+        return _graph_in(self.state.db, at)
+
 
 class Reader:
     """Answers from the index. `at` is a seq: what the registry said then; without it, what it says now.
@@ -316,17 +320,20 @@ class Reader:
     @contextmanager
     def graph(self, *, at: int | None = None) -> Iterator[GraphAt]:
         """See the graph of records, now or as it stood at a seq; all that is asked of it is of one state."""
-        from gitreg_indexer.graph.state import State  # few ask for it
-
         with self._generation().catalog.reading() as db:
-            here = position_in(db)
-            seq = here.seq if at is None else at
-            state = State(db, at, lambda ref: _aliases(db, ref, at))
-            yield GraphAt(state, Position(seq, _oid_of(db, seq)), lambda ref: _resolve(db, ref, at))
+            yield _graph_in(db, at)
 
     def refresh(self) -> None:
         """See what another process has written."""
         self._generation().engine.refresh()
+
+
+def _graph_in(db: sa.Connection, at: int | None) -> GraphAt:
+    from gitreg_indexer.graph.state import State  # few ask for it
+
+    seq = position_in(db).seq if at is None else at
+    state = State(db, at, lambda ref: _aliases(db, ref, at))
+    return GraphAt(state, Position(seq, _oid_of(db, seq)), lambda ref: _resolve(db, ref, at))
 
 
 def _now_and_at(query: sa.Select[Any]) -> dict[bool, sa.Select[Any]]:

@@ -28,7 +28,7 @@ _TYPES: Final = {"TestSuite": "test"}
 def lineage_data(state: State, lineage: Lineage, asked: Asked, position: Position) -> dict[str, Any]:
     """Give a lineage as the LineageGraph of spec 5.4."""
     begun = _births(state.db, [node.ref for node in lineage.nodes if not node.is_missing])
-    times = _times(state.db, {line.edge.since for line in lineage.lines} | {position.seq})
+    times = times_of(state.db, {line.edge.since for line in lineage.lines} | {position.seq})
     return {
         "nodes": [_node_data(node, begun.get(node.ref)) for node in lineage.nodes],
         "edges": [line_data(state, line, times) for line in lineage.lines],
@@ -127,7 +127,7 @@ def _births(db: sa.Connection, refs: Collection[str]) -> dict[str, str]:
     return {places[path]: moment for path, moment in in_parts(db, query, places)}
 
 
-def _times(db: sa.Connection, seqs: Iterable[int]) -> dict[int, str]:
+def times_of(db: sa.Connection, seqs: Iterable[int]) -> dict[int, str]:
     """Tell the times of commits, by seq."""
     query = sa.select(commits.c.seq, commits.c.time).where(commits.c.seq.in_(LISTED))
     return dict(in_parts(db, query, sorted(seqs)))

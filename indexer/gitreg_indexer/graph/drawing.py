@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from gitreg.pictures import Arrow, Box, Picture
 from gitreg.refs import KINDS, Ref
 from gitreg.resolution import ENDED
 from gitreg_indexer.catalog import Position
-from gitreg_indexer.graph.lineage import Line, Lineage, Node
+from gitreg_indexer.graph.lineage import Line, Lineage, Node, kind_of
 from gitreg_indexer.graph.state import name_of
+
+if TYPE_CHECKING:
+    from gitreg_indexer.graph.answers import Joined
 
 Link = Callable[[str], str | None]
 """Gives the address that a record's box in a picture leads to, by its ref."""
@@ -27,6 +32,10 @@ def api_link(base: str = "") -> Link:
     return link
 
 
+def no_link(_ref: str) -> None:
+    """Let boxes lead nowhere."""
+
+
 def picture_of(lineage: Lineage, position: Position, link: Link) -> Picture:
     """Draw a lineage as of a commit."""
     cut = "; there is more than is drawn" if lineage.is_cut else ""
@@ -35,6 +44,20 @@ def picture_of(lineage: Lineage, position: Position, link: Link) -> Picture:
         boxes=tuple(_box(node, lineage.root, link) for node in lineage.nodes),
         arrows=tuple(map(_arrow, lineage.lines)),
         caption=f"as of commit {position.commit[:12]}, seq {position.seq}{cut}",
+    )
+
+
+def picture_of_ways(joined: Joined, link: Link) -> Picture:
+    """Draw the ways between two records."""
+    ends = (joined.first, joined.last)
+    refs = sorted({ref for way in joined.ways.ways for ref in way} | set(ends))
+    boxes = [replace(_box(Node(ref, kind_of(ref), None, 0), "", link), is_root=ref in ends) for ref in refs]
+    position = joined.position
+    return Picture(
+        title=f"From {joined.first} to {joined.last}",
+        boxes=tuple(boxes),
+        arrows=tuple(map(_arrow, joined.ways.lines)),
+        caption=f"as of commit {position.commit[:12]}, seq {position.seq}",
     )
 
 

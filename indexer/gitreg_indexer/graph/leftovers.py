@@ -43,37 +43,36 @@ class Part:
     cursor: str | None = None
 
 
-def orphans(state: State, asked: Asked, *, kinds: Sequence[str] = USED_KINDS, cursor: str | None = None) -> Part:
-    """Look for orphans in the next part of the registry."""
-    rows = state.db.execute(_next_records(state.at, sorted(kinds), cursor)).all()
+def orphans(state: State, asked: Asked, *, after: str = "", size: int = PART) -> Part:
+    """Look for orphans among the next so many records of the asked kinds, in the order of their paths."""
+    kinds = sorted(asked.kinds or USED_KINDS)
+    rows = state.db.execute(_next_records(state.at, kinds, after).limit(size)).all()
     known = {row.ref: Orphan(row.ref, row.kind, row.status) for row in rows}
-    asked = replace(asked, reading="admitted")
+    asked = replace(asked, reading="admitted", kinds=())
     used = {line.upstream for line in lines_from(state, known, asked, is_up=False) if line.upstream != line.downstream}
     found = tuple(orphan for ref, orphan in known.items() if ref not in used)
-    return Part(orphans=found, cursor=rows[-1].path if len(rows) == PART else None)
+    return Part(orphans=found, cursor=rows[-1].path if len(rows) == size else None)
 
 
-def dangling(state: State, asked: Asked, *, cursor: str | None = None) -> Part:
-    """Look for references that lead nowhere in the next part of the registry."""
-    rows = state.db.execute(_next_edges(state.at, int(cursor or 0))).all()
+def dangling(state: State, asked: Asked, *, after: int = 0, size: int = PART) -> Part:
+    """Look for references that lead nowhere among the next so many references."""
+    rows = state.db.execute(_next_edges(state.at, after).limit(size)).all()
     found = [Edge._make(row[1:]) for row in rows]
     state.read_names({edge.target for edge in found})
     loose = (edge for edge in found if edge.relation in asked.relations and not state.admitted(edge))
-    return Part(dangling=tuple(loose), cursor=str(rows[-1].id) if len(rows) == PART else None)
+    return Part(dangling=tuple(loose), cursor=str(rows[-1].id) if len(rows) == size else None)
 
 
-def _next_records(at: int | None, kinds: Sequence[str], cursor: str | None) -> sa.Select[Any]:
+def _next_records(at: int | None, kinds: Sequence[str], after: str) -> sa.Select[Any]:
     columns = (facts.c.path, facts.c.ref, facts.c.kind, facts.c.status)
-    query = sa.select(*columns).where(facts.c.kind.in_(kinds), _holds(facts, at))
-    if cursor is not None:
-        query = query.where(facts.c.path > cursor)
-    return query.order_by(facts.c.path).limit(PART)
+    query = sa.select(*columns).where(facts.c.kind.in_(kinds), _holds(facts, at), facts.c.path > after)
+    return query.order_by(facts.c.path)
 
 
 def _next_edges(at: int | None, after: int) -> sa.Select[Any]:
     names = ("source", "field", "relation", "target", "selector", "required", "seq_from")
     query = sa.select(edges.c.id, *(edges.c[name] for name in names))
-    return query.where(_holds(edges, at), edges.c.id > after).order_by(edges.c.id).limit(PART)
+    return query.where(_holds(edges, at), edges.c.id > after).order_by(edges.c.id)
 
 
 def _holds(table: sa.Table, at: int | None) -> sa.ColumnElement[bool]:
