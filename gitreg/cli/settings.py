@@ -25,7 +25,7 @@ def read_mapping(name: str) -> dict[str, Any]:
     origin = "<stdin>" if name == "-" else name
     parsed = parse_subset(raw)
     data = parsed.data
-    if parsed.findings:
+    if parsed.findings and raw.strip():
         data = _json_of(raw)
         if data is None:
             findings = [finding.at(path=origin) for finding in parsed.findings]
