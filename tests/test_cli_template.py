@@ -326,6 +326,7 @@ def test_a_file_that_holds_no_parameters_is_refused(laid: Path, raw: bytes, code
         pytest.param(["--set", "model"], "expected: NAME=VALUE", id="no-value"),
         pytest.param(["--set", "=x"], "does not say what to set", id="no-name"),
         pytest.param(["--set", MODEL, "--set", MODEL], "set twice", id="twice"),
+        pytest.param(["--set", "model=\udcff"], "gives no pipeline", id="not-UTF-8"),
         pytest.param(["--set", "model=[a"], "cannot be read", id="half-a-list"),
         pytest.param(["--params", "/absent/p.yaml"], "cannot be read", id="no-such-file"),
         pytest.param(["--params", "/"], "cannot be read", id="a-folder"),

@@ -10,7 +10,7 @@ import pytest
 from gitreg.kinds import KIND_TYPES, PipelineTemplate
 from gitreg.manifests import manifest_from_data, read_manifest, to_data
 from gitreg.refs import Ref
-from gitreg.templates import Rendering, render
+from gitreg.templates import Rendering, compose, render
 
 ANY: dict[str, Any] = {"schema": True}
 
@@ -306,6 +306,37 @@ def test_a_template_includes_the_stages_of_others_before_its_own() -> None:
     assert rendering == Rendering(
         {"dag": {"nodes": [stage("a"), stage("b", timeout=4), stage("c")], "edges": [edge("a", "b"), edge("b", "c")]}}
     )
+
+
+def test_each_parameter_tells_where_it_is_from() -> None:
+    ground = made({}, {"a": ANY, "b": ANY}, name="ground")
+    base = made({}, {"b": ANY, "c": ANY}, name="base", extends="acme/ground@1")
+    part = made({}, {"c": ANY, "d": ANY}, name="part")
+    own = made({}, {"d": ANY, "e": ANY}, extends="acme/base@^1", includes=["template:acme/part@1.0.0"])
+    whole = compose(own, fetching(ground, base, part))
+    assert whole.faults == ()
+    told = {name: (each.source, each.way) for name, each in whole.declared.items()}
+    assert told == {
+        "a": ("template:acme/ground@1.0.0", "extended"),
+        "b": ("template:acme/base@1.0.0", "extended"),
+        "c": ("template:acme/base@1.0.0", "extended"),
+        "d": ("template:acme/mine@1.0.0", "own"),
+        "e": ("template:acme/mine@1.0.0", "own"),
+    }
+    assert [(each.by, each.way, each.written, each.ref) for each in whole.taken] == [
+        ("template:acme/mine@1.0.0", "extended", "acme/base@^1", "template:acme/base@1.0.0"),
+        ("template:acme/base@1.0.0", "extended", "acme/ground@1", "template:acme/ground@1.0.0"),
+        ("template:acme/mine@1.0.0", "included", "template:acme/part@1.0.0", "template:acme/part@1.0.0"),
+    ]
+
+
+def test_a_parameter_of_what_is_included_is_told_as_such() -> None:
+    part = made({"dag": {"nodes": [stage("a")]}}, {"p": ANY}, name="part", extends="acme/base@1")
+    whole = compose(made({}, includes=["acme/part@1"]), fetching(part, made({}, {"q": ANY}, name="base")))
+    told = {name: (each.source, each.way) for name, each in whole.declared.items()}
+    part_ref, base_ref = "template:acme/part@1.0.0", "template:acme/base@1.0.0"
+    assert told == {"p": (part_ref, "included"), "q": (base_ref, "included")}
+    assert whole.stages == [stage("a")]
 
 
 def test_what_is_included_by_two_ways_is_there_once() -> None:

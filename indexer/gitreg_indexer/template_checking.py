@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,7 +15,7 @@ import typer
 
 from gitreg.cli.files import find_manifests, read_files, refuse_unread
 from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json, print_line, remark
-from gitreg.errors import Exit, Finding, Rejected, UsageError
+from gitreg.errors import Exit, Finding, NotFoundError, Rejected, UsageError
 from gitreg.kinds import Manifest, Pipeline, PipelineTemplate
 from gitreg.manifests import read_manifest
 from gitreg.refs import Ref
@@ -33,7 +34,7 @@ def check(
     things: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[REF|FILE]...",
+            metavar="REF|FILE",
             help="Pipelines, templates (template:acme/rag), or manifests on disk; - for stdin. All instances without.",
             show_default=False,
         ),
@@ -78,13 +79,22 @@ def checked(
     for draft in drafts:
         yield from _checked(draft, fetch)
     for ref in refs:
-        yield from _checked(standing.manifest(ref), standing.template)
+        yield from _checked(_standing_manifest(standing, ref), standing.template)
         if ref.kind == "PipelineTemplate":
             version = ref.selector if isinstance(ref.selector, Version) else _version_of(standing, ref)
             for pipeline in standing.instances_of(ref, version):
                 yield check_pipeline(pipeline, standing.template)
     for pipeline in standing.instances() if is_all else ():
         yield check_pipeline(pipeline, standing.template)
+
+
+def _standing_manifest(standing: Standing, ref: Ref) -> Manifest:
+    try:
+        return standing.manifest(ref)
+    except NotFoundError as error:
+        if ref.kind == "Pipeline" and standing.versions(replace(ref, kind="PipelineTemplate")):
+            error.mend = f"for the template of that name write `template:{ref.namespace}/{ref.name}`"
+        raise
 
 
 def fetching(standing: Standing, drafts: Sequence[Manifest]) -> Fetch:
