@@ -227,6 +227,7 @@ def test_it_may_only_be_written(registry: Path, tmp_path: Path) -> None:
     assert read_manifest(file.read_bytes()).findings == ()
     assert call(registry, *words).out.startswith("unchanged ")
     assert call(registry, *words[:-1], "-").out == file.read_text(encoding="utf-8")
+    assert call(registry, *words[:-1], "-", "--json").json["spec"]["template"]["ref"] == "template:acme/answer@1.0.0"
     file.write_text("mine\n", encoding="utf-8")
     assert call(registry, *words).code == 2
     assert file.read_text(encoding="utf-8") == "mine\n"

@@ -10,6 +10,7 @@ import pytest
 from cli_support import AUTHOR, Run, fine, git, model, registered, run, state_of, written
 from template_support import BODY, CAREFUL, MODEL, PARAMETERS, call, made, smuggled, template, template_registry
 
+from gitreg.errors import GitregError
 from gitreg_indexer import Page
 from gitreg_indexer.catalog import Position
 
@@ -278,6 +279,43 @@ def test_all_pages_of_what_is_found_are_checked(registry: Path, monkeypatch: pyt
     )
     refs = list(statuses(call(registry, "check", "--json")))
     assert refs == [f"pipeline:acme/{name}@1.0.0" for name in ("mails", "p0", "p1", "p2", "qa")]
+
+
+@pytest.mark.parametrize("word", ["", "template:", "templates:", "PipelineTemplate:", "pipelineTEMPLATE:"])
+def test_instances_are_found_however_they_name_their_template(registry: Path, word: str) -> None:
+    text = edited(registry, ANSWER, f"{word}acme/answer@1.0.0").replace("name: qa", "name: other")
+    registered(registry, text)
+    found = statuses(call(registry, "check", "template:acme/answer@1.0.0", "--json"))
+    assert found == {ANSWER: "fine", "pipeline:acme/other@1.0.0": "fine", QA: "fine"}
+
+
+def test_instances_of_a_template_with_a_long_name_are_those_of_no_other(
+    registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitreg_indexer.standing._LONGEST", 20)
+    longs = ["a" * 63 + end for end in "xy"]
+    for name in longs:
+        registered(registry, template(name, parameters=PARAMETERS, body=BODY))
+        made(registry, f"acme/{name}", f"acme/of-{name[-1]}", "--set", MODEL)
+    found = statuses(call(registry, "check", f"template:acme/{longs[0]}", "--json"))
+    assert found == {f"template:acme/{longs[0]}@1.0.0": "fine", "pipeline:acme/of-x@1.0.0": "fine"}
+
+
+@pytest.mark.parametrize("words", [[], ["template:acme/answer"], ["acme/qa"]], ids=["all", "a-template", "a-pipeline"])
+def test_git_gives_what_the_index_gives(registry: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    registered(registry, template(version="1.1.0", parameters=PARAMETERS, body=BODY))
+    for version in ("1.1.0", "1.10.0"):
+        made(registry, "acme/answer", f"acme/qa@{version}", "--set", MODEL, "--set", f"timeoutMs={len(version)}")
+    smuggled(registry, {INSTANCE: edited(registry, "timeout: 30000", "timeout: 5000")})
+    indexed = call(registry, "check", *words, "--json")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise GitregError("the index cannot be used", mend="name another folder with --index")
+
+    monkeypatch.setattr("gitreg_indexer.reading.open_current", refuse)
+    through_git = call(registry, "check", *words, "--json")
+    assert "reading through Git" in through_git.err
+    assert (through_git.json, through_git.code) == (indexed.json, indexed.code)
 
 
 def test_where_the_search_engine_is_behind_the_catalog_is_asked(laid: Path, monkeypatch: pytest.MonkeyPatch) -> None:

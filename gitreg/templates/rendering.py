@@ -49,12 +49,14 @@ def faults_of(template: PipelineTemplate) -> tuple[Fault, ...]:
 def standing_faults(template: PipelineTemplate, fetch: Fetch) -> tuple[Fault, ...]:
     """Find what no parameters can mend in a template with all that it is made of, its schemas and defaults included.
 
-    Places in the body are those of the composed one where the template's own body is faultless.
+    What its own body says wrong is told with its place there; what is wrong in the body of what it is made of, or only
+    together with that, with its place in the composed body.
     """
     whole = compose(template, fetch)
     found = [*faults_of(template), *whole.faults, *declaration_faults(whole.parameters)]
-    known = {(fault.field, fault.says) for fault in found}
-    found = found if whole.faults else [*found, *(f for f in _body_faults(whole) if (f.field, f.says) not in known)]
+    if not whole.faults:
+        known = {fault.says for fault in found}
+        found.extend(fault for fault in _body_faults(whole) if fault.says not in known)
     return tuple(dict.fromkeys(found))
 
 

@@ -20,12 +20,17 @@ from gitreg.templates import template_ref
 from gitreg.versions import Version
 from gitreg_indexer import through_git
 from gitreg_indexer.catalog import Position
-from gitreg_indexer.conditions import Has
+from gitreg_indexer.conditions import Any as AnyOf
+from gitreg_indexer.conditions import Condition, Has, StartsWith
 from gitreg_indexer.engine import Query
 from gitreg_indexer.reader import Reader
 from gitreg_indexer.reading import not_ready, reader_or_none
 
-_INSTANCES: Final = Query(kind="Pipeline", where=Has("spec.template.ref"), sort="name")
+_FIELD: Final = "spec.template.ref"
+_WORDS: Final = ("", "template:", "templates:", "pipelinetemplate:")
+"""How a ref may begin that names a template, in lower case."""
+_LONGEST: Final = 100
+"""Characters of a name that are asked for; whoever asks looks at the whole."""
 _AT_ONCE: Final = 500
 
 
@@ -45,8 +50,11 @@ class Standing(ABC):
         """List the versions of a name, highest first; none where there is no such name."""
 
     @abstractmethod
-    def instances(self) -> Iterator[Pipeline]:
-        """Go through the pipelines that name a template, by name, each name's newest version first."""
+    def instances(self, of: Ref | None = None) -> Iterator[Pipeline]:
+        """Go through the pipelines that name a template, by name, each name's newest version first.
+
+        With `of` those that name other templates may be left out.
+        """
 
     def template(self, ref: Ref) -> PipelineTemplate | None:
         """Give the template that a ref means; None where there is none that can be read."""
@@ -63,7 +71,7 @@ class Standing(ABC):
 
     def instances_of(self, name: Ref, version: Version | None = None) -> Iterator[Pipeline]:
         """Go through the pipelines that name a template of this name, and of this version where one is asked."""
-        for pipeline in self.instances():
+        for pipeline in self.instances(name):
             ref = template_ref(pipeline)
             if ref is not None and ref.place == name.place and version in (None, ref.selector):
                 yield pipeline
@@ -85,18 +93,18 @@ class IndexedStanding(Standing):
         facts = self._reader.versions(name, at=self.position.seq)
         return tuple(Version.parse(fact.version) for fact in facts)
 
-    def instances(self) -> Iterator[Pipeline]:
+    def instances(self, of: Ref | None = None) -> Iterator[Pipeline]:
         """Go through the pipelines that name a template."""
-        for data in self._documents():
+        for data in self._documents(Query(kind="Pipeline", where=_naming(of), sort="name")):
             found = _manifest_of(data)
             if isinstance(found, Pipeline) and found.spec.template is not None:
                 yield found
 
-    def _documents(self) -> Iterator[dict[str, Any]]:
+    def _documents(self, query: Query) -> Iterator[dict[str, Any]]:
         """Search for them; where the search engine has not come so far yet, look at every pipeline."""
         seq, offset = self.position.seq, 0
         while True:
-            page = self._reader.search(_INSTANCES, offset=offset, limit=_AT_ONCE, at=seq)
+            page = self._reader.search(query, offset=offset, limit=_AT_ONCE, at=seq)
             if page.position.seq != seq:
                 if offset:
                     raise not_ready()
@@ -124,7 +132,7 @@ class GitStanding(Standing):
         """List the versions of a name, highest first."""
         return self._registry.snapshot(self._commit).versions(name.kind, name.namespace, name.name)
 
-    def instances(self) -> Iterator[Pipeline]:
+    def instances(self, of: Ref | None = None) -> Iterator[Pipeline]:  # noqa: ARG002 - every pipeline is looked at
         """Go through the pipelines that name a template."""
         snapshot = self._registry.snapshot(self._commit)
         records = (snapshot.record(address) for address in snapshot.addresses("Pipeline"))
@@ -145,6 +153,13 @@ def open_standing(
     if reader is None:
         return GitStanding(registry, through_git.position(registry, when))
     return IndexedStanding(reader, reader.position() if when is None else reader.moment(when))
+
+
+def _naming(of: Ref | None) -> Condition:
+    if of is None:
+        return Has(_FIELD)
+    name = f"{of.namespace}/{of.name}@"[:_LONGEST]
+    return AnyOf(tuple(StartsWith(_FIELD, f"{word}{name}") for word in _WORDS))
 
 
 def _manifest_of(data: dict[str, Any]) -> Manifest:

@@ -132,11 +132,12 @@ def instantiate_command(
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A pipeline that was made from a template, and its file."""
+    """A pipeline that was made from a template: its file, and the same as plain data."""
 
     ref: str
     template: str
     draft: Draft
+    data: Any
 
     @property
     def title(self) -> str:
@@ -167,7 +168,7 @@ def _refuse_idle_options(way: Mapping[str, bool], given: Mapping[str, object]) -
         ("--output",): (),
     }[tuple(chosen)]
     for option, value in given.items():
-        if value is not None and option not in means:
+        if value and option not in means:
             does = f"with {chosen[0]}" if chosen else "without --propose"
             raise UsageError(f"{option} says nothing {does}", got=option, mend=f"leave {option} out")
 
@@ -186,7 +187,7 @@ def _made(
     if reading.manifest is None:
         mend = "give other parameters, or take another version of the template"
         raise Rejected("what was made cannot be a manifest", reading.findings, mend=mend)
-    return Made(address.ref, template.address.ref, Draft(raw, address.path))
+    return Made(address.ref, template.address.ref, Draft(raw, address.path), to_data(reading.manifest))
 
 
 def _of_free_version(standing: Standing, called: Ref, pipeline: Pipeline) -> Pipeline:
@@ -224,7 +225,10 @@ def _standing_data(standing: Standing, called: Ref, version: Version) -> Any:
 
 def _write(made: Made, output: Path, *, as_json: bool, quiet: bool) -> None:
     if str(output) == "-":
-        print_bytes(made.draft.raw)
+        if as_json:
+            print_json(made.data)
+        else:
+            print_bytes(made.draft.raw)
         return
     status = _written(output, made.draft.raw)
     file = printable_name(str(output))
