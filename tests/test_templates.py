@@ -10,7 +10,7 @@ import pytest
 from gitreg.kinds import KIND_TYPES, PipelineTemplate
 from gitreg.manifests import manifest_from_data, read_manifest, to_data
 from gitreg.refs import Ref
-from gitreg.templates import Rendering, compose, render
+from gitreg.templates import Fault, Move, Rendering, compose, instantiate, move_to, render
 
 ANY: dict[str, Any] = {"schema": True}
 
@@ -417,3 +417,61 @@ def test_a_template_itself_is_not_changed() -> None:
     before = to_data(template)
     render(template, {"a": [1]}, fetching())
     assert to_data(template) == before
+
+
+# Instances
+
+BODY: dict[str, Any] = {"dag": {"nodes": [stage("a", timeout="{{ t }}")]}, "inputSchema": True, "outputSchema": True}
+WHO = {"namespace": "acme", "name": "made", "version": "1.0.0"}
+
+
+def timed(**more: Any) -> PipelineTemplate:
+    return made(BODY, {"t": {"schema": {"type": ["integer", "string"]}}}, **more)
+
+
+def test_an_instance_carries_the_exact_version_and_what_was_given() -> None:
+    found = instantiate(timed(), {"t": 5}, fetching(), WHO)
+    assert found.faults == ()
+    assert found.pipeline is not None
+    data = to_data(found.pipeline)
+    assert data["metadata"] == WHO
+    assert data["spec"]["template"] == {"ref": "template:acme/mine@1.0.0", "parameters": {"t": 5}}
+    assert data["spec"]["dag"]["nodes"] == [{"id": "a", "timeout": 5, "type": "model", "model": "acme/m@^1"}]
+
+
+def test_a_template_cannot_say_what_an_instance_says_of_its_template() -> None:
+    template = made({**BODY, "dag": {"nodes": [stage("a")]}, "template": {"ref": "acme/other@1.0.0"}})
+    found = instantiate(template, {}, fetching())
+    assert found.pipeline is not None
+    assert to_data(found.pipeline)["spec"]["template"] == {"ref": "template:acme/mine@1.0.0", "parameters": {}}
+
+
+@pytest.mark.parametrize(
+    ("given", "who", "field", "is_the_templates"),
+    [
+        pytest.param({}, WHO, "parameters.t", False, id="a-parameter"),
+        pytest.param({"t": "soon"}, WHO, "spec.dag.nodes[0].timeout", True, id="what-comes-of-a-parameter"),
+        pytest.param({"t": 5}, {**WHO, "owner": "two\nlines"}, "metadata.owner", False, id="metadata"),
+        pytest.param({"t": 5}, {**WHO, "owner": "half \ud800"}, "", False, id="no-text"),
+    ],
+)
+def test_what_keeps_an_instance_from_being_made_is_told(
+    given: Any, who: Any, field: str, is_the_templates: bool
+) -> None:
+    found = instantiate(timed(), given, fetching(), who)
+    assert found.pipeline is None
+    assert [fault.field for fault in found.faults] == [field]
+    assert found.faults[0].says.startswith("what the template gives is no pipeline") is is_the_templates
+    assert found.faults[0].mend
+
+
+def test_a_move_tells_what_would_change_or_what_is_wrong() -> None:
+    pipeline = instantiate(timed(), {"t": 5}, fetching(), WHO).pipeline
+    assert pipeline is not None
+    later = made({**BODY, "dag": {"nodes": [stage("a", timeout=7)]}}, {"t": ANY}, name="later")
+    assert move_to(pipeline, later, fetching()) == Move(
+        "template:acme/later@1.0.0", (), (("spec.dag.nodes[0].timeout", 5, 7),)
+    )
+    other = made(BODY, {"t": ANY, "u": ANY}, name="other")
+    missing = Fault("parameters.u", "the parameter 'u' is missing", "give a value for 'u'")
+    assert move_to(pipeline, other, fetching()) == Move("template:acme/other@1.0.0", (missing,), ())

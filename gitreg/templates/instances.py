@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gitreg.errors import Finding
 from gitreg.kinds import Manifest, Pipeline, PipelineTemplate
 from gitreg.manifests import is_same, manifest_from_data, to_data
 from gitreg.refs import Ref
@@ -53,17 +54,15 @@ def instantiate(
     reading = manifest_from_data(data)
     if isinstance(reading.manifest, Pipeline):
         return Instance(reading.manifest)
-    mend = "give other parameters, or take another version of the template"
-    return Instance(
-        None, tuple(_fault_of(found.field or "", found.says, found.mend, mend) for found in reading.findings)
-    )
+    return Instance(None, tuple(map(_reading_fault, reading.findings)))
 
 
-def _fault_of(field: str, says: str, mend: str, otherwise: str) -> Fault:
-    """Tell whose fault it is: the words of the call, or what the template gives for its parameters."""
-    if field.startswith("spec") and not field.startswith("spec.template"):
-        return Fault(field, f"what the template gives is no pipeline: {says}", otherwise)
-    return Fault(field, says, mend)
+def _reading_fault(finding: Finding) -> Fault:
+    """Tell whose fault it is: that of the words of the call, or of what the template gives for its parameters."""
+    field = finding.field or ""
+    if not field.startswith("spec") or field.startswith("spec.template"):
+        return Fault(field, finding.says, finding.mend)
+    return Fault(field, f"what the template gives is no pipeline: {finding.says}", _OTHERWISE)
 
 
 def template_ref(pipeline: Pipeline) -> Ref | None:
