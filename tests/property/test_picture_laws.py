@@ -21,7 +21,7 @@ from gitreg.pictures._places import BOX_GAP, centres_of
 from gitreg.pictures._text import cut, width_of
 
 SVG = "{http://www.w3.org/2000/svg}"
-laws = settings(max_examples=tries(60, 2000), deadline=None)
+laws = settings(max_examples=tries(40, 1000), deadline=None)
 
 texts = st.text(st.characters(exclude_categories=()), max_size=12)
 pairs = st.tuples(st.integers(0, 13), st.integers(0, 13))
