@@ -83,6 +83,7 @@ def test_a_hostile_text_is_only_a_text_in_mermaid(text: str) -> None:
     assert re.fullmatch(r'title: "(\\.|[^"\\<>{}%#`])*"', bare[1])
     assert re.fullmatch(rf"    n0\[{quoted}\]", bare[4])
     assert re.fullmatch(rf"    n0 -->\|{quoted}\| n1", bare[6])
+    assert not any("direction" in line for line in lines[3:])
     assert decoded(lines[4].removeprefix('    n0["').split("<br/>")[0]) == as_shown(text)
 
 
@@ -158,9 +159,31 @@ def test_a_few_labels_are_told_by_colour_and_listed_once() -> None:
     assert len(set(re.findall(r'class="w (r\w+)"', drawn))) == 2
 
 
-def test_labels_that_are_each_arrow_s_own_stand_beside_the_arrows() -> None:
-    drawn = svg(a_picture(*(Arrow("a", f"b{n}", f"port {n}") for n in range(20))))
-    assert {f"port {n}" for n in range(20)} <= set(texts_of(drawn))
+@pytest.mark.parametrize("count", [pytest.param(3, id="few"), pytest.param(20, id="more than there are colours for")])
+def test_labels_that_are_each_arrow_s_own_stand_beside_the_arrows(count: int) -> None:
+    drawn = svg(a_picture(*(Arrow("a", f"b{n}", f"port {n}") for n in range(count))))
+    assert sorted(re.findall(r'<text class="l" [^>]*>(.*?)</text>', drawn)) == sorted(f"port {n}" for n in range(count))
+
+
+def test_an_arrow_points_at_its_target_also_where_it_closes_a_circle() -> None:
+    arrows = [
+        Arrow("a", "b", "x"),
+        Arrow("b", "c", "x"),
+        Arrow("c", "a", "y"),
+        Arrow("c", "c", "x"),
+        Arrow("a", "c", "z"),
+    ]
+    drawn = svg(a_picture(*arrows))
+    boxes = {
+        title: (float(x), float(x) + float(width))
+        for title, x, width in re.findall(
+            r'<title>(\w)\nModel</title><rect class="g" x="(\S+)" y="\S+" width="(\S+)"', drawn
+        )
+    }
+    heads = re.findall(r'<title>\w \u2192 (\w): \w</title><path [^>]*/><path class="p" d="M(\S+) \S+l(-?)7 ', drawn)
+    assert len(heads) == len(arrows)
+    for target, tip, is_from_the_left in heads:
+        assert float(tip) == pytest.approx(boxes[target][0 if is_from_the_left else 1], abs=0.11)
 
 
 def test_the_legend_lists_what_is_there_and_nothing_else() -> None:
