@@ -22,8 +22,8 @@ B: Mapping[str, bytes] = {
     path_of("b"): model("b"),
     path_of("b", "1.1.0"): model("b", "1.1.0"),
     path_of("b", "2.0.0"): model("b", "2.0.0"),
-    "models/acme/b/aliases.yaml": aliases("b", good="1.1.0"),
 }
+NAMED = {**B, "models/acme/b/aliases.yaml": aliases("b", good="1.1.0")}
 LAST = {path_of("b"): model("b"), path_of("b", "1.1.0"): model("b", "1.1.0")}
 OTHER = {path_of("c", "3.0.1"): model("c", "3.0.1"), "models/acme/c/aliases.yaml": aliases("c", good="3.0.1")}
 RC = {path_of("b", "2.0.0-rc.1"): model("b", "2.0.0-rc.1"), path_of("b", "1.1.0"): model("b", "1.1.0")}
@@ -46,7 +46,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         pytest.param(
             B, "acme/b@^1 || ^0.9", {}, ("edit", "model:acme/b@^2.0", "2.0.0"), id="alternatives-become-a-caret"
         ),
-        pytest.param(B, "acme/b@good", {}, ("none", None, None), id="an-alias-stays"),
+        pytest.param(NAMED, "acme/b@good", {}, ("none", None, None), id="an-alias-stays"),
         pytest.param(B, "acme/b", {}, ("none", None, None), id="means-another-already"),
         pytest.param(B, "acme/b@1.1.0?", {}, ("none", None, None), id="it-can-do-without"),
         pytest.param(B, "acme/b@^1", {"change": "retire"}, ("none", None, None), id="it-moves-on-by-itself"),
@@ -82,10 +82,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
             id="its-latest",
         ),
         pytest.param(
-            {**B, **OTHER}, "acme/b@good", {"to": "acme/c@3"}, ("edit", "model:acme/c@good", "1.0.1"), id="its-alias"
+            {**NAMED, **OTHER},
+            "acme/b@good",
+            {"to": "acme/c@3"},
+            ("edit", "model:acme/c@good", "1.0.1"),
+            id="its-alias",
         ),
         pytest.param(
-            {**B, **OTHER, "models/acme/c/aliases.yaml": aliases("c")},
+            {**NAMED, **OTHER, "models/acme/c/aliases.yaml": aliases("c")},
             *("acme/b@good", {"to": "acme/c@3.0.1"}, ("decide", None, None)),
             id="it-has-no-such-alias",
         ),
@@ -99,12 +103,23 @@ def test_a_new_constraint_keeps_the_style_of_the_old_one(
 
 
 def test_an_alias_is_moved_once_for_all_who_ask_for_it(world: World) -> None:
-    here = world.corner(B, needing("a", "acme/b@good"), needing("c", "acme/b@good"))
+    here = world.corner(NAMED, needing("a", "acme/b@good"), needing("c", "acme/b@good"))
     assert here.steps(V) == [
         ("edit", "aliases:model/acme/b", "model:acme/b@2.0.0", None),
         ("none", A, None, None),
         ("none", "model:acme/c@1.0.0", None, None),
     ]
+
+
+def test_an_alias_that_no_record_asks_for_is_for_people_to_move(world: World) -> None:
+    named = {"pipelines/acme/p/aliases.yaml": aliases("p", of="Pipeline", live="1.0.0", old="0.9.0")}
+    here = world.corner(NAMED, using("p", "acme/b@1.1.0"), named)
+    assert here.steps(V) == [
+        ("edit", P, "model:acme/b@2.0.0", "1.0.1"),
+        ("decide", "aliases:model/acme/b", "model:acme/b@2.0.0", None),
+        ("decide", "aliases:pipeline/acme/p", "pipeline:acme/p@1.0.1", None),
+    ]
+    assert not any(ref.startswith("aliases:") for _, ref, _, _ in here.steps(V, change="deprecate"))
 
 
 @pytest.mark.parametrize(
@@ -177,13 +192,27 @@ def test_several_references_of_one_record_are_edited_as_one_version(world: World
     ]
 
 
-def test_a_dependency_is_not_narrowed_behind_a_later_release(world: World) -> None:
-    files = [needing("a", "acme/b@1.1.0"), needing("a", version="2.0.0"), needing("c", "acme/a@^1")]
-    here = world.corner(B, *files)
-    assert here.steps(V) == [
+def test_a_dependency_is_not_narrowed_behind_a_release_that_breaks_too(world: World) -> None:
+    files = [needing("a", "acme/b@1.1.0"), needing("a", "acme/b@^1.1", version="2.0.0"), needing("c", "acme/a@^1")]
+    assert world.corner(B, *files).steps(V) == [
         ("decide", A, "model:acme/b@2.0.0", None),
+        ("edit", "model:acme/a@2.0.0", "model:acme/b@^2.0", "3.0.0"),
         ("decide", "model:acme/c@1.0.0", None, None),
     ]
+
+
+def test_where_a_later_release_does_not_break_consumers_move_to_that(world: World) -> None:
+    files = [needing("a", "acme/b@1.1.0"), needing("a", version="2.0.0"), needing("c", "acme/a@^1")]
+    assert world.corner(B, *files).steps(V) == [
+        ("none", A, None, None),
+        ("edit", "model:acme/c@1.0.0", "model:acme/a@^2.0", "2.0.0"),
+    ]
+
+
+ARCHIVED = {"status": "archived"}
+PINNED = needing("x", "pipeline:acme/p@1.0.0")
+RANGED = needing("x", "pipeline:acme/p@^1")
+LIVE = {"pipelines/acme/p/aliases.yaml": aliases("p", of="Pipeline", production="1.0.0")}
 
 
 @pytest.mark.parametrize(
@@ -193,40 +222,29 @@ def test_a_dependency_is_not_narrowed_behind_a_later_release(world: World) -> No
         pytest.param("deprecated", {}, "edit", id="deprecated"),
         pytest.param("archived", {}, "none", id="ended"),
         pytest.param("active", using("p", "acme/b@^2", "1.4.0"), "none", id="superseded"),
+        pytest.param("active", using("p", "acme/b@^1", "1.4.0"), "none", id="superseded-by-what-breaks-too"),
         pytest.param("active", using("p", "acme/b@^2", "2.0.0"), "edit", id="beside-another-major"),
         pytest.param("active", using("p", "acme/b@^2", "1.4.0-rc.1"), "edit", id="beside-a-prerelease"),
-        pytest.param(
-            "active",
-            using("p", "acme/b@^2", "1.4.0", lifecycle={"status": "archived"}),
-            *("edit",),
-            id="beside-what-is-archived",
-        ),
-        pytest.param(
-            "active",
-            {**using("p", "acme/b@^2", "1.4.0"), **needing("x", "pipeline:acme/p@1.0.0")},
-            *("edit",),
-            id="superseded-but-pinned",
-        ),
-        pytest.param(
-            "active",
-            {**using("p", "acme/b@^2", "1.4.0"), **needing("x", "pipeline:acme/p@^1")},
-            *("none",),
-            id="superseded-and-admitted",
-        ),
-        pytest.param(
-            "active",
-            {
-                **using("p", "acme/b@^2", "1.4.0"),
-                "pipelines/acme/p/aliases.yaml": aliases("p", of="Pipeline", production="1.0.0"),
-            },
-            *("edit",),
-            id="superseded-but-an-alias-names-it",
-        ),
+        pytest.param("active", using("p", "acme/b@^2", "1.4.0", lifecycle=ARCHIVED), "edit", id="beside-an-archived"),
+        pytest.param("active", {**using("p", "acme/b@^1", "1.4.0"), **PINNED}, "edit", id="that-breaks-too-but-pinned"),
+        pytest.param("active", {**using("p", "acme/b@^1", "1.4.0"), **LIVE}, "edit", id="that-breaks-too-but-live"),
+        pytest.param("active", {**using("p", "acme/b@^1", "1.4.0"), **RANGED}, "none", id="that-breaks-and-admitted"),
+        pytest.param("active", {**using("p", "acme/b@^2", "1.4.0"), **PINNED}, "none", id="superseded-though-pinned"),
+        pytest.param("active", {**using("p", "acme/b@^2", "1.4.0"), **LIVE}, "none", id="superseded-though-live"),
     ],
 )
 def test_only_versions_in_use_are_moved(world: World, status: str, others: Any, expected: str) -> None:
     steps = world.corner(B, using("p", "acme/b@1.1.0", lifecycle={"status": status}), others).steps(V)
     assert [action for action, ref, _, _ in steps if ref == P] == [expected]
+
+
+def test_who_holds_on_to_what_was_superseded_moves_to_what_took_its_place(world: World) -> None:
+    here = world.corner(B, using("p", "acme/b@^1"), using("p", "acme/b@^2", "1.4.0"), PINNED, LIVE)
+    assert here.steps(V) == [
+        ("none", P, None, None),
+        ("edit", "model:acme/x@1.0.0", "pipeline:acme/p@1.4.0", "2.0.0"),
+        ("decide", "aliases:pipeline/acme/p", "pipeline:acme/p@1.4.0", None),
+    ]
 
 
 DATA = "dataset:acme/d@1.0.0"

@@ -78,7 +78,11 @@ def analyse(
         destination = destination_of(state, target, to, _successor(found.data()), resolve)
         ties = ties_from(state, target, kind, None if plan else depth)
         impacted = impacted_by(state, ties, target, depth)
-        steps = planned(state, kind, target, destination, ties, impacted) if plan else None
+        steps = None
+        if plan:
+            whole = impacted if depth is None else impacted_by(state, ties, target)
+            broken = {each.ref for each in whole if each.impact == "breaking"}
+            steps = planned(state, kind, target, destination, ties, impacted, broken)
         new = _next_release(state.versions(name_of(target)))
     return Analysis(target, kind, position, impacted, destination, new, steps)
 
