@@ -149,7 +149,7 @@ LINEAGE = [
          "spec.derivedFrom[0].ref"),
     Case("a model of a dataset", {A: model("a", derivedFrom=of("dataset:acme/tickets@1.0.0"))},
          "a Model is derived from another one, and dataset:acme/tickets@1.0.0 is a Dataset", "spec.derivedFrom[0].ref"),
-    Case("a pipeline of datasets", {P: pipeline(reads=["acme/tickets@^1", "dataset:acme/no"], writes=["acme/x@1.0.0"])}),
+    Case("a pipeline of datasets", {P: pipeline(reads=["acme/tickets@^1", "dataset:acme/n"], writes=["acme/x@1.0.0"])}),
     Case("a pipeline that reads a model", {P: pipeline(reads=["acme/tickets@^1", "model:acme/chat@^1"])},
          "reads and writes datasets, and model:acme/chat@^1 is a Model", "spec.reads[1]"),
     Case("a pipeline that writes a config", {P: pipeline(writes=["config:acme/defaults@1.0.0"])},
