@@ -263,7 +263,7 @@ def test_without_the_past_each_edge_begins_with_its_record_and_the_past_can_be_f
 @pytest.mark.parametrize("history", ["full", "none"])
 @pytest.mark.parametrize("turn", [2, 4])
 def test_a_process_that_dies_on_the_way_leaves_edges_that_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, history: History, turn: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, each_catalog: str, history: History, turn: int
 ) -> None:
     monkeypatch.setattr("gitreg_indexer.building.PART", 2)
     monkeypatch.setattr("gitreg_indexer.building.BATCH", 1)
@@ -285,7 +285,8 @@ def test_a_process_that_dies_on_the_way_leaves_edges_that_go_on(
         closing(made(registry, tmp_path / "cold", history)) as fresh,
     ):
         assert edge_rows(index) == edge_rows(fresh)
-        assert verify(registry, tmp_path / "i").is_clean
+        if each_catalog == "sqlite":
+            assert verify(registry, tmp_path / "i").is_clean
 
 
 # By hand
