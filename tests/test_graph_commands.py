@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -94,6 +95,12 @@ def test_boxes_lead_to_the_records_of_a_server(demo: Path) -> None:
     links = drawn.iter("{http://www.w3.org/2000/svg}a")
     assert f"https://gitreg.example.com/api/v1/models/{CLASSIFIER}@2.0.0" in {link.get("href") for link in links}
     assert "<a " not in fine(*words).out
+
+
+def test_the_picture_of_the_page_is_what_is_drawn(demo: Path) -> None:
+    drawn = fine("lineage", CLASSIFIER, "--repo", demo, "--format", "svg").out
+    kept = (PAGE.parent / "pictures/demo-lineage.svg").read_text(encoding="utf-8")
+    assert re.sub("commit [0-9a-f]{12}", "commit", kept) == re.sub("commit [0-9a-f]{12}", "commit", drawn)
 
 
 def test_json_and_a_picture_exclude_each_other(demo: Path) -> None:
