@@ -13,7 +13,9 @@ TEXT: Final[dict[str, Any]] = {"type": "string"}
 NUMBER: Final[dict[str, Any]] = {"type": "number"}
 
 
-def stage(name: str, takes: Mapping[str, Any] | None = None, gives: Mapping[str, Any] | None = None, **more: Any) -> Any:
+def stage(
+    name: str, takes: Mapping[str, Any] | None = None, gives: Mapping[str, Any] | None = None, **more: Any
+) -> Any:
     """Make a stage with its ports; without another type it calls a model."""
     ports = {key: dict(value) for key, value in (("inputs", takes), ("outputs", gives)) if value is not None}
     if "type" not in more:

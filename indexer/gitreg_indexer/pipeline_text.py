@@ -18,7 +18,7 @@ def dag_lines(data: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield from aligned(["stage", "type", "takes", "gives", "model", "means"], map(_stage, data["stages"]))
     yield ""
-    yield from aligned(["flow", "", "why"], _flows(data))
+    yield from aligned(["flow", "verdict", "why"], _flows(data))
     yield ""
     yield from order_lines(data)
 
