@@ -80,7 +80,7 @@ class Over:
     """Files put over a registry, as a state of their own."""
 
     head: Snapshot
-    position: Position = Position(2, "0" * 40)
+    position: Position
 
     def uid(self) -> str:
         return UID
@@ -109,7 +109,7 @@ def world(empty: Snapshot) -> Callable[..., Over]:
     """Give the world with files put over it; `world({...}, without=True)` has nothing but these."""
 
     def over(files: Files = MappingProxyType({}), *, without: bool = False) -> Over:
-        return Over(Overlay(empty, files if without else {**WORLD, **files}))
+        return Over(Overlay(empty, files if without else {**WORLD, **files}), Position(2, "0" * 40))
 
     return over
 
@@ -147,8 +147,10 @@ def test_a_lock_names_all_that_is_needed_at_any_depth(tmp_path: Path) -> None:
     pin = next(pin for pin in lock.records if pin.ref == "model:acme/base@1.0.0")
     assert (pin.kind, pin.version, pin.status) == ("Model", "1.0.0", "active")
     entry = registry.snapshot().entry("models/acme/base/1.0.0.yaml")
-    assert entry and pin.blob == entry.oid
-    assert pin.artifact and len(pin.artifact.digest) == 64
+    assert entry is not None
+    assert pin.blob == entry.oid
+    assert pin.artifact is not None
+    assert len(pin.artifact.digest) == 64
     assert [pin.ref for pin in lock.records] == sorted(pin.ref for pin in lock.records)
     assert next(pin for pin in lock.records if pin.kind == "Config").artifact is None
 
@@ -164,7 +166,7 @@ def test_what_is_needed_and_missing_is_named(world: World) -> None:
 
 def test_what_only_an_optional_record_needs_may_be_missing(world: World) -> None:
     lost = chat("1.0.0", derivedFrom=[{"ref": "acme/lost@^1", "method": "fine-tuning"}])
-    spec = {"dag": {"nodes": [{"id": "a", "type": "custom", "handlerUri": "https://a.example/h"}]}}
+    spec: dict[str, Any] = {"dag": {"nodes": [{"id": "a", "type": "custom", "handlerUri": "https://a.example/h"}]}}
     optional = pipeline(**spec, dependencies=[{"ref": "acme/chat", "required": False}])
     lock = lock_in(world({**lost, P: optional}, without=True), REF)
     assert [each.means for each in lock.references] == ["model:acme/chat@1.0.0", None]
@@ -312,6 +314,13 @@ def repin(data: Any, **fields: Any) -> None:
 
 
 DIGEST = f"sha256:{'0' * 64}"
+
+
+def in_reference(n: int, slugs: str, name: str, **fields: Any) -> Any:
+    """Make a case of fields of a reference that were edited."""
+    return pytest.param(lambda data: data["references"][n].update(fields), set(slugs.split()), id=name)
+
+
 DAMAGES: list[Any] = [
     pytest.param(lambda data: repin(data, frozen=DIGEST), {"content"}, id="a digest of what is frozen"),
     pytest.param(lambda data: repin(data, content=DIGEST), {"content"}, id="a digest of the content"),
@@ -320,17 +329,17 @@ DAMAGES: list[Any] = [
     pytest.param(lambda data: repin(data, version="1.0.1"), {"content"}, id="a version"),
     pytest.param(lambda data: repin(data, status="retired"), {"content"}, id="a status"),
     pytest.param(lambda data: repin(data, artifact=None), {"content"}, id="an artifact"),
+    in_reference(0, "not-allowed left-out unasked", "another constraint", wants="acme/chat@^2"),
+    in_reference(0, "not-allowed unasked", "another name", means="model:acme/base@1.0.0"),
+    in_reference(2, "left-out unasked", "a version that is not there", means="dataset:acme/tickets@2.0.0"),
+    in_reference(0, "left-out unasked", "a needed one with nothing", means=None),
+    in_reference(0, "left-out unasked", "a needed one made optional", required=False),
+    in_reference(0, "left-out unasked", "another field", field="spec.x"),
     pytest.param(lambda data: data["references"].pop(), {"left-out"}, id="a reference taken out"),
-    pytest.param(lambda data: data["references"][0].update(wants="acme/chat@^2"), {"not-allowed", "left-out", "unasked"}, id="another constraint"),
-    pytest.param(lambda data: data["references"][0].update(means="model:acme/base@1.0.0"), {"not-allowed", "unasked"}, id="another name"),
-    pytest.param(lambda data: data["references"][2].update(means="dataset:acme/tickets@2.0.0"), {"left-out", "unasked"}, id="a version that is not among the records"),
-    pytest.param(lambda data: data["references"][0].update(means=None), {"left-out", "unasked"}, id="a needed one with nothing"),
-    pytest.param(lambda data: data["references"][0].update(required=False), {"left-out", "unasked"}, id="a needed one made optional"),
-    pytest.param(lambda data: data["references"][0].update(field="spec.x"), {"left-out", "unasked"}, id="another field"),
     pytest.param(lambda data: data["records"].pop(0), {"left-out"}, id="a record taken out"),
     pytest.param(lambda data: data["records"].pop(), {"left-out"}, id="the pipeline taken out"),
     pytest.param(lambda data: data.update(registry="other"), {"other-registry"}, id="another registry"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "slugs"), DAMAGES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -145,7 +146,7 @@ def test_stages_run_as_early_as_they_can(names: str, ways: list[str], batches: A
 
 def test_a_chain_of_ten_thousand_stages_is_no_matter() -> None:
     names = [f"n{n}" for n in range(10_000)]
-    ways = list(zip(names, names[1:], strict=False))
+    ways = list(pairwise(names))
     order = run_order(names, ways)
     assert order.batches == tuple((name,) for name in names)
     assert longest_way(order, ways, dict.fromkeys(names, 1)) == (tuple(names), 10_000)
@@ -204,7 +205,7 @@ def test_the_critical_path_is_by_time_where_all_of_it_is_stated(
     times: tuple[int | None, ...], by: str, way: str, total: int | None
 ) -> None:
     stated = zip("abcd", times, strict=True)
-    stages = [stage(name, **({} if time is None else {"timeout": time})) for name, time in stated]
+    stages = [{**stage(name), **({} if time is None else {"timeout": time})} for name, time in stated]
     path = dag_data(pipeline(stages, *DIAMOND, execution={"timeout": 9}))["criticalPath"]
     unstated = [name for name, time in zip("abcd", times, strict=True) if time is None]
     assert path == {"by": by, "stages": list(way), "milliseconds": total, "unstated": unstated, "timeout": 9}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -18,8 +18,10 @@ from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json
 from gitreg.cli.output import print_bytes
 from gitreg.cli.pipeline_lines import NameArgument, RefArgument, branch, clone, rollback
 from gitreg.errors import Exit, UsageError
+from gitreg.pictures import dot, mermaid, svg
 from gitreg.pipelines.locking import MOST_BYTES, Lock, read_lock, write_lock
 from gitreg.pipelines.names import pipeline_name, pipeline_ref
+from gitreg.pipelines.picture import picture_of
 from gitreg.refs import Ref
 from gitreg_indexer import through_git
 from gitreg_indexer.options import AtOption, CatalogOption, IndexOption
@@ -44,8 +46,12 @@ class Form(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    MERMAID = "mermaid"
+    DOT = "dot"
+    SVG = "svg"
 
 
+_DRAWN: Final = {Form.MERMAID: mermaid, Form.DOT: dot, Form.SVG: svg}
 FormOption = Annotated[Form, typer.Option("--format", help="The form of the answer.")]
 
 
@@ -67,13 +73,16 @@ def show(
     \b
     Examples:
       gitreg pipeline show acme/nlp/triage@production
+      gitreg pipeline show acme/nlp/triage --format svg > triage.svg
       gitreg pipeline show acme/nlp/triage --at 2026-06-30 --json
     """
     data = dag_in(_state(at, repo, folder, catalog, quiet=as_json), pipeline_ref(ref))
     if as_json or form is Form.JSON:
         print_json(data)
-    else:
+    elif form is Form.TEXT:
         _print_all(dag_lines(data))
+    else:
+        print_bytes(_DRAWN[form](picture_of(data)).encode())
 
 
 @app.command("order")
