@@ -53,6 +53,9 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "blame": "Tell which commit gave a field its value.",
         "resolve": "Tell which version a ref means.",
     },
+    "Graph": {
+        "pipeline": "Show, lock and compare pipelines, and begin new lines of them.",
+    },
     "Serve": {
         "index": "Bring the search index up to date, or keep it so.",
         "publish": "Publish the registry as static files, for any web server.",
