@@ -8,8 +8,9 @@ from typing import Any, Final
 from gitreg.errors import UsageError
 from gitreg.refs import KINDS, Ref
 from gitreg_api.answers import Answer, answer_data, answer_fact, answer_page, hold_of
+from gitreg_api.parameters import PageAsking
 from gitreg_api.paths import Asked, Part, href_of
-from gitreg_api.search import ChangesAsking, HistoryAsking, PageAsking
+from gitreg_api.search import ChangesAsking, HistoryAsking
 from gitreg_api.source import Source
 from gitreg_indexer import Position, Reader
 from gitreg_indexer.names import aliases_of, versions_page_of

@@ -20,22 +20,20 @@ from gitreg.refs import KindAddress, Shape
 from gitreg.repository.moments import read_moment
 from gitreg_api import openapi
 from gitreg_api.answers import Answer, Reply
+from gitreg_api.parameters import Asking, PageAsking, only
 from gitreg_api.paths import COLLECTIONS, ROOT, Asked, Part, parts_of, read_path
 from gitreg_api.records import answer_changes, answer_path, answer_quarantine, answer_resolve
 from gitreg_api.search import (
-    Asking,
     ChangesAsking,
     HistoryAsking,
     HomeAsking,
     ListAsking,
-    PageAsking,
     ResolveAsking,
     SearchAsking,
     SimilarAsking,
     answer_search,
     answer_similar,
     asked_of,
-    only,
 )
 from gitreg_api.source import Source
 from gitreg_api.status import Status, answer_health
