@@ -24,6 +24,7 @@ MAX_LIMIT: Final = 1000
 MAX_OFFSET: Final = 1_000_000
 MAX_TEXT: Final = 1000
 MAX_WHEN: Final = 200
+REFS: Final = "[kind:]namespace/name[@selector]"
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 EXPECTED: Final = {
@@ -34,7 +35,13 @@ EXPECTED: Final = {
     "at": MOMENTS,
     "since": "a whole number, the seq of a commit; 0 for the beginning",
     "highlight": "true or false",
-    "ref": "[kind:]namespace/name[@selector]",
+    "all": "true or false",
+    "plan": "true or false",
+    "ref": REFS,
+    "from": f"{REFS}; of /graph/diff {MOMENTS}",
+    "to": f"{REFS}; of /graph/diff {MOMENTS}",
+    "model": REFS,
+    "cursor": "the cursor of an earlier answer",
 }
 
 
@@ -166,7 +173,7 @@ def only(asking: type[BaseModel] | None = None) -> Only:
     """Take the parameters of a model, and no others."""
     fields = asking.model_fields if asking else {}
     repeatable = frozenset(name for name, field in fields.items() if field.annotation == list[str])
-    return Only(tuple(fields), repeatable)
+    return Only(tuple(field.alias or name for name, field in fields.items()), repeatable)
 
 
 def check_names(names: list[str], known: Collection[str], repeatable: Collection[str]) -> None:

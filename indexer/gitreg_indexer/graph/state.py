@@ -4,6 +4,7 @@
   satisfies it). What is about all versions of a name, like settings, resolves to all that it admits.
 - What was read is remembered, so that each name and each record is asked for once; a state is for one question.
 - Nothing recurses: chains and circles of any length are walked with lists.
+- Where `most` says so, no more than so much is read for one question, whatever it leads through.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
+from gitreg.errors import UsageError
 from gitreg.kinds.references import is_about_all
 from gitreg.refs import Address, Ref, read_selector
 from gitreg.resolution import ENDED, choose
@@ -26,6 +28,7 @@ Reading = Literal["resolved", "admitted"]
 READINGS: Final[tuple[Reading, ...]] = ("resolved", "admitted")
 Aliases = Callable[[Ref], Mapping[str, str]]
 Selector = Version | Range | str | None
+_Row = TypeVar("_Row", Edge, Named)
 
 
 class Standing(NamedTuple):
@@ -43,11 +46,16 @@ class _Name(NamedTuple):
 
 
 class State:
-    """The graph as it stands at a seq, or now. `aliases` gives the aliases of a name then."""
+    """The graph as it stands at a seq, or now.
 
-    def __init__(self, db: sa.Connection, at: int | None, aliases: Aliases) -> None:
+    `aliases` gives the aliases of a name then; `most` is how many references and records may be read, all without it.
+    """
+
+    def __init__(self, db: sa.Connection, at: int | None, aliases: Aliases, most: int | None = None) -> None:
         self.db = db
         self.at = at
+        self.most = most
+        self._count = 0
         self._aliases = aliases
         self._out: dict[str, tuple[Edge, ...]] = {}
         self._into: dict[tuple[str, bool], tuple[Edge, ...]] = {}
@@ -58,14 +66,15 @@ class State:
     def read_out(self, refs: Iterable[str]) -> None:
         """Read what records say of others, for all of them at once, with the names that they speak of."""
         asked = {ref for ref in refs if ref not in self._out}
-        found = _grouped(edges_out_of(self.db, asked, self.at), lambda edge: edge.source)
+        found = _grouped(self._counted(edges_out_of(self.db, asked, self.at)), lambda edge: edge.source)
         self._out.update({ref: tuple(found.get(ref, ())) for ref in asked})
         self.read_names(edge.target for edges in found.values() for edge in edges)
 
     def read_into(self, names: Iterable[str], *, upstream: bool) -> None:
         """Read what is said of names by records that they come before, or after, for all of them at once."""
         asked = {name for name in names if (name, upstream) not in self._into}
-        found = _grouped(edges_into(self.db, asked, self.at, upstream=upstream), lambda edge: edge.target)
+        edges = self._counted(edges_into(self.db, asked, self.at, upstream=upstream))
+        found = _grouped(edges, lambda edge: edge.target)
         self._into.update({(name, upstream): tuple(found.get(name, ())) for name in asked})
         self.read_names(asked)
 
@@ -73,9 +82,23 @@ class State:
         """Read which records stand under names, for all of them at once."""
         places = {_place_of(name): name for name in names if name not in self._names}
         found: dict[str, list[Named]] = defaultdict(list)
-        for record in named(self.db, list(places), self.at):
+        for record in self._counted(named(self.db, list(places), self.at)):
             found[places[record.kind, record.namespace, record.name]].append(record)
         self._names.update({name: _name(found.get(name, [])) for name in places.values()})
+
+    def _counted(self, rows: Iterator[_Row]) -> Iterator[_Row]:
+        """Hand rows on; `UsageError` where they become too many."""
+        return rows if self.most is None else self._up_to(self.most, rows)
+
+    def _up_to(self, most: int, rows: Iterator[_Row]) -> Iterator[_Row]:
+        for row in rows:
+            self._count += 1
+            if self._count > most:
+                raise UsageError(
+                    f"this leads through more than {most:,} references and records, too many for one question",
+                    mend="ask for fewer steps or of another record; the command line, beside the registry, has no bound",
+                )
+            yield row
 
     def suppose(self, ref: str) -> None:
         """Take a record for standing that may not stand yet; to be said before anything is asked of its name."""
