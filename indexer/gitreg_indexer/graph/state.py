@@ -163,6 +163,10 @@ class State:
         chosen = self.choose(name, selector_of(written), known.versions)
         return None if chosen is None else f"{name}@{chosen}"
 
+    def aliases(self, name: str) -> Mapping[str, str]:
+        """Give the aliases of a name that are stored, and the version that each names."""
+        return self._aliases(Ref.parse(name))
+
     def choose(self, name: str, selector: Selector, versions: Mapping[Version, Standing]) -> Version | None:
         """Choose among versions of a name, highest first, as a ref with a selector would."""
         is_alias = isinstance(selector, str) and bool(versions)
