@@ -20,18 +20,19 @@ from gitreg_indexer import Position
 
 MOST_DRAWN: Final = 2000
 """Records in one picture."""
-TEXT: Final = b"text/plain; charset=utf-8"
-TYPES: Final[dict[str, tuple[bytes, Callable[[Picture], str]]]] = {
-    "mermaid": (b"text/vnd.mermaid; charset=utf-8", mermaid),
-    "dot": (b"text/vnd.graphviz; charset=utf-8", dot),
-    "svg": (b"image/svg+xml; charset=utf-8", svg),
+MEDIA_TYPES: Final = {
+    "mermaid": "text/vnd.mermaid; charset=utf-8",
+    "dot": "text/vnd.graphviz; charset=utf-8",
+    "svg": "image/svg+xml; charset=utf-8",
+    "text": "text/plain; charset=utf-8",
 }
+_DRAWN: Final[dict[str, Callable[[Picture], str]]] = {"mermaid": mermaid, "dot": dot, "svg": svg}
 _STYLE: Final = re.compile(rb"<style>(.*?)</style>", re.DOTALL)
 
 
 def check_drawable(limit: int, form: str) -> None:
     """Refuse a picture of more records than anybody could read."""
-    if form in TYPES and limit > MOST_DRAWN:
+    if form in _DRAWN and limit > MOST_DRAWN:
         raise UsageError(
             f"a picture has at most {MOST_DRAWN} records",
             got=limit,
@@ -42,16 +43,15 @@ def check_drawable(limit: int, form: str) -> None:
 
 def answer_picture(picture: Picture, form: str, position: Position, hold: Hold) -> Answer:
     """Answer with a picture in a form."""
-    content_type, draw = TYPES[form]
-    body = draw(picture).encode()
+    body = _DRAWN[form](picture).encode()
     more = [policy_of(body)] if form == "svg" else []
-    return answer_of(body, position, hold=hold, content_type=content_type, more=more)
+    return answer_of(body, position, hold=hold, content_type=MEDIA_TYPES[form].encode(), more=more)
 
 
 def answer_text(lines: Iterable[str], position: Position, hold: Hold) -> Answer:
     """Answer with lines of text."""
     body = "".join(f"{line}\n" for line in lines).encode()
-    return answer_of(body, position, hold=hold, content_type=TEXT)
+    return answer_of(body, position, hold=hold, content_type=MEDIA_TYPES["text"].encode())
 
 
 def policy_of(drawn: bytes) -> Header:

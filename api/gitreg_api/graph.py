@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
 
 import orjson
 
@@ -18,6 +19,7 @@ from gitreg_api.graph_asking import (
     TEXTUAL,
     CheckAsking,
     DiffAsking,
+    ImpactAsking,
     LineageAsking,
     OrphansAsking,
     PathAsking,
@@ -40,11 +42,12 @@ from gitreg_indexer.graph.answers import (
 )
 from gitreg_indexer.graph.data import lineage_data
 from gitreg_indexer.graph.drawing import Link, picture_of, picture_of_ways
+from gitreg_indexer.graph.impact_data import Analysis, analyse, analysis_data, summary_of
 from gitreg_indexer.graph.lineage import kind_of
 from gitreg_indexer.graph.tree import tree_of, ways_text
 
-Form = Callable[[Hold], Answer]
-"""Makes the answer, once it is known how long it holds."""
+MOST_IMPACTED: Final = 10_000
+"""Consumers in one answer, and steps of one plan."""
 
 
 def answer_lineage(source: Source, ref: str, asking: LineageAsking) -> Answer:
@@ -134,6 +137,34 @@ def answer_check(source: Source, asking: CheckAsking) -> Answer:
         return _with_position(check_data(reader, asking.from_, asking.to, when=when), hold)
 
     return source.told(ask, asking.at)[0]
+
+
+def answer_impact(source: Source, ref: str, asking: ImpactAsking) -> Answer:
+    """Answer with who is affected by a change of what a ref means, and with `plan` how they move on.
+
+    The gravest come first; the summary counts all, though at most `MOST_IMPACTED` are listed (`isCut`).
+    """
+    hold = hold_of(asking.at)
+
+    def ask(reader: Reader, when: str | None) -> tuple[Answer, Position]:
+        at = None if when is None else int(when)
+        found = analyse(reader, ref, change=asking.change, to=asking.to, depth=asking.depth, at=at, plan=asking.plan)
+        _check_steps(found)
+        listed = analysis_data(replace(found, impacted=found.impacted[:MOST_IMPACTED]))
+        is_cut = len(found.impacted) > MOST_IMPACTED
+        return _with_position({**listed, "summary": summary_of(found), "isCut": is_cut}, hold)
+
+    return source.told(ask, asking.at)[0]
+
+
+def _check_steps(found: Analysis) -> None:
+    if len(found.steps or ()) > MOST_IMPACTED:
+        raise UsageError(
+            f"the plan has {len(found.steps or ()):,} steps, too many for one answer",
+            got=found.target,
+            expected=f"at most {MOST_IMPACTED:,}",
+            mend="leave `plan` out, or run `gitreg impact --plan` beside the registry",
+        )
 
 
 def _with_position(data: dict[str, Any], hold: Hold) -> tuple[Answer, Position]:

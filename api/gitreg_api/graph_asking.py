@@ -1,7 +1,8 @@
 """What the routes of the graph take.
 
 - Each limit is what one request may cost: records of a lineage, ways between two records, items of a page.
-- Words (directions, relations, kinds, readings) are read where they are used, which names what was meant by a wrong one.
+- Words (directions, relations, kinds, readings) are read where they are used, and what was meant by a wrong one is
+  named there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from gitreg.repository.moments import read_moment
 from gitreg_api.parameters import MAX_TEXT, MAX_WHEN, Asking, Flag, Names, Text, Waiting, Word, between
 from gitreg_api.paths import read_kind
 from gitreg_indexer.graph.answers import asked_of, seq_of_cursor
+from gitreg_indexer.graph.impact import CHANGES
 from gitreg_indexer.graph.lineage import DIRECTIONS, FOLLOWED, MOST_NODES, RELATIONS, Asked
 from gitreg_indexer.graph.state import READINGS
 
@@ -26,13 +28,15 @@ TEXTUAL: Final = ("json", "mermaid", "dot", "svg", "text")
 PICTURES: Final = ("json", "mermaid", "dot", "svg")
 
 _Depth = Annotated[int | None, between(1, MOST_DEPTH)]
-_RELATION: Final = Field(
+_RELATION: Final[list[str]] = Field(
     [],
     description=f"Follow only these relations, separated by commas: {', '.join(RELATIONS)}. Unless given, all but "
     f"`{next(each for each in RELATIONS if each not in FOLLOWED)}`.",
     examples=[["derived_from", "depends_on"]],
 )
-_KIND: Final = Field([], description="Enter only records of these kinds, separated by commas.", examples=[["model"]])
+_KIND: Final[list[str]] = Field(
+    [], description="Enter only records of these kinds, separated by commas.", examples=[["model"]]
+)
 _READING: Final = Field(
     "resolved",
     description="What a range means: `resolved`, its best version, or `admitted`, every version that satisfies it.",
@@ -130,7 +134,11 @@ class DiffAsking(Waiting):
     """What the difference between two moments takes."""
 
     from_: str = Field(
-        alias="from", min_length=1, max_length=MAX_WHEN, description="The first moment, as `at` takes it.", examples=["v1.0"]
+        alias="from",
+        min_length=1,
+        max_length=MAX_WHEN,
+        description="The first moment, as `at` takes it.",
+        examples=["v1.0"],
     )
     to: Text = Field(None, max_length=MAX_WHEN, description="The second moment; now without it.", examples=["42"])
     ref: Text = Field(
@@ -162,6 +170,22 @@ class CheckAsking(Asking):
     )
 
 
+class ImpactAsking(Asking):
+    """What the impact of a change takes."""
+
+    change: Word = Field(
+        "breaking", description="What is to be done with the record.", json_schema_extra={"enum": list(CHANGES)}
+    )
+    to: Text = Field(
+        None,
+        max_length=MAX_REF,
+        description="What consumers are to move to: a version, or another record's ref.",
+        examples=["2.0.0"],
+    )
+    depth: _Depth = _DEPTH
+    plan: Flag = Field(False, description="Plan how the consumers move on.", examples=[True])
+
+
 class FormAsking(Asking):
     """What the graph of a pipeline takes."""
 
@@ -171,9 +195,7 @@ class FormAsking(Asking):
 class MatrixAsking(Asking):
     """What the matrix of a pipeline takes."""
 
-    model: Text = Field(
-        None, max_length=MAX_REF, description="Only this model.", examples=["acme/nlp/summarizer"]
-    )
+    model: Text = Field(None, max_length=MAX_REF, description="Only this model.", examples=["acme/nlp/summarizer"])
 
 
 def kinds_of(words: list[str]) -> list[str]:

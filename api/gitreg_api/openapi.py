@@ -18,6 +18,8 @@ from fastapi.openapi.utils import get_openapi
 from gitreg.kinds import KIND_TYPES
 from gitreg.kinds.schema import json_schema
 from gitreg.refs import KINDS
+from gitreg_api.drawn import MEDIA_TYPES
+from gitreg_api.graph_schemas import graph_schemas
 from gitreg_api.paths import COLLECTIONS
 from gitreg_api.shapes import COMPONENTS, COUNT, POSITION, STRING, Schema, list_of, object_of, or_null, to
 
@@ -49,8 +51,9 @@ _PROVENANCE_EXAMPLE: Final = {
 }
 
 
-def about(operation: str, summary: str, schema: str, tag: str) -> dict[str, Any]:
-    """Describe a route for FastAPI: its name, what it does, what it answers with."""
+def about(operation: str, summary: str, schema: str, tag: str, *, forms: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Describe a route for FastAPI: its name, what it does, what it answers with, and in which other forms."""
+    types = [MEDIA_TYPES[form].partition(";")[0] for form in forms if form in MEDIA_TYPES]
     return {
         "operation_id": operation,
         "summary": summary,
@@ -59,7 +62,10 @@ def about(operation: str, summary: str, schema: str, tag: str) -> dict[str, Any]
             200: {
                 "description": "The answer.",
                 "headers": _headers(with_etag=tag != "service"),
-                "content": {"application/json": {"schema": to(schema)}},
+                "content": {
+                    "application/json": {"schema": to(schema)},
+                    **{each: {"schema": STRING} for each in types},
+                },
             },
             **({} if tag == "service" else {304: {"$ref": f"{COMPONENTS}/responses/NotModified"}}),
             "4XX": {"$ref": f"{COMPONENTS}/responses/Problem"},
@@ -103,7 +109,11 @@ def written(described: dict[str, Any]) -> bytes:
 
 def _tags() -> list[dict[str, str]]:
     kinds = {name: (KIND_TYPES[place.kind].__doc__ or "").splitlines()[0] for name, place in COLLECTIONS.items()}
-    own = {"registry": "The registry as a whole, across its kinds.", "service": "The service itself."}
+    own = {
+        "registry": "The registry as a whole, across its kinds.",
+        "graph": "What records have to do with each other.",
+        "service": "The service itself.",
+    }
     return [{"name": name, "description": said} for name, said in {**own, **kinds}.items()]
 
 
@@ -160,7 +170,7 @@ def _responses() -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Schema]:
-    schemas: dict[str, Schema] = {**_own_schemas(), **_schemas_beside_items()}
+    schemas: dict[str, Schema] = {**_own_schemas(), **_schemas_beside_items(), **graph_schemas()}
     for kind in KINDS:
         schemas.update(_schemas_of(kind, schemas))
     records = [to(f"{kind}Record") for kind in KINDS]

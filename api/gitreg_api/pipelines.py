@@ -63,4 +63,3 @@ def answer_matrix(source: Source, ref: Ref, asking: MatrixAsking) -> Answer:
 
     data, position = source.answering(ask, asking.at)
     return answer_of(orjson.dumps(data), position, hold=hold_of(asking.at))
-

@@ -32,7 +32,7 @@ def answer_record(source: Source, ref: Ref, when: str | None = None) -> Answer:
 
 def answer_versions(source: Source, ref: Ref, asking: PageAsking) -> Answer:
     """Answer with the versions of a name, highest first."""
-    _refuse_selector(ref, "versions")
+    refuse_selector(ref, "versions")
     offset, limit = asking.offset, asking.limit
     (page, total), position = source.answering(
         lambda reader, at: versions_page_of(reader, ref, at=at, offset=offset, limit=limit), asking.at
@@ -58,7 +58,7 @@ def answer_history(source: Source, ref: Ref, asking: HistoryAsking) -> Answer:
 
 def answer_aliases(source: Source, ref: Ref, asking: PageAsking) -> Answer:
     """Answer with the aliases of a name, and the version that `latest` means."""
-    _refuse_selector(ref, "aliases")
+    refuse_selector(ref, "aliases")
     (aliases, latest), position = source.answering(lambda reader, at: aliases_of(reader, ref, at=at), asking.at)
     return answer_data({"aliases": aliases, "latest": latest}, position, hold_of(asking.at))
 
@@ -111,7 +111,8 @@ def _answer_part(page: list[dict[str, Any]], total: int, position: Position, ask
     return answer_data(data, position, hold_of(asking.at))
 
 
-def _refuse_selector(ref: Ref, part: Part) -> None:
+def refuse_selector(ref: Ref, part: Part) -> None:
+    """Refuse a ref that selects a version, where a part is about a name."""
     if ref.selector is not None:
         raise UsageError(
             f"/{part} is about a name, and {str(ref)!r} selects one version of it",

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Final, Literal
 import orjson
 from pydantic import Field, StringConstraints, ValidationError
 
-from gitreg.errors import Exit, GitregError, NotFoundError
+from gitreg.errors import Exit, GitregError, NotFoundError, UsageError
 from gitreg.kinds import Manifest, mutable_paths, status_of
 from gitreg.kinds._base import Count, Line, Part, RefText
 from gitreg.kinds.references import Reference, Relation, references_of
@@ -142,7 +142,7 @@ def _followed(pipeline: Standing, resolve: Resolve) -> tuple[dict[str, Standing]
                 found[means] = target
                 waiting.append(target)
         if len(found) > MOST_RECORDS:
-            raise GitregError(
+            raise UsageError(
                 f"{pipeline.manifest.address.ref} needs more than {MOST_RECORDS:,} records",
                 mend="lock the pipelines that it is made of one by one",
             )

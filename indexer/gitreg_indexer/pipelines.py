@@ -207,7 +207,7 @@ def _not_its_model(ref: Ref, place: str, models: list[Mapping[str, Any]]) -> Not
         f"no version of {ref.place} refers to {place}",
         got=place,
         expected=", ".join(known) or "none: its versions refer to no models",
-        mend=f"did you mean {near}?" if near else "leave --model out to see all of them",
+        mend=f"did you mean {near}?" if near else "leave the model out to see all of them",
     )
 
 

@@ -215,7 +215,7 @@ def _ties_back(state: State, providers: Sequence[str], change: Change) -> Iterat
     by_name: dict[str, list[str]] = defaultdict(list)
     for ref in providers:
         by_name[name_of(ref)].append(ref)
-    edges = list(edges_into(state.db, by_name, state.at, upstream=True))
+    edges = list(state.counted(edges_into(state.db, by_name, state.at, upstream=True)))
     state.read_names({edge.target for edge in edges})
     judged: dict[tuple[str, str, bool, bool], list[_Judged]] = {}
     for edge in edges:
@@ -263,7 +263,7 @@ def _ties_forward(state: State, providers: Sequence[str], change: Change) -> Ite
 
 
 def _references_on(state: State, refs: Sequence[str]) -> Iterator[Edge]:
-    return edges_out_of(state.db, refs, state.at, upstream=False)
+    return state.counted(edges_out_of(state.db, refs, state.at, upstream=False))
 
 
 def stand_in(state: State, edge: Edge, consumer: str) -> str | None:

@@ -66,14 +66,14 @@ class State:
     def read_out(self, refs: Iterable[str]) -> None:
         """Read what records say of others, for all of them at once, with the names that they speak of."""
         asked = {ref for ref in refs if ref not in self._out}
-        found = _grouped(self._counted(edges_out_of(self.db, asked, self.at)), lambda edge: edge.source)
+        found = _grouped(self.counted(edges_out_of(self.db, asked, self.at)), lambda edge: edge.source)
         self._out.update({ref: tuple(found.get(ref, ())) for ref in asked})
         self.read_names(edge.target for edges in found.values() for edge in edges)
 
     def read_into(self, names: Iterable[str], *, upstream: bool) -> None:
         """Read what is said of names by records that they come before, or after, for all of them at once."""
         asked = {name for name in names if (name, upstream) not in self._into}
-        edges = self._counted(edges_into(self.db, asked, self.at, upstream=upstream))
+        edges = self.counted(edges_into(self.db, asked, self.at, upstream=upstream))
         found = _grouped(edges, lambda edge: edge.target)
         self._into.update({(name, upstream): tuple(found.get(name, ())) for name in asked})
         self.read_names(asked)
@@ -82,11 +82,11 @@ class State:
         """Read which records stand under names, for all of them at once."""
         places = {_place_of(name): name for name in names if name not in self._names}
         found: dict[str, list[Named]] = defaultdict(list)
-        for record in self._counted(named(self.db, list(places), self.at)):
+        for record in self.counted(named(self.db, list(places), self.at)):
             found[places[record.kind, record.namespace, record.name]].append(record)
         self._names.update({name: _name(found.get(name, [])) for name in places.values()})
 
-    def _counted(self, rows: Iterator[_Row]) -> Iterator[_Row]:
+    def counted(self, rows: Iterator[_Row]) -> Iterator[_Row]:
         """Hand rows on; `UsageError` where they become too many."""
         return rows if self.most is None else self._up_to(self.most, rows)
 
@@ -96,7 +96,7 @@ class State:
             if self._count > most:
                 raise UsageError(
                     f"this leads through more than {most:,} references and records, too many for one question",
-                    mend="ask for fewer steps or of another record; the command line, beside the registry, has no bound",
+                    mend="ask for fewer steps, or of another record; the command line has no such bound",
                 )
             yield row
 
