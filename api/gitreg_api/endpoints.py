@@ -21,6 +21,8 @@ from gitreg_api.source import Source
 Endpoint = Callable[..., Any]
 GRAPHS_AT_ONCE: Final = 4
 """Questions to the graph that are answered at once."""
+DRAWN_AT_ONCE: Final = 2
+"""SVGs that are made at once, beside them: the layout of a large one takes seconds."""
 
 
 def add_route(app: FastAPI, path: str, endpoint: Endpoint, asking: type[BaseModel] | None, **about: Any) -> None:
@@ -44,9 +46,15 @@ async def answer_in_thread(make: Callable[[], Answer]) -> Reply:
 async def answer_of_graph(source: Source, asked: Waiting, make: Callable[[], Answer]) -> Reply:
     """Make an answer about the graph in one of the threads for it, once the index has come as far as is asked."""
     await source.reach(asked.seq_needed())
-    return Reply(await to_thread.run_sync(make, limiter=_for_graphs()))
+    limiter = _for_drawing() if getattr(asked, "format", None) == "svg" else _for_graphs()
+    return Reply(await to_thread.run_sync(make, limiter=limiter))
 
 
 @cache
 def _for_graphs() -> CapacityLimiter:
     return CapacityLimiter(GRAPHS_AT_ONCE)
+
+
+@cache
+def _for_drawing() -> CapacityLimiter:
+    return CapacityLimiter(DRAWN_AT_ONCE)
