@@ -3,7 +3,8 @@ PYTHON ?= python3
 PORT ?= 8420
 PY := .venv/bin/python
 INSTALLED := .venv/.installed
-POSTGRES_TESTS := tests/postgres tests/test_postgres_address.py tests/test_index.py tests/property/test_index_laws.py
+POSTGRES_TESTS := tests/postgres tests/test_postgres_address.py tests/test_index.py tests/property/test_index_laws.py \
+	tests/test_edges.py tests/test_lineage.py
 
 .PHONY: help demo test lint verify bench generate format mutation test-thorough test-faults test-npm test-github test-sarif test-postgres test-wheel pyright clean
 

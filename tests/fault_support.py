@@ -81,7 +81,7 @@ def history(registry: Registry, first: int, last: int) -> None:
     for number in range(first, last):
         files: dict[str, bytes | None] = {
             **model(f"m{number % 9}", f"1.{number}.0"),
-            **model("a", description=f"Turn {number}."),
+            **model("a", description=f"Turn {number}.", spec={"dependencies": [{"ref": f"acme/m{number % 2}@^1"}]}),
             **aliases(f"m{number % 9}", stable=f"1.{number}.0"),
             f"models/acme/bad/{number}.0.0.yaml": BAD if number % 3 else None,
         }

@@ -18,7 +18,7 @@ from gitreg.registry import Registry
 from gitreg.repository.git import PLAIN, GitRepository, Signature
 from gitreg.repository.writing import advance
 from gitreg_indexer import SORTS, Index, Page, Query, Reader
-from gitreg_indexer.tables import facts, quarantine
+from gitreg_indexer.tables import edges, facts, quarantine
 
 UID: Final = "5d1f0c52-9a0e-4b2e-8f43-2c7b1e6a9d10"
 OTHER_UID: Final = "00000000-9a0e-4b2e-8f43-2c7b1e6a9d10"
@@ -167,6 +167,12 @@ def rows(index: Index) -> tuple[list[Any], list[Any]]:
         )
 
 
+def edge_rows(index: Index) -> list[Any]:
+    """Give all edges that the catalog holds, but for the ids of rows."""
+    with index.catalog.reading() as db:
+        return sorted(tuple(row) for row in db.execute(sa.select(*(c for c in edges.c if c.name != "id"))))
+
+
 def docs(page: Page) -> tuple[list[bytes], int, str, int]:
     """Give what a page says, but for the ids of rows and when its facts end."""
     return [fact.doc for fact in page.items], page.total, page.position.commit, page.position.seq
@@ -182,7 +188,7 @@ def answers(reader: Reader, *, at: int | None = None) -> list[Any]:
 def said(index: Index) -> tuple[Any, ...]:
     """Give everything an index says, in a form that can be compared with another's."""
     reader = index.reader()
-    return rows(index), answers(reader), reader.position(), reader.quarantine(), reader.counts()
+    return rows(index), edge_rows(index), answers(reader), reader.position(), reader.quarantine(), reader.counts()
 
 
 def without_end(facts_found: Iterable[Any]) -> list[tuple[str, bytes, str]]:

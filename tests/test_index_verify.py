@@ -186,8 +186,8 @@ RANK: Final = "orders: model:acme/c@1.0.0"
 BIRTH: Final = "births: models/acme/c/"
 A_BIRTH_TOO_MANY: Final = "INSERT INTO births SELECT 'models/x', 1, created_at, registered_by FROM births LIMIT 1"
 A_FACT_TOO_MANY: Final = """
-INSERT INTO facts SELECT 99, kind, namespace, name, version, version_key, ref, path, blob, status, seq_from, seq_to,
-etag, doc FROM facts WHERE ref LIKE '%/c@%'
+INSERT INTO facts SELECT 99, kind, namespace, name, version, version_key, ref, path, blob, status, severity,
+seq_from, seq_to, etag, doc FROM facts WHERE ref LIKE '%/c@%'
 """
 HARMS: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("a status", "UPDATE facts SET status = 'retired' WHERE ref LIKE '%/c@%'", "models/acme/c/1.0.0.yaml", "status"),

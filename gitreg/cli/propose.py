@@ -69,7 +69,7 @@ def propose(
 
 
 def print_proposed(proposed: Proposed, *, as_json: bool, quiet: bool) -> None:
-    """Tell what became of drafts that were proposed."""
+    """Tell what became of a proposal: as JSON, or as lines with the findings before them."""
     proposal, checked = proposed.proposal, proposed.checked
     status = "proposed" if proposed.is_new else "unchanged"
     waits = [*checked.waits] if checked else []

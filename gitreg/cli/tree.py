@@ -52,6 +52,7 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "changes": "Tell what each commit did to records, since a seq.",
         "blame": "Tell which commit gave a field its value.",
         "resolve": "Tell which version a ref means.",
+        "template": "Show, fill in, instantiate and check pipeline templates.",
         "impact": "Tell who is affected by a change, and plan how they move on.",
     },
     "Graph": {

@@ -32,9 +32,9 @@ def draw(db: sa.Connection, seq: int, ended: Iterable[str], opened: Sequence[Ope
     over = [{"edge": id_, "until": seq} for key, id_ in before.items() if key not in after]
     if over:
         db.execute(_END, over)
-    new = [(record.ref, link) for record in opened for link in record.links if (record.ref, link) not in before]
+    new = [_row(record, link) for record in opened for link in record.links if (record.ref, link) not in before]
     if new:
-        insert_rows(db, edges, [_row(source, link, seq) for source, link in new])
+        insert_rows(db, edges, new)
 
 
 def erase(db: sa.Connection, refs: Iterable[str]) -> None:
@@ -52,14 +52,14 @@ def _standing(db: sa.Connection, refs: set[str]) -> dict[tuple[str, Link], int]:
     return found
 
 
-def _row(source: str, link: Link, seq: int) -> dict[str, Any]:
+def _row(record: Opened, link: Link) -> dict[str, Any]:
     return {
-        "source_key": edge_key(source),
+        "source_key": edge_key(record.ref),
         "target_key": edge_key(link.target),
-        "source": source,
+        "source": record.ref,
         **link._asdict(),
         "upstream": is_upstream(link.relation, link.field),
-        "seq_from": seq,
+        "seq_from": record.seq,  # without the past, records of many commits are put together
         "seq_to": FOREVER,
     }
 

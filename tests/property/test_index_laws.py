@@ -47,6 +47,7 @@ laws = settings(
 
 MODELS: Final = (("acme", "a"), ("acme/nlp", "a"), ("acme/nlp", "b-long"), ("acme-x", "a"))
 VERSIONS: Final = ("1.0.0", "1.1.0", "2.0.0-rc.1", "10.0.0")
+WANTED: Final = ("acme/a@^1", "acme/nlp/a", "acme/nlp/b-long@stable", "dataset:acme/a@1.0.0")
 JUNK: Final = (b"", b"kind: [", b"\xff\xfe", b"apiVersion: gitreg/v1\nkind: Model\n", b"a: 1\na: 2\n")
 
 descriptions = st.sampled_from([None, "Answers support questions.", "Support for NLP.", "Größe über Ω"])
@@ -61,6 +62,8 @@ specs = st.fixed_dictionaries(
         "pricing": st.sampled_from([0, 0.5, 2]).map(
             lambda price: {"currency": "USD", "perMillionTokens": {"input": price}}
         ),
+        "dependencies": st.lists(st.sampled_from(WANTED).map(lambda ref: {"ref": ref}), max_size=2),
+        "derivedFrom": st.lists(st.sampled_from(WANTED).map(lambda ref: {"ref": ref}), max_size=2),
     },
 )
 about: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(

@@ -33,6 +33,7 @@ from gitreg.kinds._base import (
     VersionText,
 )
 from gitreg.kinds.aliases import AliasName
+from gitreg.kinds.references import references_in, references_of
 from gitreg.kinds.schema import json_schema
 from gitreg.manifests import (
     edit_manifest,
@@ -222,6 +223,17 @@ def test_what_is_written_is_read_back(manifest: Manifest) -> None:
     again = read_again(write_manifest(manifest))
     assert again == manifest
     assert is_same(to_data(again), to_data(manifest))
+
+
+@LAW
+@given(
+    manifests(("Model", "Dataset", "Config", "Pipeline", "PipelineTemplate", "TestSuite", "Namespace", "PolicyLink"))
+)
+def test_a_manifest_and_its_data_refer_to_the_same(manifest: Manifest) -> None:
+    found = list(references_of(manifest))
+    assert list(references_in(to_data(manifest))) == found
+    assert list(references_in(yaml.safe_load(write_manifest(manifest)))) == found
+    assert [ref.ref.written for ref in references_in(to_data(manifest))] == [ref.ref.written for ref in found]
 
 
 @LAW

@@ -11,10 +11,9 @@ from fractions import Fraction
 from typing import Any, Final
 
 from gitreg.errors import NotFoundError, Severity
-from gitreg.kinds import Manifest, Pipeline, PipelineTemplate
+from gitreg.kinds import Pipeline, PipelineTemplate
 from gitreg.kinds._base import RetryPolicy
 from gitreg.kinds.pipeline import Node, PipelineSpec, PortRef
-from gitreg.manifests import is_same, manifest_from_data, to_data
 from gitreg.pipelines.flows import (
     Direction,
     circles,
@@ -28,9 +27,8 @@ from gitreg.pipelines.flows import (
 from gitreg.pipelines.quantities import amounts_of
 from gitreg.refs import Ref
 from gitreg.repository.snapshot import Snapshot, nearest
-from gitreg.templates import faults_of, render
+from gitreg.templates import faults_of, instance_faults
 from gitreg.validation import Fault, Rule, Subject, each, touches
-from gitreg.versions import Version
 
 _DAG: Final = "spec.dag"
 
@@ -164,23 +162,9 @@ def _retry_faults(retry: RetryPolicy | None, field: str) -> Iterator[Fault]:
 
 def check_instance(subject: Subject) -> Iterator[Fault]:
     """A pipeline that was made from a template is what the template gives for its parameters."""
-    spec = _spec_of(subject)
-    if spec is None or spec.template is None:
-        return
-    ref = Ref.parse(spec.template.ref, kind="PipelineTemplate")
-    if ref.kind != "PipelineTemplate" or not isinstance(ref.selector, Version):
-        says = f"{ref} is not an exact version of a template, so what it gives may change"
-        yield Fault(says, "name one, like `template:acme/rag@1.0.0`", "spec.template.ref")
-        return
-    template = _template(subject.state, ref)
-    if template is None:
-        return
-    rendering = render(template, spec.template.parameters, lambda other: _template(subject.state, other))
-    for fault in rendering.faults:
-        inner = fault.field if fault.field.startswith("parameters") else "ref"
-        yield Fault(f"{ref} cannot be rendered: {fault.says}", fault.mend, f"spec.template.{inner}")
-    if rendering.spec is not None:
-        yield from _instance_faults(subject, ref, rendering.spec)
+    if isinstance(subject.manifest, Pipeline):
+        for fault in instance_faults(subject.manifest, lambda ref: _template(subject.state, ref)):
+            yield Fault(fault.says, fault.mend, fault.field)
 
 
 def _template(state: Snapshot, ref: Ref) -> PipelineTemplate | None:
@@ -197,58 +181,6 @@ def check_body(subject: Subject) -> Iterator[Fault]:
     manifest = subject.manifest
     for fault in faults_of(manifest) if isinstance(manifest, PipelineTemplate) else ():
         yield Fault(f"it can never be rendered: {fault.says}", fault.mend, fault.field)
-
-
-_OWN: Final = ("template", "release", "lifecycle", "custom")
-"""What an instance says for itself, whatever its template says."""
-
-
-def _instance_faults(subject: Subject, ref: Ref, rendered: dict[str, Any]) -> Iterator[Fault]:
-    data = to_data(subject.manifest)
-    reading = manifest_from_data({**data, "spec": rendered})
-    for finding in reading.findings:
-        says = f"{ref} gives no pipeline for these parameters: {finding.field}: {finding.says}"
-        yield Fault(says, "give other parameters, or take another version of the template", "spec.template")
-    if not isinstance(reading.manifest, Pipeline):
-        return
-    given, written = _plain(reading.manifest), _plain(subject.manifest)
-    for needed in given.pop("dependencies"):
-        if not any(is_same(needed, other) for other in written["dependencies"]):
-            says = f"{ref} gives the dependency {needed['ref']}, and it is not among these"
-            yield Fault(says, "take in what the template needs; more may stand beside it", "spec.dependencies")
-    for path, before, after in _differing(given, {key: written[key] for key in given}, "spec"):
-        yield Fault(
-            f"{path} is {_shown(after)}; {ref} gives {_shown(before)}",
-            "take what the template gives, change the parameters, or take spec.template away",
-            path,
-        )
-
-
-def _plain(manifest: Manifest) -> dict[str, Any]:
-    """Give the spec as plain data, defaults filled in, without what an instance says for itself."""
-    data = manifest.spec.model_dump(mode="json", by_alias=True)
-    return {key: value for key, value in data.items() if key not in _OWN}
-
-
-def _differing(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    """Find the fields in which two pieces of plain data differ, as deep as they are alike."""
-    if is_same(before, after):
-        return
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted({*before, *after}):
-            yield from _differing(before.get(key), after.get(key), f"{path}.{key}")
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for n, (one, other) in enumerate(zip(before, after, strict=True)):
-            yield from _differing(one, other, f"{path}[{n}]")
-    else:
-        yield path, before, after
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "not stated"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 RULES: Final = (

@@ -70,7 +70,8 @@ def _edges(db: sa.Connection, where: str, asked: set[str], at: int | None) -> It
         return
     keys = ",".join(str(edge_key(text)) for text in sorted(asked))
     listed = f"[{keys}]" if db.dialect.name == "sqlite" else f"{{{keys}}}"
-    rows = db.execute(_edge_query(db.dialect.name, where, is_now=at is None), {"keys": listed, **_moment(at)})
+    query = _edge_query(db.dialect.name, where, is_now=at is None)
+    rows = db.execute(query, {"keys": listed, **_moment(at)}).all()
     for source, field, relation, target, selector, required, since in rows:
         yield Edge(source, field, relation, target, selector, bool(required), since)
 
@@ -79,8 +80,7 @@ def named(db: sa.Connection, places: Sequence[tuple[str, str, str]], at: int | N
     """Give the records that stand under names: each name is (kind, namespace, name) as the catalog stores it."""
     if places:
         asked = {"places": orjson.dumps(places).decode(), **_moment(at)}
-        for row in db.execute(_name_query(db.dialect.name, is_now=at is None), asked):
-            yield Named(*row)
+        yield from map(Named._make, db.execute(_name_query(db.dialect.name, is_now=at is None), asked).all())
 
 
 def standings(db: sa.Connection, refs: Sequence[str], at: int | None) -> Iterator[tuple[str, str | None, str | None]]:
@@ -127,7 +127,7 @@ def _edge_query(dialect: str, where: str, *, is_now: bool) -> sa.TextClause:
     one_of = "IN (SELECT value FROM json_each(:keys))" if dialect == "sqlite" else "= ANY(CAST(:keys AS BIGINT[]))"
     return sa.text(  # all words are our own
         "SELECT source, field, relation, target, selector, required, seq_from FROM edges "  # noqa: S608
-        f"WHERE {where} {one_of} AND {_holds('', is_now=is_now)} ORDER BY id"
+        f"WHERE {where} {one_of} AND {_holds('', is_now=is_now)}"
     )
 
 

@@ -40,7 +40,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A record of the graph; `distance` counts edges from the root, below 0 upstream.
+    """A record of the graph; `distance` counts edges from the root on the shortest way, below 0 upstream.
 
     What is referred to and is not there is `missing`; its ref is the reference as it is written.
     """
@@ -118,17 +118,23 @@ def _walk(state: State, root: str, asked: Asked, found: _Found, *, is_up: bool) 
     while breadth and (asked.depth is None or distance < asked.depth):
         distance += 1
         above: list[str] = []
-        for line in lines_from(state, breadth, asked, is_up=is_up):
-            end = line.upstream if is_up else line.downstream
+        lines = ((_end(line, is_up=is_up), line) for line in lines_from(state, breadth, asked, is_up=is_up))
+        for end, line in sorted(lines, key=lambda led: led[0]):  # so that what is cut off is the same every time
             if end not in seen:
-                if len(found.distances) >= asked.limit:
+                known = found.distances.get(end)
+                if known is None and len(found.distances) >= asked.limit:
                     return True
                 seen.add(end)
-                found.distances.setdefault(end, -distance if is_up else distance)
+                if known is None or distance < abs(known):
+                    found.distances[end] = -distance if is_up else distance
                 above += [] if line.is_missing else [end]
             found.lines[line.source, line.edge.field, line.target] = line
         breadth = above
     return False
+
+
+def _end(line: Line, *, is_up: bool) -> str:
+    return line.upstream if is_up else line.downstream
 
 
 def lines_from(state: State, refs: Collection[str], asked: Asked, *, is_up: bool) -> Iterator[Line]:
@@ -137,8 +143,8 @@ def lines_from(state: State, refs: Collection[str], asked: Asked, *, is_up: bool
     state.read_into({name_of(ref) for ref in refs}, upstream=not is_up)
     for ref in refs:
         for line in _lines_of(state, ref, asked.reading, is_up=is_up):
-            end = line.upstream if is_up else line.downstream
-            if line.edge.relation in asked.relations and (not asked.kinds or kind_of(end) in asked.kinds):
+            is_entered = not asked.kinds or kind_of(_end(line, is_up=is_up)) in asked.kinds
+            if is_entered and line.edge.relation in asked.relations:
                 yield line
 
 

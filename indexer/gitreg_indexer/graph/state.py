@@ -104,8 +104,8 @@ class State:
         """Take a record for standing that may not stand yet; to be said before anything is asked of its name."""
         name, _, version = ref.partition("@")
         known = self._name(name)
-        if version and Version.parse(version) not in known.versions:
-            versions = {**known.versions, Version.parse(version): Standing(None, None)}
+        if version and _version(version) not in known.versions:
+            versions = {**known.versions, _version(version): Standing(None, None)}
             self._names[name] = _Name(_sorted(versions), None)
 
     def out(self, ref: str) -> tuple[Edge, ...]:
@@ -124,7 +124,7 @@ class State:
         """Tell what is known of a record; None where it does not stand."""
         name, _, version = ref.partition("@")
         known = self._name(name)
-        return known.versions.get(Version.parse(version)) if version else known.only
+        return known.versions.get(_version(version)) if version else known.only
 
     def versions(self, name: str) -> Mapping[Version, Standing]:
         """Give the versions of a name, highest first."""
@@ -192,6 +192,11 @@ def selector_of(written: str) -> Selector:
     return read_selector(written, written) if written else None
 
 
+@lru_cache(maxsize=65536)
+def _version(text: str) -> Version:
+    return Version.parse(text)
+
+
 def name_of(ref: str) -> str:
     """Give the name that a record is a version of; of a record without versions its ref."""
     return ref.partition("@")[0]
@@ -207,8 +212,8 @@ def _name(records: list[Named]) -> _Name:
     read = [(record, Standing(record.status, record.severity)) for record in records]
     if len(read) == 1:
         record, standing = read[0]
-        return _Name({Version.parse(record.version): standing}, None) if record.version else _Name({}, standing)
-    versions = {Version.parse(record.version): standing for record, standing in read}
+        return _Name({_version(record.version): standing}, None) if record.version else _Name({}, standing)
+    versions = {_version(record.version): standing for record, standing in read}
     return _Name(_sorted(versions), None)
 
 
