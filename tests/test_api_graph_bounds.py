@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from api_graph_support import DIFF, IMPACT, TRIAGE, TUNED, WAYS, at, graph_registry
-from api_support import PROBLEM, Api, api_on, talk
+from api_graph_support import DIFF, IMPACT, TRIAGE, TUNED, WAYS, at, graph_registry, model
+from api_support import PROBLEM, Api, api_on, commit, talk
 
 from gitreg_api import drawn, endpoints, graph
 from gitreg_indexer import reader as reader_module
+from gitreg_indexer.graph import ways
 from gitreg_indexer.graph.answers import asked_of, lineage_at
 
 OTHERS: Final = ("/api/v1/models/acme/tuned?min_seq=1", "/api/v1/models?q=tuned", "/api/v1/models/acme/tuned/history")
@@ -164,6 +165,34 @@ def test_a_question_reads_only_so_much_of_the_graph(tmp_path: Path, monkeypatch:
         assert (answer.status_code, "more than 3 references" in answer.json()["detail"]) == (400, True), path
     with lineage_at(api.index.reader(), "acme/tuned", asked_of(), None) as (_, found):
         assert len(found.nodes) > 3
+
+
+@pytest.mark.parametrize("path", ["/api/v1/lineage/acme/base@1.0.0?reading=admitted", "/api/v1/impact/acme/base@1.0.0"])
+def test_edges_between_many_versions_are_counted_as_they_are_met(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Few references, each of which admits many versions: ten consumers of ten versions are a hundred edges."""
+    registry = graph_registry(tmp_path / "registry")
+    commit(registry, 9, *(model("many", f"1.0.{n}", derived=("acme/base@1.0.0",)) for n in range(10)))
+    commit(registry, 10, *(model("consumer", f"1.0.{n}", derived=("acme/many@^1",)) for n in range(10)))
+    api = api_on(registry)
+    assert api.get(path).status_code == 200
+    monkeypatch.setattr(reader_module, "MOST_SERVED", 100)
+    refused = api.get(f"{path}{'&' if '?' in path else '?'}at=10")
+    assert (refused.status_code, "100 references" in refused.json()["detail"]) == (400, True)
+
+
+def test_all_ways_end_where_too_many_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = graph_registry(tmp_path / "registry")
+    commit(registry, 9, *(model(f"layer-{n}", "1.0.0", derived=("acme/base@1.0.0",)) for n in range(9)))
+    commit(registry, 10, model("end", "1.0.0", derived=tuple(f"acme/layer-{n}@1.0.0" for n in range(9))))
+    api = api_on(registry)
+    path = "/api/v1/graph/path?from=acme/base@1.0.0&to=acme/end&all=true"
+    whole = api.get(path).json()
+    assert (len(whole["paths"]), whole["isCut"]) == (9, False)
+    monkeypatch.setattr(ways, "MOST_ROOM", 10)
+    cut = api.get(at(path, 10)).json()
+    assert (cut["paths"], cut["isCut"]) == (whole["paths"][:1], True)
 
 
 def test_a_long_question_holds_up_no_other_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

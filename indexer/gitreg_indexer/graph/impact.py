@@ -190,9 +190,9 @@ _FIELD: Final = attrgetter("edge.field")
 def _ties_of(state: State, providers: Sequence[str], change: Change) -> dict[str, list[Tie]]:
     """Find the ties that lead on from some providers, with one look at the catalog for each direction."""
     found: dict[str, list[Tie]] = defaultdict(list)
-    for tie in _ties_back(state, providers, change):
+    for tie in state.counted(_ties_back(state, providers, change)):
         found[tie.provider].append(tie)
-    for tie in _ties_forward(state, [ref for ref in providers if ref.startswith(_WRITERS)], change):
+    for tie in state.counted(_ties_forward(state, [ref for ref in providers if ref.startswith(_WRITERS)], change)):
         found[tie.provider].append(tie)
     return found
 
@@ -262,7 +262,7 @@ def _ties_forward(state: State, providers: Sequence[str], change: Change) -> Ite
                 yield Tie(edge.source, consumer, edge, impact, means, moves_to)
 
 
-def _references_on(state: State, refs: Sequence[str]) -> Iterator[Edge]:
+def _references_on(state: State, refs: Sequence[str]) -> Iterable[Edge]:
     return state.counted(edges_out_of(state.db, refs, state.at, upstream=False))
 
 

@@ -28,7 +28,9 @@ Reading = Literal["resolved", "admitted"]
 READINGS: Final[tuple[Reading, ...]] = ("resolved", "admitted")
 Aliases = Callable[[Ref], Mapping[str, str]]
 Selector = Version | Range | str | None
-_Row = TypeVar("_Row", Edge, Named)
+_T = TypeVar("_T")
+LOOKS: Final = 10
+"""References that may be looked at for one that is read or kept."""
 
 
 class Standing(NamedTuple):
@@ -55,13 +57,14 @@ class State:
         self.db = db
         self.at = at
         self.most = most
-        self._count = 0
+        self._cost = 0.0
         self._aliases = aliases
         self._out: dict[str, tuple[Edge, ...]] = {}
         self._into: dict[tuple[str, bool], tuple[Edge, ...]] = {}
         self._names: dict[str, _Name] = {}
         self._meant: dict[tuple[str, str], str | None] = {}
         self._admitted: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._among: dict[tuple[str, str], frozenset[str]] = {}
 
     def read_out(self, refs: Iterable[str]) -> None:
         """Read what records say of others, for all of them at once, with the names that they speak of."""
@@ -86,14 +89,18 @@ class State:
             found[places[record.kind, record.namespace, record.name]].append(record)
         self._names.update({name: _name(found.get(name, [])) for name in places.values()})
 
-    def counted(self, rows: Iterator[_Row]) -> Iterator[_Row]:
-        """Hand rows on; `UsageError` where they become too many."""
-        return rows if self.most is None else self._up_to(self.most, rows)
+    def counted(self, rows: Iterable[_T]) -> Iterable[_T]:
+        """Hand on what is read or kept; `UsageError` where it becomes too much."""
+        return rows if self.most is None else self._up_to(self.most, 1, rows)
 
-    def _up_to(self, most: int, rows: Iterator[_Row]) -> Iterator[_Row]:
+    def looked_at(self, edges: Iterable[_T]) -> Iterable[_T]:
+        """Hand on what is only looked at, of which there may be more; `UsageError` as for what is kept."""
+        return edges if self.most is None else self._up_to(self.most, 1 / LOOKS, edges)
+
+    def _up_to(self, most: int, weight: float, rows: Iterable[_T]) -> Iterator[_T]:
         for row in rows:
-            self._count += 1
-            if self._count > most:
+            self._cost += weight
+            if self._cost > most:
                 raise UsageError(
                     f"this leads through more than {most:,} references and records, too many for one question",
                     mend="ask for fewer steps, or of another record; the command line has no such bound",
@@ -155,6 +162,15 @@ class State:
         if key not in self._admitted:
             self._admitted[key] = tuple(self._satisfying(*key))
         return self._admitted[key]
+
+    def leads_to(self, edge: Edge, ref: str, reading: Reading) -> bool:
+        """Tell whether an edge leads to a record in a reading."""
+        if reading == "admitted" or is_about_all(edge.relation, edge.field):
+            key = edge.target, edge.selector
+            if key not in self._among:
+                self._among[key] = frozenset(self.admitted(edge))
+            return ref in self._among[key]
+        return self.meant(edge) == ref
 
     def _chosen(self, name: str, written: str) -> str | None:
         known = self._name(name)
