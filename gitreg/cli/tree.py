@@ -53,6 +53,10 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "blame": "Tell which commit gave a field its value.",
         "resolve": "Tell which version a ref means.",
         "template": "Show, fill in, instantiate and check pipeline templates.",
+        "impact": "Tell who is affected by a change, and plan how they move on.",
+    },
+    "Graph": {
+        "pipeline": "Show, lock and compare pipelines, and begin new lines of them.",
     },
     "Serve": {
         "index": "Bring the search index up to date, or keep it so.",
