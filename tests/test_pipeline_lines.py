@@ -213,8 +213,11 @@ def test_a_proposal_lands_nothing(registry: Path) -> None:
     assert state_of(registry) == before
     again = done(registry, "clone", "acme/p", "acme/copy", "--propose", "--forge", "local")
     assert (again["status"], again["proposal"]["number"]) == ("unchanged", made["proposal"]["number"])
-    titled = done(registry, "rollback", "acme/p", "--to", "1.2.4", "--propose", "-m", "Back", "--forge", "local")
+    titled = done(
+        registry, "rollback", "acme/p", "--to", "1.2.4", "--propose", "-m", "Back\n\nIt broke.", "--forge", "local"
+    )
     assert titled["proposal"]["title"] == "Back"
+    assert titled["proposal"]["body"].startswith("It broke.")
 
 
 def test_an_output_is_only_written(registry: Path, tmp_path: Path) -> None:
@@ -294,6 +297,12 @@ def test_a_branch_that_always_moves_is_given_up(registry: Path, monkeypatch: pyt
             1,
             "migrationGuide",
             id="a guide that is no URL",
+        ),
+        pytest.param(
+            ["rollback", "acme/p", "--to", "1.2.4", "--alias", "stable", "--migration-guide", "https://a.example"],
+            2,
+            "--alias makes none",
+            id="a guide to an alias",
         ),
         pytest.param(
             ["clone", "acme/p", "acme/c", "--propose", "--output", "x"], 2, "exclude each other", id="both ways"

@@ -86,10 +86,11 @@ def _write(raw: bytes, output: str, landing: Landing) -> None:
         print_line(f"written to {output}")
 
 
-def _propose(registry: Registry, make: Make, title: str, landing: Landing) -> None:
+def _propose(registry: Registry, make: Make, message: str, landing: Landing) -> None:
+    title, _, body = message.strip().partition("\n")
     forge = open_forge(registry, landing.forge)
     drafts = [_draft(make(registry.snapshot(forge.tip())))]
-    proposed = propose(registry, forge, drafts, title=title, author=author_of(landing.author))
+    proposed = propose(registry, forge, drafts, title=title, body=body, author=author_of(landing.author))
     print_proposed(proposed, as_json=landing.as_json, quiet=landing.quiet)
 
 
