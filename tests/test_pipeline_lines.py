@@ -313,6 +313,7 @@ def test_a_branch_that_always_moves_is_given_up(registry: Path, monkeypatch: pyt
         pytest.param(
             ["clone", "acme/p", "acme/c", "-o", "-", "--approver", "x"], 2, "--approver is for", id="agreed to"
         ),
+        pytest.param(["clone", "acme/p", "acme/c", "-m", " "], 2, "the message is empty", id="an empty message"),
         pytest.param(["clone", "acme/p", "acme/c", "--approve", "GR-999"], 2, "no rule 'GR-999'", id="no such rule"),
         pytest.param(["clone", "acme/p", "acme/c", "-o", "/nowhere/x"], 2, "cannot be written", id="no such folder"),
         pytest.param(["clone", "acme/p", "acme/c", "-o", "x\0"], 2, "cannot be written", id="no name of a file"),
