@@ -83,6 +83,7 @@ def test_a_hostile_text_is_only_a_text_in_mermaid(text: str) -> None:
     assert re.fullmatch(r'title: "(\\.|[^"\\<>{}%#`])*"', bare[1])
     assert re.fullmatch(rf"    n0\[{quoted}\]", bare[4])
     assert re.fullmatch(rf"    n0 -->\|{quoted}\| n1", bare[6])
+    assert not any("direction" in line for line in lines[3:])
     assert decoded(lines[4].removeprefix('    n0["').split("<br/>")[0]) == as_shown(text)
 
 
@@ -155,12 +156,34 @@ def test_a_few_labels_are_told_by_colour_and_listed_once() -> None:
     arrows = [Arrow("a", f"b{n}", label) for n in range(9) for label in ("uses", "validates")]
     drawn = svg(a_picture(*arrows))
     assert [texts_of(drawn).count(label) for label in ("uses", "validates")] == [1, 1]
-    assert len(set(re.findall(r'class="w (r\d)"', drawn))) == 2
+    assert len(set(re.findall(r'class="w (r\w+)"', drawn))) == 2
 
 
-def test_labels_that_are_each_arrow_s_own_stand_beside_the_arrows() -> None:
-    drawn = svg(a_picture(*(Arrow("a", f"b{n}", f"port {n}") for n in range(20))))
-    assert {f"port {n}" for n in range(20)} <= set(texts_of(drawn))
+@pytest.mark.parametrize("count", [pytest.param(3, id="few"), pytest.param(20, id="more than there are colours for")])
+def test_labels_that_are_each_arrow_s_own_stand_beside_the_arrows(count: int) -> None:
+    drawn = svg(a_picture(*(Arrow("a", f"b{n}", f"port {n}") for n in range(count))))
+    assert sorted(re.findall(r'<text class="l" [^>]*>(.*?)</text>', drawn)) == sorted(f"port {n}" for n in range(count))
+
+
+def test_an_arrow_points_at_its_target_also_where_it_closes_a_circle() -> None:
+    arrows = [
+        Arrow("a", "b", "x"),
+        Arrow("b", "c", "x"),
+        Arrow("c", "a", "y"),
+        Arrow("c", "c", "x"),
+        Arrow("a", "c", "z"),
+    ]
+    drawn = svg(a_picture(*arrows))
+    boxes = {
+        title: (float(x), float(x) + float(width))
+        for title, x, width in re.findall(
+            r'<title>(\w)\nModel</title><rect class="g" x="(\S+)" y="\S+" width="(\S+)"', drawn
+        )
+    }
+    heads = re.findall(r'<title>\w \u2192 (\w): \w</title><path [^>]*/><path class="p" d="M(\S+) \S+l(-?)7 ', drawn)
+    assert len(heads) == len(arrows)
+    for target, tip, is_from_the_left in heads:
+        assert float(tip) == pytest.approx(boxes[target][0 if is_from_the_left else 1], abs=0.11)
 
 
 def test_the_legend_lists_what_is_there_and_nothing_else() -> None:
@@ -188,7 +211,7 @@ def test_two_boxes_of_one_id_are_no_picture() -> None:
 def test_roots_and_dashes_are_told_in_every_language() -> None:
     picture = Picture("", (Box("a", "A", is_root=True), Box("b", "B")), (Arrow("a", "b", is_dashed=True),))
     assert 'class="o" x="0"' in svg(picture)
-    assert re.search(r'<g class="w r0"><title>A \u2192 B</title><path class="a d"', svg(picture))
+    assert re.search(r'<g class="w r\w+"><title>A \u2192 B</title><path class="a d"', svg(picture))
     assert "class n0 root" in mermaid(picture)
     assert "n0 -.-> n1" in mermaid(picture)
     assert "penwidth=3" in dot(picture)
@@ -204,7 +227,7 @@ def test_loops_and_arrows_there_and_back_are_all_drawn() -> None:
         Arrow("a", "b", "y"),
     )
     drawn = svg(a_picture(*arrows))
-    assert sorted(re.findall(r'<g class="w r\d"><title>(.*?)</title>', drawn)) == sorted(
+    assert sorted(re.findall(r'<g class="w r\w+"><title>(.*?)</title>', drawn)) == sorted(
         f"{arrow.source} \u2192 {arrow.target}: {arrow.label}" for arrow in arrows
     )
     assert len(set(re.findall(r'<path class="a" d="(M.*?)"/><path class="p" d="(.*?)"', drawn))) >= len(arrows)
@@ -255,9 +278,13 @@ def test_a_picture_touches_nothing_outside_of_itself() -> None:
     assert "prefers-color-scheme:dark" in style
 
 
-def test_a_kind_that_nobody_knows_has_the_same_colour_in_every_picture() -> None:
-    def colour(*kinds: str) -> list[str]:
-        picture = Picture("", tuple(Box(kind, kind, kind=kind) for kind in kinds), ())
-        return re.findall(r'label="Novel\\nNovel", fillcolor="(#\w+)"', dot(picture))
+def colours_of(*kinds: str) -> dict[str, str]:
+    picture = Picture("", tuple(Box(kind, kind, kind=kind) for kind in kinds), ())
+    return dict(re.findall(r'label="\w+\\n(\w+)", fillcolor="(#\w+)"', dot(picture)))
 
-    assert colour("Novel") == colour("Model", "Another", "Novel")
+
+def test_kinds_have_colours_of_their_own() -> None:
+    kinds = [f"Stage{n}" for n in range(8)]
+    assert len(set(colours_of("Model", *kinds).values())) == 9
+    assert colours_of("Model", *kinds)["Model"] == colours_of("Model")["Model"]
+    assert len(colours_of(*(f"Stage{n}" for n in range(40)))) == 40

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from gitreg.pictures._colours import CALM, line_colours, tints_of
+from gitreg.pictures._colours import CALM, kind_shades, line_colours
 from gitreg.pictures._picture import Box, Picture, arrows_of, boxes_of, numbers_of
 from gitreg.pictures._text import address, clean
 
@@ -41,9 +41,10 @@ def _lines(texts: Iterable[str]) -> str:
 
 
 def _nodes(boxes: Sequence[Box]) -> Iterator[str]:
+    tints = kind_shades(clean(box.kind) for box in boxes)
     for n, box in enumerate(boxes):
         small = " \u00b7 ".join(text for text in (box.kind, *box.lines[:1]) if clean(text))
-        ground, line, ink = tints_of(clean(box.kind))[0]
+        ground, line, ink = tints[clean(box.kind)][0]
         parts = [
             f"label={_lines((box.title, small, *box.lines[1:]))}",
             f'fillcolor="{ground}", color="{line}", fontcolor="{ink}"',

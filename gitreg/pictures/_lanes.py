@@ -41,13 +41,13 @@ def lanes_of(layers: Sequence[int], edges: Sequence[Edge], styles: Sequence[Hash
     begun = Counter((tail, style) for (tail, _), style in zip(edges, styles, strict=True))
     ended = Counter((head, style) for (_, head), style in zip(edges, styles, strict=True))
     whole = list(layers)
-    lanes: dict[tuple[int, Hashable, bool, int], int] = {}
+    lanes: dict[tuple[int, Hashable, int], int] = {}
     ways: list[tuple[int, ...]] = []
     for (tail, head), style in zip(edges, styles, strict=True):
-        is_of_tail = begun[tail, style] > ended[head, style]
+        end = tail if begun[tail, style] > ended[head, style] else head
         way = [tail]
         for layer in range(layers[tail] + 1, layers[head]):
-            key = (tail if is_of_tail else head, style, is_of_tail, layer)
+            key = (end, style, layer)
             if key not in lanes:
                 lanes[key] = len(whole)
                 whole.append(layer)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gitreg.pictures._colours import CALM, line_colours
+from gitreg.pictures._colours import CALM, PLAIN, Line, Shades, kind_class, line_class, line_colours
 from gitreg.pictures._picture import Arrow, Box, Picture
 from gitreg.pictures._text import clean, cut, escape, number, width_of
 
@@ -16,11 +16,10 @@ _ROW: Final = 18.0
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """How arrows are drawn: which labels stand beside the arrows, and the line of each label by its number."""
+    """How arrows are drawn: whether labels stand beside the arrows, and the colours of each label's line."""
 
     are_written: bool
-    numbers: dict[str, int]
-    colours: tuple[tuple[str, str], ...]
+    colours: dict[str, Line]
 
 
 def lines_of(arrows: Sequence[Arrow]) -> Lines:
@@ -28,9 +27,8 @@ def lines_of(arrows: Sequence[Arrow]) -> Lines:
     labels = sorted({clean(arrow.label) for arrow in arrows})
     is_crowded = len(labels) > MOST_COLOURED
     if is_crowded or (len(labels) > 1 and len(labels) * 2 > len(arrows)):
-        return Lines(True, dict.fromkeys(labels, 0), (CALM,))
-    colours = line_colours(labels)
-    return Lines(False, {label: n for n, label in enumerate(labels)}, tuple(colours[label] for label in labels))
+        return Lines(True, dict.fromkeys(labels, CALM))
+    return Lines(False, line_colours(labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +44,20 @@ class Entry:
         return 28 + width_of(self.words, 10) + 16
 
 
-def entries_of(picture: Picture, boxes: Iterable[Box], kinds: Sequence[str], lines: Lines) -> list[Entry]:
+def entries_of(picture: Picture, boxes: Iterable[Box], kinds: dict[str, Shades], lines: Lines) -> list[Entry]:
     """Give the entries: the kinds, the lines, and what else stands out in this picture."""
     boxes = list(boxes)
     entries = [
-        Entry(f'<g class="k{n}"><rect class="b" x=".5" width="20" height="10" rx="3"/></g>', _words(kind))
-        for n, kind in enumerate(kinds)
+        Entry(
+            f'<g class="{kind_class(tints)}"><rect class="b" x=".5" width="20" height="10" rx="3"/></g>', _words(kind)
+        )
+        for kind, tints in kinds.items()
         if kind
     ]
     if any(box.is_root for box in boxes):
         entries.append(Entry('<rect class="o" x="1" width="20" height="10" rx="3"/>', "asked for"))
     if any(box.is_faded for box in boxes):
-        rect = f'<g class="k{len(kinds) - 1}"><rect class="b f" x=".5" width="20" height="10" rx="3"/></g>'
+        rect = f'<g class="{kind_class(PLAIN)}"><rect class="b f" x=".5" width="20" height="10" rx="3"/></g>'
         entries.append(Entry(rect, "retired or not found"))
     return entries + _line_entries(picture, lines)
 
@@ -71,13 +71,14 @@ def _line_entries(picture: Picture, lines: Lines) -> list[Entry]:
     for label, is_dashed in sorted(styles):
         words = ", ".join(part for part in (label, clean(picture.dashed) if is_dashed else "") if part)
         if words:
-            entries.append(Entry(_line(lines.numbers.get(label, 0), is_dashed), _words(words)))
+            entries.append(Entry(_line(lines.colours.get(label, CALM), is_dashed), _words(words)))
     return entries
 
 
-def _line(style: int, is_dashed: bool) -> str:
+def _line(colours: Line, is_dashed: bool) -> str:
     dashes = " d" if is_dashed else ""
-    return f'<g class="r{style}"><path class="a{dashes}" d="M0 5H17"/><path class="p" d="M22 5l-6 -3v6z"/></g>'
+    paths = f'<path class="a{dashes}" d="M0 5H17"/><path class="p" d="M22 5l-6 -3v6z"/>'
+    return f'<g class="{line_class(colours)}">{paths}</g>'
 
 
 def _words(text: str) -> str:

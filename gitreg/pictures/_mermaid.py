@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gitreg.pictures._colours import tints_of
+from gitreg.pictures._colours import kind_shades
 from gitreg.pictures._picture import Box, Picture, arrows_of, boxes_of, numbers_of
 from gitreg.pictures._text import address, clean
 
@@ -70,8 +70,9 @@ def _classes(boxes: Sequence[Box]) -> Iterator[str]:
     groups: dict[str, list[int]] = defaultdict(list)
     for n, box in enumerate(boxes):
         groups[clean(box.kind)].append(n)
+    tints = kind_shades(groups)
     for k, kind in enumerate(sorted(groups)):
-        ground, line, ink = tints_of(kind)[0]
+        ground, line, ink = tints[kind][0]
         yield f"classDef k{k} fill:{ground},stroke:{line},color:{ink}"
         yield f"class {_listed(groups[kind])} k{k}"
     for name, style, chosen in (

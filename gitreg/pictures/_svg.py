@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from gitreg.pictures._colours import style_sheet
+from gitreg.pictures._colours import CALM, PLAIN, Shades, kind_class, kind_shades, line_class, style_sheet
 from gitreg.pictures._layout import Edge, Layout, Place, Point, Route, laid_out
 from gitreg.pictures._legend import Lines, entries_of, legend, lines_of
 from gitreg.pictures._picture import Arrow, Box, Picture, arrows_of, boxes_of, numbers_of, too_large
@@ -23,7 +23,7 @@ MOST_ARROWS: Final = 5000
 """Arrows that are drawn."""
 _MOST_TEXT: Final = 200.0
 _MOST_LABEL: Final = 110.0
-_MOST_IN_ROW: Final = 150.0
+_MOST_IN_ROW: Final = 170.0
 _LEFT, _RIGHT = 12.0, 10.0
 _MARGIN: Final = 20.0
 _LEAST_WIDTH: Final = 480.0
@@ -38,7 +38,7 @@ def svg(picture: Picture) -> str:
     faces = [_face(box) for box in boxes]
     edges = _edges(arrows, numbers, lines)
     layout = laid_out([(face.width, face.height) for face in faces], edges)
-    kinds = [*sorted({clean(box.kind) for box in boxes} - {""}), ""]
+    kinds = kind_shades(clean(box.kind) for box in boxes)
     width = max(_LEAST_WIDTH, layout.width + 2 * _MARGIN)
     head, top = _head(picture, boxes, kinds, lines, width)
     body = [
@@ -52,7 +52,7 @@ def svg(picture: Picture) -> str:
         [
             _opening(number(width), number(height)),
             f"<title>{escape(picture.title)}</title><desc>{_description(picture, boxes, arrows)}</desc>",
-            f"<style>{style_sheet(kinds, lines.colours)}</style>",
+            f"<style>{style_sheet([*kinds.values(), PLAIN], [*lines.colours.values(), CALM])}</style>",
             '<rect class="g" width="100%" height="100%"/>\n',
             "\n".join([head, *body, foot]),
             "</svg>\n",
@@ -124,7 +124,7 @@ def _description(picture: Picture, boxes: Sequence[Box], arrows: Sequence[Arrow]
 
 
 def _head(
-    picture: Picture, boxes: Sequence[Box], kinds: Sequence[str], lines: Lines, width: float
+    picture: Picture, boxes: Sequence[Box], kinds: dict[str, Shades], lines: Lines, width: float
 ) -> tuple[str, float]:
     """Draw title and legend, and give the height where they end."""
     title = cut(clean(picture.title), 17.5, width - 2 * _MARGIN)
@@ -140,9 +140,9 @@ def _foot(picture: Picture, y: float, width: float) -> tuple[str, float]:
     return f'<text x="{number(_MARGIN)}" y="{number(y + 4)}">{escape(caption)}</text>', y + _MARGIN
 
 
-def _boxes(boxes: Sequence[Box], faces: Sequence[_Face], kinds: Sequence[str], layout: Layout) -> list[str]:
+def _boxes(boxes: Sequence[Box], faces: Sequence[_Face], kinds: dict[str, Shades], layout: Layout) -> list[str]:
     return [
-        _linked(box, _box(box, face, kinds.index(clean(box.kind)), layout.places[n]))
+        _linked(box, _box(box, face, kind_class(kinds[clean(box.kind)]), layout.places[n]))
         for n, (box, face) in enumerate(zip(boxes, faces, strict=True))
     ]
 
@@ -152,12 +152,12 @@ def _linked(box: Box, drawn: str) -> str:
     return drawn if href is None else f'<a href="{escape(href)}">{drawn}</a>'
 
 
-def _box(box: Box, face: _Face, kind: int, place: Place) -> str:
+def _box(box: Box, face: _Face, kind: str, place: Place) -> str:
     x, y, width, height = (number(value) for value in (place.x, place.y, place.width, place.height))
     faded = " f" if box.is_faded else ""
     frame = f'x="{x}" y="{y}" width="{width}" height="{height}" rx="5"'
     parts = [
-        f'<g class="k{kind}{" q" if box.is_faded else ""}"><title>{_tooltip(box)}</title>',
+        f'<g class="{kind}{" q" if box.is_faded else ""}"><title>{_tooltip(box)}</title>',
         f'<rect class="g" {frame}/><rect class="b{faded}" {frame}/>',
         f'<rect class="s" x="{x}" y="{number(place.y + 5)}" width="4" height="{number(place.height - 10)}"/>',
         f'<rect class="o" {frame}/>' if box.is_root else "",
@@ -194,7 +194,7 @@ def _arrows(
         is_loop = arrow.source == arrow.target
         line, head = _loop(layout.routes[n]) if is_loop else _way(layout.routes[n])
         drawn.append(
-            f'<g class="w r{lines.numbers[clean(arrow.label)]}"><title>{escape(words)}</title>'
+            f'<g class="w {line_class(lines.colours[clean(arrow.label)])}"><title>{escape(words)}</title>'
             f'<path class="a{dashes}" d="{line}"/><path class="p" d="{head}"/>'
             f"{_written(arrow, layout.routes[n], is_loop) if lines.are_written else ''}</g>"
         )

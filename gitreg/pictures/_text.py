@@ -60,7 +60,7 @@ def escape(text: str) -> str:
 
 def address(href: str | None) -> str | None:
     """Give an address as a link may have it: http, https or relative to the picture; None for any other."""
-    if not href or href != clean(href) or "\ufffd" in href or href.startswith(("//", "/\\", "\\")):
+    if not href or href != clean(href) or href.startswith(("//", "/\\", "\\")):
         return None
     scheme = _SCHEME.match(href)
     if scheme is not None and scheme[1].lower() not in {"http", "https"}:

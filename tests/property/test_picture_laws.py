@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 from xml.etree import ElementTree as ET
@@ -21,7 +22,7 @@ from gitreg.pictures._places import BOX_GAP, centres_of
 from gitreg.pictures._text import cut, width_of
 
 SVG = "{http://www.w3.org/2000/svg}"
-laws = settings(max_examples=tries(60, 2000), deadline=None)
+laws = settings(max_examples=tries(40, 600), deadline=None)
 
 texts = st.text(st.characters(exclude_categories=()), max_size=12)
 pairs = st.tuples(st.integers(0, 13), st.integers(0, 13))
@@ -133,6 +134,37 @@ def crossings_by_pairs(order: Sequence[Sequence[int]], steps: Sequence[tuple[int
 
 
 @laws
+@given(graphs(), st.lists(st.integers(0, 2), min_size=40, max_size=40))
+def test_a_lane_is_of_one_end_and_one_style(graph: tuple[int, list[tuple[int, int]]], styles: list[int]) -> None:
+    n, edges = graph
+    edges = onward(n, edges)
+    lanes = lanes_of(layers_of(n, edges), edges, styles[: len(edges)])
+    users: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    for (tail, head), style, way in zip(edges, styles, lanes.ways, strict=False):
+        assert way[0] == tail
+        assert way[-1] == head
+        for lane in way[1:-1]:
+            users[lane].append((tail, head, style))
+    for tails, heads, styles_ in (map(set, zip(*edges_, strict=True)) for edges_ in users.values()):
+        assert len(styles_) == 1
+        assert len(tails) == 1 or len(heads) == 1
+
+
+def test_long_edges_to_one_box_or_from_one_run_together() -> None:
+    chain = list(pairwise(range(6)))
+    for hub in ([(n, 5) for n in range(6, 30)], [(0, n) for n in range(6, 30)]):
+        edges = [*chain, *hub]
+        lanes = lanes_of([0, 1, 2, 3, 4, 5] + [0 if hub[0][1] == 5 else 5] * 24, edges, [0] * len(edges))
+        assert len(lanes.layers) == 30 + 4
+
+
+def test_edges_of_different_styles_meet_a_box_apart() -> None:
+    layout = laid_out([(80.0, 20.0)] * 2, [Edge(0, 1, style) for style in range(6)])
+    heights = sorted(route.points[-1][1] for route in layout.routes.values())
+    assert all(two - one > 10 for one, two in pairwise(heights))
+
+
+@laws
 @given(trees())
 def test_a_tree_has_no_crossings_whichever_way_it_grows(tree: list[tuple[int, int]]) -> None:
     for edges in (tree, [edge[::-1] for edge in tree]):
@@ -240,6 +272,14 @@ def test_a_chain_of_ten_thousand_and_a_circle_of_them_are_put_in_layers() -> Non
     lanes = lanes_of(layers_of(n, chain), chain, [0] * len(chain))
     order = ordered(lanes.layers, lanes.steps)
     assert len(set(centres_of(order, lanes.steps, [34.0] * n, n))) == 1
+
+
+def test_the_many_neighbours_of_one_box_are_spread_over_several_layers() -> None:
+    star = [(0, n) for n in range(1, 200)]
+    for edges in (star, [edge[::-1] for edge in star]):
+        layers = layers_of(200, edges)
+        assert max(Counter(layers).values()) < 40
+        assert all(layers[tail] < layers[head] for tail, head in edges)
 
 
 def test_a_long_edge_is_straight_where_nothing_is_in_its_way() -> None:
