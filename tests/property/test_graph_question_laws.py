@@ -32,7 +32,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from index_support import commit, found
 
-from gitreg.graph import NEEDING
+from gitreg.kinds.references import NEEDING
 from gitreg.refs import Ref
 from gitreg_indexer.building import Builder
 from gitreg_indexer.catalog import Catalog

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from gitreg.errors import Severity
-from gitreg.graph import NEEDING, Graph, TooLarge, ref_at
+from gitreg.graph import Graph, TooLarge, ref_at
 from gitreg.kinds import Aliases, Manifest, status_of
-from gitreg.kinds.references import Reference, references_of
+from gitreg.kinds.references import NEEDING, Reference, references_of
 from gitreg.refs import LATEST, Address, Ref
 from gitreg.resolution import ENDED
 from gitreg.validation import Change, Fault, Rule, Subject, each
