@@ -22,7 +22,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from gitreg.errors import Exit, GitregError, NotFoundError, UsageError
 from gitreg.kinds import Manifest, mutable_paths, status_of
 from gitreg.kinds._base import Count, Line, Part, RefText
-from gitreg.kinds.references import NEEDING, Reference, references_of
+from gitreg.kinds.references import NEEDING, Reference, Relation, references_of
 from gitreg.manifests import to_data, without
 from gitreg.refs import KINDS, Ref
 
