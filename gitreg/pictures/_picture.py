@@ -73,5 +73,5 @@ def too_large(got: str, expected: str) -> UsageError:
         "the graph is too large to be drawn",
         got=got,
         expected=expected,
-        mend="narrow the question: fewer steps with --depth, or one relation with --relation",
+        mend="narrow the question: a smaller depth, or one relation",
     )

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -17,7 +16,6 @@ from gitreg.cli.output import print_bytes, shown
 from gitreg.errors import UsageError
 from gitreg.pictures import Picture, dot, mermaid, svg
 from gitreg_indexer.graph.answers import (
-    Joined,
     asked_of,
     check_data,
     diff_data,
@@ -29,7 +27,7 @@ from gitreg_indexer.graph.answers import (
 from gitreg_indexer.graph.data import lineage_data
 from gitreg_indexer.graph.drawing import Link, api_link, no_link, picture_of, picture_of_ways
 from gitreg_indexer.graph.lineage import FOLLOWED, MOST_NODES
-from gitreg_indexer.graph.tree import tree_of
+from gitreg_indexer.graph.tree import tree_of, ways_text
 from gitreg_indexer.options import AtOption, CatalogOption, IndexOption, RefArgument
 from gitreg_indexer.reader import Reader
 from gitreg_indexer.reading import open_current
@@ -135,23 +133,14 @@ def path(
         return
     with ways_at(reader, source, target, asked, most, at) as (_, joined):
         if form == "text":
-            _print_ways(joined)
+            if joined.direction is None:
+                remark(f"no way leads from {joined.first} to {joined.last}, or back")
+            for line in ways_text(joined.ways):
+                print_line(line)
         else:
             _print_picture(picture_of_ways(joined, _link(links)), form)
     if joined.ways.is_cut and every:
         remark("there may be more ways")
-
-
-def _print_ways(joined: Joined) -> None:
-    if joined.direction is None:
-        remark(f"no way leads from {joined.first} to {joined.last}, or back")
-    by_step = {(line.upstream, line.downstream): line for line in joined.ways.lines}
-    for n, way in enumerate(joined.ways.ways):
-        if n:
-            print_line()
-        print_line(way[0])
-        for one, other in pairwise(way):
-            print_line(f"  {by_step[one, other].edge.relation}  {other}")
 
 
 def orphans(

@@ -18,6 +18,8 @@ from gitreg_indexer.graph.state import READINGS, Reading
 from gitreg_indexer.graph.ways import Ways, closed_by, ways_between
 from gitreg_indexer.reader import GraphAt, Reader
 
+MOST_OF_CURSOR: Final = 1_000
+"""Characters of a cursor."""
 MOST_PARTS: Final = 25
 """Parts of the registry that are gone through for one page of what hangs loose."""
 _T = TypeVar("_T", bound=str)
@@ -34,16 +36,17 @@ def asked_of(
 ) -> Asked:
     """Read how lineage is to be followed; `UsageError` names what is meant by a word that is none."""
     return Asked(
-        direction=cast("Direction", _checked(direction, DIRECTIONS, "direction")),
+        direction=cast("Direction", checked(direction, DIRECTIONS, "direction")),
         depth=depth,
-        relations=[_checked(each, RELATIONS, "relation") for each in relations] or FOLLOWED,
+        relations=[checked(each, RELATIONS, "relation") for each in relations] or FOLLOWED,
         kinds=[kind_named(each).kind for each in kinds],
-        reading=cast("Reading", _checked(reading, READINGS, "reading")),
+        reading=cast("Reading", checked(reading, READINGS, "reading")),
         limit=limit,
     )
 
 
-def _checked(word: str, known: Collection[str], what: str) -> str:
+def checked(word: str, known: Collection[str], what: str) -> str:
+    """Give a word that is one of those known; `UsageError` with the nearest otherwise."""
     if word in known:
         return word
     near = get_close_matches(word.replace("-", "_"), known, n=1)
@@ -140,15 +143,24 @@ def loose_data(
         return {"orphans": found, "dangling": loose, "cursor": following, **_of(graph.position)}
 
 
+def seq_of_cursor(cursor: str) -> int:
+    """Tell which position a cursor goes on as of."""
+    return _read_cursor(cursor)[0]
+
+
 def _read_cursor(cursor: str) -> tuple[int, str, str]:
     seq, _, rest = cursor.partition(":")
     stage, _, place = rest.partition(":")
-    is_right = stage == "records" or (stage == "references" and place.isascii() and place.isdigit())
-    if not (seq.isascii() and seq.isdigit() and len(cursor) < 1_000 and len(seq) < 16 and is_right):
+    is_right = (stage == "records" and place.isprintable()) or (stage == "references" and _is_number(place, 18))
+    if not (_is_number(seq, 9) and len(cursor) < MOST_OF_CURSOR and is_right):
         raise UsageError(
             "this is no cursor", got=cursor[:100], expected="the cursor of an earlier answer", mend="begin without one"
         )
     return int(seq), stage, place
+
+
+def _is_number(text: str, most: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= most
 
 
 def check_data(reader: Reader, source: str, target: str, *, when: str | None = None) -> dict[str, Any]:
@@ -188,8 +200,26 @@ def diff_data(
         if ref is None:
             found = difference(old.state, new.state, first.seq, last.seq, asked)
         else:
-            found = difference_of(_lineage_or_none(old, ref, asked), _lineage_or_none(new, ref, asked))
+            found = difference_of(*_lineages(old, new, ref, asked))
         return difference_data(found, old.position, new.position)
+
+
+def _lineages(old: GraphAt, new: GraphAt, ref: str, asked: Asked) -> tuple[Lineage | None, Lineage | None]:
+    """Trace the lineage of a record at two moments, at one of which it must stand; `UsageError` where one is cut."""
+    before = _lineage_or_none(old, ref, asked)
+    try:
+        after = trace(new.state, new.resolve(Ref.parse(ref)).ref, asked)
+    except NotFoundError:
+        if before is None:
+            raise
+        after = None
+    if any(each is not None and each.is_cut for each in (before, after)):
+        raise UsageError(
+            f"the lineage of {ref} has more than {asked.limit:,} records, too many to compare",
+            got=ref,
+            mend="name relations, or compare the whole graph",
+        )
+    return before, after
 
 
 def _lineage_or_none(graph: GraphAt, ref: str, asked: Asked) -> Lineage | None:

@@ -190,9 +190,9 @@ _FIELD: Final = attrgetter("edge.field")
 def _ties_of(state: State, providers: Sequence[str], change: Change) -> dict[str, list[Tie]]:
     """Find the ties that lead on from some providers, with one look at the catalog for each direction."""
     found: dict[str, list[Tie]] = defaultdict(list)
-    for tie in _ties_back(state, providers, change):
+    for tie in state.counted(_ties_back(state, providers, change)):
         found[tie.provider].append(tie)
-    for tie in _ties_forward(state, [ref for ref in providers if ref.startswith(_WRITERS)], change):
+    for tie in state.counted(_ties_forward(state, [ref for ref in providers if ref.startswith(_WRITERS)], change)):
         found[tie.provider].append(tie)
     return found
 
@@ -215,7 +215,7 @@ def _ties_back(state: State, providers: Sequence[str], change: Change) -> Iterat
     by_name: dict[str, list[str]] = defaultdict(list)
     for ref in providers:
         by_name[name_of(ref)].append(ref)
-    edges = list(edges_into(state.db, by_name, state.at, upstream=True))
+    edges = list(state.counted(edges_into(state.db, by_name, state.at, upstream=True)))
     state.read_names({edge.target for edge in edges})
     judged: dict[tuple[str, str, bool, bool], list[_Judged]] = {}
     for edge in edges:
@@ -262,8 +262,8 @@ def _ties_forward(state: State, providers: Sequence[str], change: Change) -> Ite
                 yield Tie(edge.source, consumer, edge, impact, means, moves_to)
 
 
-def _references_on(state: State, refs: Sequence[str]) -> Iterator[Edge]:
-    return edges_out_of(state.db, refs, state.at, upstream=False)
+def _references_on(state: State, refs: Sequence[str]) -> Iterable[Edge]:
+    return state.counted(edges_out_of(state.db, refs, state.at, upstream=False))
 
 
 def stand_in(state: State, edge: Edge, consumer: str) -> str | None:

@@ -1,12 +1,14 @@
-"""Lineage as text: a tree upstream and one downstream, each record opened once."""
+"""Lineage as text, a tree upstream and one downstream, each record opened once; and ways, a line for each step."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from gitreg_indexer.graph.lineage import Line, Lineage, Node
+from gitreg_indexer.graph.ways import Ways
 
 DEEPEST: Final = 40
 """The depth from which lines are not set in any further: the depth stands before them as a number."""
@@ -82,3 +84,14 @@ def _named(node: Node) -> str:
     if node.is_missing:
         return f"{node.ref}  (not there)"
     return node.ref if node.status in (None, "active") else f"{node.ref}  {node.status}"
+
+
+def ways_text(found: Ways) -> Iterator[str]:
+    """Give the lines of text of ways between two records, with an empty one between ways."""
+    relations = {(line.upstream, line.downstream): line.edge.relation for line in found.lines}
+    for n, way in enumerate(found.ways):
+        if n:
+            yield ""
+        yield way[0]
+        for step in pairwise(way):
+            yield f"  {relations[step]}  {step[1]}"

@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Final
 
-from gitreg.graph import NEEDING
+from gitreg.kinds.references import NEEDING
 from gitreg.refs import Ref
 from gitreg_indexer.graph.asking import Edge
 from gitreg_indexer.graph.lineage import Asked, Line, lines_from
@@ -22,6 +22,8 @@ from gitreg_indexer.graph.state import State
 
 MOST_STEPS: Final = 50_000
 """Beginnings of ways that are looked at for all ways between two records."""
+MOST_ROOM: Final = 2_000_000
+"""Records on the beginnings of ways that are remembered at once."""
 Way = tuple[str, ...]
 """Refs of records, the first upstream of all others."""
 
@@ -110,18 +112,27 @@ def _before(state: State, target: str, asked: Asked) -> tuple[dict[str, int], bo
 
 
 def _all_ways(state: State, source: str, target: str, asked: Asked, before: Mapping[str, int]) -> Iterator[Way | None]:
-    """Give ways by their length; None where it takes too long to find more."""
+    """Give ways by their length; None where it takes too much to find more."""
     waiting: list[tuple[int, Way]] = [(before.get(source, 0), (source,))]
+    nexts: dict[str, list[str]] = {}
+    room = 1
     for _ in range(MOST_STEPS):
         if not waiting:
             return
         _, way = heappop(waiting)
-        if way[-1] == target:
+        here, room = way[-1], room - len(way)
+        if here == target:
             yield way
             continue
-        nexts = {line.downstream for line in lines_from(state, [way[-1]], asked, is_up=False)}
-        for ref in sorted(nexts & before.keys() - set(way)):
-            heappush(waiting, (len(way) + before[ref], (*way, ref)))
+        if here not in nexts:
+            led = {line.downstream for line in lines_from(state, [here], asked, is_up=False)}
+            nexts[here] = sorted(led & before.keys())
+        for ref in nexts[here]:
+            if ref not in way:
+                heappush(waiting, (len(way) + before[ref], (*way, ref)))
+                room += len(way) + 1
+        if room > MOST_ROOM:
+            break
     yield None
 
 
