@@ -19,8 +19,7 @@ from gitreg.refs import LATEST
 from gitreg.resolution import ENDED
 from gitreg.versions import Version
 from gitreg_indexer.facts import SEVERITIES
-from gitreg_indexer.graph.asking import Edge, edges_into, edges_out_of, standings
-from gitreg_indexer.graph.lineage import kind_of
+from gitreg_indexer.graph.asking import KIND_OF_WORD, Edge, edges_into, edges_out_of, standings
 from gitreg_indexer.graph.state import Standing, State, name_of, selector_of
 
 Change = Literal["breaking", "deprecate", "retire"]
@@ -72,7 +71,7 @@ class Impacted(NamedTuple):
     @property
     def kind(self) -> str:
         """Give its kind."""
-        return kind_of(self.ref)
+        return KIND_OF_WORD[self.ref.partition(":")[0]]
 
 
 def judge(change: Change, edge: Edge, provider: str, means: str | None, without: str | None) -> Impact:

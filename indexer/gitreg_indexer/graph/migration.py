@@ -252,8 +252,10 @@ def _alias_record(name: str) -> str:
 
 def _takes_over(own: Version, other: Version, known: Standing) -> bool:
     """Tell whether a caret range of a version means another one instead."""
-    if known.status in ENDED or other.is_prerelease or other <= own:
+    if known.status in ENDED or other <= own:
         return False
+    if other.is_prerelease:
+        return own.is_prerelease and (own.major, own.minor, own.patch) == (other.major, other.minor, other.patch)
     return other.major == own.major and (own.major > 0 or other.minor == own.minor)
 
 
