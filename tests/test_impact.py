@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -29,8 +29,10 @@ BETA = {path_of("b", "1.1.0"): model("b", "1.1.0"), path_of("b", "1.2.0-rc.1"): 
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return World(tmp_path_factory.mktemp("impact"))
+def world(tmp_path_factory: pytest.TempPathFactory, each_catalog: str) -> Iterator[World]:
+    made = World(tmp_path_factory.mktemp("impact"))
+    yield made
+    made.index.close()
 
 
 @pytest.mark.parametrize(

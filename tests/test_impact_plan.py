@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -30,8 +30,10 @@ RC = {path_of("b", "2.0.0-rc.1"): model("b", "2.0.0-rc.1"), path_of("b", "1.1.0"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return World(tmp_path_factory.mktemp("plan"))
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    made = World(tmp_path_factory.mktemp("plan"))
+    yield made
+    made.index.close()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from gitreg.refs import Ref
 from gitreg.versions import Version
 from gitreg_indexer.catalog import Position
 from gitreg_indexer.facts import SEVERITIES
+from gitreg_indexer.graph.asking import KIND_OF_WORD
 from gitreg_indexer.graph.impact import CHANGES, IMPACTS, Change, Impacted, impacted_by, ties_from
 from gitreg_indexer.graph.migration import Step, destination_of, planned
 from gitreg_indexer.graph.state import name_of, selector_of
@@ -153,7 +154,8 @@ def _impacted_data(each: Impacted) -> dict[str, Any]:
 def summary_of(found: Analysis) -> dict[str, Any]:
     """Sum an analysis up: how many are affected and how, how far it goes, and what to do about it."""
     impacts = Counter(each.impact for each in found.impacted)
-    kinds = Counter(each.kind for each in found.impacted)
+    words = Counter(each.ref.partition(":")[0] for each in found.impacted)
+    kinds = {KIND_OF_WORD[word]: count for word, count in words.items()}
     severities = Counter(each.severity for each in found.impacted)
     harmed = [each for each in found.impacted if each.impact != "non-breaking"]
     return {
@@ -169,12 +171,13 @@ def summary_of(found: Analysis) -> dict[str, Any]:
 
 
 def _blast_radius(harmed: Sequence[Impacted]) -> dict[str, int]:
+    names = {name_of(each.ref) for each in harmed}
     return {
         "records": len(harmed),
         "direct": sum(each.distance == 1 for each in harmed),
-        "names": len({name_of(each.ref) for each in harmed}),
-        "namespaces": len(_namespaces(harmed)),
-        "kinds": len({each.kind for each in harmed}),
+        "names": len(names),
+        "namespaces": len({_namespace_of(name) for name in names}),
+        "kinds": len({name.partition(":")[0] for name in names}),
         "depth": max((each.distance for each in harmed), default=0),
     }
 
