@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from impact_support import World, needing, suite
 
+from gitreg.errors import UsageError
 from gitreg.versions import Version
 from gitreg_indexer.graph.asking import Edge
 from gitreg_indexer.graph.impact import Tie
@@ -130,6 +131,7 @@ def test_an_alias_that_no_record_asks_for_is_for_people_to_move(world: World) ->
         pytest.param({"status": "deprecated", "successor": "acme/c@^3"}, "model:acme/c@3.0.1", id="the-successor"),
         pytest.param({"successor": "acme/gone@^3"}, "model:acme/b@2.0.0", id="a-successor-that-is-not-there"),
         pytest.param({"successor": "acme/b@1.1.0"}, "model:acme/b@2.0.0", id="itself"),
+        pytest.param({"successor": "acme/a@1.0.0"}, "model:acme/b@2.0.0", id="a-successor-that-breaks-with-it"),
         pytest.param({}, "model:acme/b@2.0.0", id="the-highest-other"),
     ],
 )
@@ -146,6 +148,14 @@ def test_where_there_is_nothing_to_move_to_a_person_decides(world: World) -> Non
     here = world.corner(files, needing("a", "acme/b@1.1.0"), needing("c", "acme/a@^1"))
     assert here.steps(V) == [("decide", A, None, None), ("decide", "model:acme/c@1.0.0", None, None)]
     assert "--to" in here.told(V, plan=True)["plan"][0]["why"]
+
+
+def test_what_breaks_with_the_target_does_not_take_its_place(world: World) -> None:
+    files = {**LAST, **needing("b", "acme/b@1.1.0", version="2.0.0"), **needing("a", "acme/b@1.1.0")}
+    here = world.corner(files)
+    assert here.told(V, plan=True)["to"] == "model:acme/b@1.0.0"
+    with pytest.raises(UsageError, match="it breaks with it"):
+        here.told(V, plan=True, to="2.0.0")
 
 
 NODES = {"id": "a", "type": "model"}
@@ -238,6 +248,11 @@ LIVE = {"pipelines/acme/p/aliases.yaml": aliases("p", of="Pipeline", production=
 def test_only_versions_in_use_are_moved(world: World, status: str, others: Any, expected: str) -> None:
     steps = world.corner(B, using("p", "acme/b@1.1.0", lifecycle={"status": status}), others).steps(V)
     assert [action for action, ref, _, _ in steps if ref == P] == [expected]
+
+
+def test_a_later_prerelease_takes_the_place_of_a_prerelease(world: World) -> None:
+    files = [using("p", "acme/b@^1", "1.0.0-rc.1"), using("p", "acme/b@^2", "1.0.0-rc.2")]
+    assert [action for action, *_ in world.corner(B, *files).steps(V)] == ["none"]
 
 
 def test_who_holds_on_to_what_was_superseded_moves_to_what_took_its_place(world: World) -> None:

@@ -11,6 +11,11 @@ from cli_support import AUTHOR, Run, fine, run
 from gate_support import BASE, aliases, manifest, model, namespace, new_registry, path_of, pipeline, versioned
 from impact_support import needing, suite
 
+from gitreg_indexer.catalog import Position
+from gitreg_indexer.graph.applying import body_of
+from gitreg_indexer.graph.impact_data import Analysis
+from gitreg_indexer.graph.moving import Step
+
 V, T = "model:acme/b@1.1.0", "model:acme/b@2.0.0"
 GUIDE = "https://docs.acme.example/b/2"
 NOTES = {"breakingChanges": True, "changelog": "Answers in JSON.", "migrationGuide": GUIDE}
@@ -182,6 +187,21 @@ def test_a_record_without_versions_is_edited_in_place(tmp_path: Path) -> None:
     done = impact(tmp_path / "registry", *words)
     assert done.code == 0, done.err
     assert "- policy:acme/y@1.1.0\n" in (out / path).read_text(encoding="utf-8")
+
+
+def test_the_text_of_a_proposal_cannot_be_steered(repo: Path) -> None:
+    plan = [
+        Step(
+            "model:acme/a@1.0.0", "spec.x", "model:acme/b@^1 || ^0.9 | x", "edit", "w", "model:acme/b@^2", None, "1.0.1"
+        ),
+        Step("model:acme/c@1.0.0", "spec.x", "model:acme/b@`rm`", "decide", "because | of <b>", None),
+        Step("model:acme/d@1.0.0", "spec.x", "model:acme/b", "none", "w"),
+    ]
+    rows = body_of(Analysis(V, "breaking", Position(1, "a" * 40), (), T, None, tuple(plan))).splitlines()
+    cells = [row.replace("\\|", "").count("|") for row in rows if row.startswith("| `")]
+    assert cells == [6, 6]
+    assert "`rm`" not in "\n".join(rows)
+    assert rows[-1] == "1 reference needs nothing"
 
 
 def test_a_plan_without_edits_writes_nothing(repo: Path) -> None:

@@ -23,7 +23,7 @@ from gitreg.repository.snapshot import Overlay, Record, Snapshot
 from gitreg.validation import Change, Circumstances, check
 from gitreg.versions import Version
 from gitreg_indexer.graph.impact_data import Analysis
-from gitreg_indexer.graph.migration import Step
+from gitreg_indexer.graph.moving import Step
 
 
 def drafts_of(snapshot: Snapshot, found: Analysis, guide: str | None = None) -> tuple[Draft, ...]:
@@ -170,6 +170,6 @@ def body_of(found: Analysis) -> str:
 
 
 def _row(step: Step) -> str:
-    then = quoted(step.to) if step.to and step.action == "edit" else f"to be decided: {step.why}"
+    then = quoted(step.to) if step.to and step.action == "edit" else f"to be decided: {quoted(step.why)}"
     cells = (quoted(step.ref), quoted(step.field), quoted(step.constraint), then, step.new_version or "")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

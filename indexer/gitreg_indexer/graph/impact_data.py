@@ -17,8 +17,10 @@ from gitreg.versions import Version
 from gitreg_indexer.catalog import Position
 from gitreg_indexer.facts import SEVERITIES
 from gitreg_indexer.graph.asking import KIND_OF_WORD
+from gitreg_indexer.graph.destination import destination_of
 from gitreg_indexer.graph.impact import CHANGES, IMPACTS, Change, Impacted, impacted_by, ties_from
-from gitreg_indexer.graph.migration import Step, destination_of, planned
+from gitreg_indexer.graph.migration import planned
+from gitreg_indexer.graph.moving import Step
 from gitreg_indexer.graph.state import name_of, selector_of
 from gitreg_indexer.reader import Reader
 

@@ -1,0 +1,214 @@
+"""How one reference moves off a version: what it says then, or why nothing is done, or why a person decides.
+
+- A new constraint keeps the style of the old one, and leads off the version; where none does, a person decides.
+- What was made from a version (a derived model, a rendered pipeline, a written dataset) cannot be edited into having
+  been made from another: that is for a person as well.
+- Values only: nothing is read but the graph, and nothing written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
+
+from gitreg.refs import LATEST
+from gitreg.resolution import ENDED
+from gitreg.versions import Range, Version
+from gitreg_indexer.graph.impact import Change, Tie, Ties, is_about, is_linked
+from gitreg_indexer.graph.state import Selector, Standing, State, name_of, selector_of
+
+Action = Literal["edit", "none", "decide"]
+_ALIVE: Final = Standing(None, None)
+_RETIRED: Final = Standing("retired", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one reference of a record needs.
+
+    `ref` is who refers; where settings or a pipeline refer to what comes after them, it is that.
+    """
+
+    ref: str
+    field: str
+    constraint: str
+    """What is referred to, as a ref with the selector as it is written."""
+    action: Action
+    why: str
+    to: str | None = None
+    """What the reference says after the edit."""
+    satisfied_by: str | None = None
+    """Another version that satisfies the constraint as it is."""
+    new_version: str | None = None
+    """The version as which the edited record is registered; None where it is edited in place."""
+
+    def as_data(self) -> dict[str, Any]:
+        """Give it as JSON data."""
+        return {
+            "ref": self.ref,
+            "field": self.field,
+            "constraint": self.constraint,
+            "action": self.action,
+            "to": self.to,
+            "satisfiedBy": self.satisfied_by,
+            "newVersion": self.new_version,
+            "why": self.why,
+        }
+
+
+class Outcome(NamedTuple):
+    """What becomes of a record: another ref to move to, nothing (`is_open`: nobody knows yet)."""
+
+    moved: str | None = None
+    is_open: bool = False
+
+
+@dataclass(slots=True)
+class Planning:
+    """What is known so far while a plan is made."""
+
+    state: State
+    change: Change
+    target: str
+    ties: Ties
+    statuses: Mapping[str, str | None]
+    broken: Collection[str]
+    outcomes: dict[str, Outcome]
+    taken: dict[str, set[Version]] = field(default_factory=dict)
+    moved_aliases: set[tuple[str, str]] = field(default_factory=set)
+
+
+def alias_record(name: str) -> str:
+    """Give the ref of the record that holds the aliases of a name."""
+    return f"aliases:{name.replace(':', '/', 1)}"
+
+
+def steps_for(planning: Planning, tie: Tie) -> Iterator[Step]:
+    """Plan one reference, and the alias that it goes by."""
+    outcome = planning.outcomes.get(tie.provider, Outcome())
+    moved, relation = outcome.moved, tie.edge.relation
+    if tie.impact == "non-breaking":
+        yield nothing_to_do(tie, _why_unharmed(planning, tie), tie.moves_to)
+    elif tie.impact == "unknown":
+        why = f"it resolves to {tie.means}; what was locked to {tie.provider} before has to be locked anew"
+        yield nothing_to_do(tie, why, tie.means)
+    elif outcome.is_open:
+        is_target = tie.provider == planning.target
+        why = "there is no version to move to: name one with --to" if is_target else f"{tie.provider} is not decided on"
+        yield _decide(tie, why)
+    elif moved is None:
+        yield nothing_to_do(tie, f"{tie.provider} stays as it is")
+    elif tie.is_forward:
+        yield _forward_step(planning, tie, moved)
+    elif relation == "derived_from":
+        yield _decide(tie, f"it was made from {tie.provider}: make it again from {moved}, and register that")
+    elif tie.edge.field == "spec.template.ref":
+        yield _decide(tie, f"it was rendered from {tie.provider}: instantiate it again from {moved}, and register that")
+    else:
+        yield from _moving(planning, tie, moved)
+
+
+def _why_unharmed(planning: Planning, tie: Tie) -> str:
+    if planning.change == "deprecate":
+        return f"{tie.provider} goes on to work: move when it suits"
+    if not tie.edge.required:
+        return "it can do without"
+    if is_about(tie.edge):
+        return f"it is about {tie.provider}, and does not run on it"
+    return f"it moves on to {tie.moves_to} by itself" if tie.moves_to else f"it resolves to {tie.means}"
+
+
+def _forward_step(planning: Planning, tie: Tie, moved: str) -> Step:
+    """Plan for what settings are made for, or a pipeline writes: the reference to it stands in these."""
+    does, done = ("configures", "configured") if tie.edge.relation == "configures" else ("writes", "written")
+    is_copy = tie.provider != planning.target
+    if is_copy or is_linked(planning.state, moved, tie.edge.relation, tie.consumer):
+        return nothing_to_do(tie, f"{moved} {does} it as well", moved)
+    return _decide(tie, f"it is {done} by {tie.provider}, and not by {moved}: run it with that, or make it anew")
+
+
+def _moving(planning: Planning, tie: Tie, moved: str) -> Iterator[Step]:
+    """Move one reference that resolves to its provider over to what that moves to."""
+    edge, selector = tie.edge, selector_of(tie.edge.selector)
+    name, is_stored = name_of(moved), isinstance(selector, str) and selector != LATEST
+    is_asked = name == edge.target or isinstance(selector, str)
+    after = _chosen(planning, tie, moved, selector) if is_asked else None
+    if name == edge.target and after is not None and after != tie.provider:
+        yield nothing_to_do(tie, f"it resolves to {after} then", after)
+    elif name == edge.target and is_stored:
+        alias = alias_record(name), str(selector)
+        if alias not in planning.moved_aliases:
+            planning.moved_aliases.add(alias)
+            yield _alias_step(tie, alias, moved)
+        yield nothing_to_do(tie, f"the alias {selector!r} moves to {moved}", moved)
+    elif isinstance(selector, str) and after != moved:
+        why = f"{selector!r} is computed" if selector == LATEST else f"{name} has no alias {selector!r} for {moved}"
+        yield _decide(tie, f"{why}: name a version or a range, or retire {tie.provider}")
+    else:
+        yield _edit(planning, tie, moved, selector)
+
+
+def _edit(planning: Planning, tie: Tie, moved: str, selector: Selector) -> Step:
+    edge, name = tie.edge, name_of(moved)
+    version = Version.parse(moved[len(name) + 1 :])
+    for written in _in_style(edge.selector, selector, version):
+        wanted = selector_of(written)
+        fits = wanted.allows(version) if isinstance(wanted, Range) else wanted in (None, version)
+        after = _chosen(planning, tie, moved, wanted)
+        if isinstance(wanted, str) or (fits and after is not None and after != tie.provider):
+            to = f"{name}@{written}" if written else name
+            return Step(tie.consumer, edge.field, edge.wanted, "edit", _why_edited(tie), to, _satisfying(planning, tie))
+    why = f"without a selector it resolves to {tie.provider}: name a version or a range, or retire that"
+    return _decide(tie, why)
+
+
+def _in_style(written: str, selector: Selector, version: Version) -> Iterator[str]:
+    """Give selectors for a version, in the style of another one, the first choice first."""
+    if isinstance(selector, Range):
+        sign = "~" if written.lstrip().startswith("~") else "^"
+        yield f"{sign}{version.major}.{version.minor}"
+        yield f"{sign}{version}"
+    elif not isinstance(selector, Version):
+        yield written
+        return
+    yield str(version)
+
+
+def _why_edited(tie: Tie) -> str:
+    if isinstance(selector_of(tie.edge.selector), Version):
+        return f"it is pinned to {tie.provider}"
+    return f"it resolves to {tie.provider}"
+
+
+def _satisfying(planning: Planning, tie: Tie) -> str | None:
+    state = planning.state
+    others = (ref for ref in state.admitted(tie.edge) if ref != tie.provider)
+    return next((ref for ref in others if (known := state.standing(ref)) and known.status not in ENDED), None)
+
+
+def _chosen(planning: Planning, tie: Tie, moved: str, selector: Selector) -> str | None:
+    """Give what a selector means of the name that is moved to, once the move and the change are done."""
+    name = name_of(moved)
+    versions = {**planning.state.versions(name)}
+    versions.setdefault(Version.parse(moved[len(name) + 1 :]), _ALIVE)
+    if planning.change == "retire" and tie.provider == planning.target and name_of(tie.provider) == name:
+        versions[Version.parse(tie.provider[len(name) + 1 :])] = _RETIRED
+    ordered = dict(sorted(versions.items(), key=lambda item: item[0], reverse=True))
+    chosen = planning.state.choose(name, selector, ordered)
+    return None if chosen is None else f"{name}@{chosen}"
+
+
+def _alias_step(tie: Tie, alias: tuple[str, str], moved: str) -> Step:
+    ref, named = alias
+    why = f"{tie.edge.wanted} is asked for by {tie.consumer}, and perhaps by others"
+    return Step(ref, f"spec.aliases.{named}", tie.provider, "edit", why, moved)
+
+
+def nothing_to_do(tie: Tie, why: str, satisfied_by: str | None = None) -> Step:
+    """Say of a reference why nothing is done about it."""
+    return Step(tie.consumer, tie.edge.field, tie.edge.wanted, "none", why, satisfied_by=satisfied_by)
+
+
+def _decide(tie: Tie, why: str) -> Step:
+    return Step(tie.consumer, tie.edge.field, tie.edge.wanted, "decide", why)
