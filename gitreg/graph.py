@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from gitreg.errors import NotFoundError
-from gitreg.kinds.references import Reference, Relation, references_of
+from gitreg.kinds.references import NEEDING, Reference, Relation, references_of
 from gitreg.refs import KINDS, Address, Ref, addresses_at
 from gitreg.repository.snapshot import Record, Snapshot
 from gitreg.versions import Range
 
-NEEDING: Final[frozenset[Relation]] = frozenset({"depends_on", "derived_from", "uses"})
-"""The relations that must not close a circle."""
 CONSUMING: Final[frozenset[Relation]] = frozenset({*NEEDING, "validates"})
 """The relations by which one record is affected by another."""
 

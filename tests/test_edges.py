@@ -72,6 +72,15 @@ CHANGES = [
         id="another-range-is-another-edge",
     ),
     pytest.param(
+        [needing("acme/b@^1"), needing("acme/b@^2"), needing("acme/b@^1"), needing("acme/b@^1", description="A.")],
+        [
+            "a@1.0.0 dependencies[0] b@^1 2-3",
+            "a@1.0.0 dependencies[0] b@^1 4-",
+            "a@1.0.0 dependencies[0] b@^2 3-4",
+        ],
+        id="what-it-said-before-it-says-again",
+    ),
+    pytest.param(
         [needing("acme/b@^1"), needing("acme/b@^1", description="A."), needing("acme/b@^1", description="B.")],
         ["a@1.0.0 dependencies[0] b@^1 2-"],
         id="it-goes-on-while-its-record-says-so",
@@ -263,7 +272,7 @@ def test_without_the_past_each_edge_begins_with_its_record_and_the_past_can_be_f
 @pytest.mark.parametrize("history", ["full", "none"])
 @pytest.mark.parametrize("turn", [2, 4])
 def test_a_process_that_dies_on_the_way_leaves_edges_that_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, history: History, turn: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, each_catalog: str, history: History, turn: int
 ) -> None:
     monkeypatch.setattr("gitreg_indexer.building.PART", 2)
     monkeypatch.setattr("gitreg_indexer.building.BATCH", 1)
@@ -279,13 +288,15 @@ def test_a_process_that_dies_on_the_way_leaves_edges_that_go_on(
         patch.setattr(Catalog, "writing", stop)
         with pytest.raises(KeyboardInterrupt):
             begun.catch_up()
-        commit(registry.repo, needing("acme/b@^3", name="e"))
+        gone = {**dict.fromkeys(needing()), **dict.fromkeys(needing(name="d"))}
+        commit(registry.repo, {**gone, **needing("acme/b@^3", name="c")})
     with (
         closing(made(registry, tmp_path / "i", history)) as index,
         closing(made(registry, tmp_path / "cold", history)) as fresh,
     ):
         assert edge_rows(index) == edge_rows(fresh)
-        assert verify(registry, tmp_path / "i").is_clean
+        if each_catalog == "sqlite":
+            assert verify(registry, tmp_path / "i").is_clean
 
 
 # By hand

@@ -39,10 +39,11 @@ from gitreg_indexer.verifying import Verdict, verify
 
 BAD: Final = b"apiVersion: gitreg/v1\nkind: Model\nmetadata:\n  name: [\n"
 A: Final = "models/acme/a/1.0.0.yaml"
+NEEDS: Final = {"dependencies": [{"ref": "acme/a@^1"}, {"ref": "dataset:acme/a", "required": False}]}
 HISTORY: Final[tuple[Files, ...]] = (
-    {**model("a"), **model("b"), **dataset(), **aliases(stable="1.0.0")},
+    {**model("a"), **model("b", spec=NEEDS), **dataset(), **aliases(stable="1.0.0")},
     {**model("a", description="Answers questions."), "models/acme/bad/1.0.0.yaml": BAD, "README.md": b"# Read me\n"},
-    {**model("c"), **dict.fromkeys(model("b"))},
+    {**model("c", spec=NEEDS, labels={"criticality": "low"}), **dict.fromkeys(model("b"))},
     {**model("a", "1.1.0"), "docs/more/notes.md": b"Notes.\n"},
 )
 COLD: Final[dict[str | None, Any]] = {}
@@ -118,7 +119,7 @@ def test_a_sound_index_is_clean_and_counted(built: tuple[Registry, Index]) -> No
     verdict = verify(registry)
     assert verdict.is_clean
     assert (verdict.commit, verdict.seq, verdict.generation) == (registry.repo.tip(), 5, "3-1")
-    counts = {"commits": 5, "facts": 8, "quarantine": 1, "births": 8, "orders": 7, "documents": 8}
+    counts = {"commits": 5, "facts": 8, "quarantine": 1, "births": 8, "edges": 4, "orders": 7, "documents": 8}
     assert {name: verdict.checked[name] for name in counts} == counts
     assert verdict.checked["objects"] > 20
     assert set(verdict.as_data()) == {
@@ -189,6 +190,11 @@ A_FACT_TOO_MANY: Final = """
 INSERT INTO facts SELECT 99, kind, namespace, name, version, version_key, ref, path, blob, status, severity,
 seq_from, seq_to, etag, doc FROM facts WHERE ref LIKE '%/c@%'
 """
+AN_EDGE_TOO_MANY: Final = """
+INSERT INTO edges SELECT 99, source_key, target_key, source, 'spec.x', relation, target, selector, required, upstream,
+seq_from, seq_to FROM edges WHERE source LIKE '%/c@%' LIMIT 1
+"""
+EDGES: Final = "edges: model:acme/c@1.0.0 spec.dependencies["
 HARMS: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("a status", "UPDATE facts SET status = 'retired' WHERE ref LIKE '%/c@%'", "models/acme/c/1.0.0.yaml", "status"),
     ("a document", "UPDATE facts SET doc = replace(doc, 'openai', 'openbi') WHERE ref LIKE '%/c@%'", "acme/c/", "doc"),
@@ -245,6 +251,20 @@ HARMS: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("a lost table", "DROP TABLE births", "catalog.sqlite3", "births"),
     ("no table at all", "DROP TABLE meta", "catalog.sqlite3", "empty"),
     ("a birth too many", A_BIRTH_TOO_MANY, "births: models/x", "does not"),
+    ("a severity", "UPDATE facts SET severity = 'high' WHERE ref LIKE '%/c@%'", "models/acme/c/", "severity"),
+    ("a lost edge", "DELETE FROM edges WHERE source LIKE '%/c@%'", EDGES, "missing"),
+    ("a lost edge of the past", "DELETE FROM edges WHERE seq_to < 9", "edges: model:acme/b@1.0.0", "missing"),
+    ("an edge's selector", "UPDATE edges SET selector = '^2' WHERE selector <> ''", EDGES, "selector"),
+    ("an edge's target", "UPDATE edges SET target = 'model:acme/x' WHERE source LIKE '%/c@%'", EDGES, "target"),
+    ("the number of an edge's source", "UPDATE edges SET source_key = source_key + 1", EDGES, "source_key"),
+    ("the number of an edge's target", "UPDATE edges SET target_key = target_key + 1", EDGES, "target_key"),
+    ("whether an edge is required", "UPDATE edges SET required = 1 - required", EDGES, "required"),
+    ("which way an edge goes", "UPDATE edges SET upstream = 0", EDGES, "upstream"),
+    ("an edge's relation", "UPDATE edges SET relation = 'uses'", EDGES, "relation"),
+    ("the end of an edge", "UPDATE edges SET seq_to = 5 WHERE source LIKE '%/c@%'", EDGES, "seq_to"),
+    ("the beginning of an edge", "UPDATE edges SET seq_from = 3 WHERE source LIKE '%/c@%'", EDGES, "missing"),
+    ("whose an edge is", "UPDATE edges SET source = 'model:acme/x@1.0.0' WHERE source LIKE '%/c@%'", EDGES, "missing"),
+    ("an edge too many", AN_EDGE_TOO_MANY, "edges: model:acme/c@1.0.0 spec.x", "does not"),
     ("a fact too many", A_FACT_TOO_MANY, "models/acme/c/1.0.0.yaml", "does not"),
 )
 

@@ -240,7 +240,10 @@ def test_what_a_fresh_lock_would_mean_is_told(registry: Registry, tmp_path: Path
 
 def test_one_is_told_what_of_a_lock_is_on_its_way_out(registry: Registry) -> None:
     done = ask(registry, "lock", "acme/p@2.0.0")
-    assert done.err == "model:acme/chat@1.0.0 is deprecated\n"
+    said = done.err.splitlines()
+    assert said[0] == "model:acme/chat@1.0.0 is deprecated"
+    assert said[1].startswith("model:acme/chat@^2 means model:acme/chat@2.0.0, and others mean model:acme/chat@1.0.0 (")
+    assert said[2].endswith(", and others mean model:acme/chat@2.0.0 (pipeline:acme/p@2.0.0, spec.dag.nodes[1].model)")
     assert done.code == 0
 
 
@@ -298,6 +301,8 @@ def test_the_matrix_as_data(registry: Registry) -> None:
         },
     ]
     assert data["models"][0]["rows"][2]["references"][0]["fields"] == [f"spec.dag.nodes[{n}].model" for n in (0, 1)]
+    cells = [cell for model in data["models"] for row in model["rows"] for cell in row["references"]]
+    assert all(cell["means"] in cell["admits"] for cell in cells)
     index = Index.open(registry)
     reader = index.reader()
     assert matrix_of(reader, Ref.parse("pipeline:acme/p"), 3, model="model:acme/chat") == data

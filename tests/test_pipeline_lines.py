@@ -213,8 +213,11 @@ def test_a_proposal_lands_nothing(registry: Path) -> None:
     assert state_of(registry) == before
     again = done(registry, "clone", "acme/p", "acme/copy", "--propose", "--forge", "local")
     assert (again["status"], again["proposal"]["number"]) == ("unchanged", made["proposal"]["number"])
-    titled = done(registry, "rollback", "acme/p", "--to", "1.2.4", "--propose", "-m", "Back", "--forge", "local")
+    titled = done(
+        registry, "rollback", "acme/p", "--to", "1.2.4", "--propose", "-m", "Back\n\nIt broke.", "--forge", "local"
+    )
     assert titled["proposal"]["title"] == "Back"
+    assert titled["proposal"]["body"].startswith("It broke.")
 
 
 def test_an_output_is_only_written(registry: Path, tmp_path: Path) -> None:
@@ -296,6 +299,12 @@ def test_a_branch_that_always_moves_is_given_up(registry: Path, monkeypatch: pyt
             id="a guide that is no URL",
         ),
         pytest.param(
+            ["rollback", "acme/p", "--to", "1.2.4", "--alias", "stable", "--migration-guide", "https://a.example"],
+            2,
+            "--alias makes none",
+            id="a guide to an alias",
+        ),
+        pytest.param(
             ["clone", "acme/p", "acme/c", "--propose", "--output", "x"], 2, "exclude each other", id="both ways"
         ),
         pytest.param(
@@ -304,6 +313,7 @@ def test_a_branch_that_always_moves_is_given_up(registry: Path, monkeypatch: pyt
         pytest.param(
             ["clone", "acme/p", "acme/c", "-o", "-", "--approver", "x"], 2, "--approver is for", id="agreed to"
         ),
+        pytest.param(["clone", "acme/p", "acme/c", "-m", " "], 2, "the message is empty", id="an empty message"),
         pytest.param(["clone", "acme/p", "acme/c", "--approve", "GR-999"], 2, "no rule 'GR-999'", id="no such rule"),
         pytest.param(["clone", "acme/p", "acme/c", "-o", "/nowhere/x"], 2, "cannot be written", id="no such folder"),
         pytest.param(["clone", "acme/p", "acme/c", "-o", "x\0"], 2, "cannot be written", id="no name of a file"),

@@ -13,7 +13,7 @@ from gitreg.kinds import KIND_TYPES, Pipeline
 from gitreg.kinds._base import RetryPolicy
 from gitreg.manifests import read_manifest
 from gitreg.pipelines import dag_data, shape_of
-from gitreg.pipelines.flows import circles, parts
+from gitreg.pipelines.flows import circles, nodes_of, parts, schemas_fit
 from gitreg.pipelines.order import longest_way, run_order
 from gitreg.pipelines.quantities import read_quantity, write_quantity
 from gitreg.pipelines.timing import delays
@@ -53,8 +53,15 @@ def test_each_flow_is_judged(stages: list[Any], way: Any, verdict: str, why: str
     assert bool(flow.fit.why) == (why is not None)
 
 
+NESTED: dict[str, Any] = {"type": "array", "items": {"$ref": "#"}}
+EMPTIES: dict[str, Any] = {"type": "array", "items": {"type": "array", "maxItems": 0}}
+
+
 def obj(*required: str, **properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(required)}
+
+
+LISTED: dict[str, Any] = {"type": "array", "items": obj("x", x={"type": "array", "maxItems": 0})}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +76,8 @@ def obj(*required: str, **properties: Any) -> dict[str, Any]:
         pytest.param({"x": TEXT}, obj("x", x=NUMBER), "does-not", None, id="a property of another type"),
         pytest.param({"x": TEXT}, obj("y", y=TEXT), "does-not", None, id="a property of another name"),
         pytest.param({"x": {"$ref": "#/$defs/t"}}, obj("x", x=TEXT), "unknown", None, id="a port that refers"),
+        pytest.param({"x": NESTED}, obj("x", x=LISTED), "unknown", None, id="a port that refers to its own whole"),
+        pytest.param({"x": {"anyOf": [NESTED]}}, obj("x", x=LISTED), "unknown", None, id="the same in a list"),
         pytest.param({"x": TEXT}, {"properties": {"x": TEXT}}, "unknown", None, id="an input that may be no object"),
         pytest.param({"x": TEXT, "y": TEXT}, obj("x", "y", x=TEXT, y=TEXT), "fits", "property", id="two properties"),
     ],
@@ -99,6 +108,8 @@ def gives(name: str, **ports: Any) -> Any:
         pytest.param([gives("a", x=TEXT, y=NUMBER)], TEXT, "unknown", id="one that may be left aside"),
         pytest.param([gives("a", x=TEXT, y=TEXT)], NUMBER, "does-not", id="none of two"),
         pytest.param([gives("a", x=TEXT), gives("b", x=TEXT)], obj("x", x=TEXT), "unknown", id="one name twice"),
+        pytest.param([gives("a", x=TEXT), gives("b", x=TEXT)], TEXT, "fits", id="either of two"),
+        pytest.param([gives("a", x=EMPTIES)], obj("x", x=NESTED), "unknown", id="a property that refers to the whole"),
         pytest.param([gives("a", x={})], {"properties": {"x": {"$ref": "#"}}}, "fits", id="anything as the whole"),
         pytest.param([stage("a", {"in": True})], TEXT, "unknown", id="no declared outputs"),
     ],
@@ -107,6 +118,29 @@ def test_the_output_is_what_the_open_outputs_give(stages: list[Any], whole: Any,
     shape = shape_of(pipeline(stages, outputSchema=whole))
     assert (shape.outputs_fit.verdict, shape.verdict) == (verdict, verdict)
     assert bool(list(shape.reasons())) == (verdict != "fits")
+
+
+def test_the_reasons_name_what_does_not_fit_and_nothing_else() -> None:
+    stages = [
+        stage("a", {"x": TEXT, "y": TEXT}, {"out": TEXT, "more": NUMBER}),
+        stage("b", {"in": TEXT, "n": TEXT}, {"z": TEXT, "w": NUMBER}),
+        stage("c"),
+    ]
+    whole = {"type": "object", "properties": {"x": TEXT, "y": NUMBER}, "required": ["x", "y"]}
+    shape = shape_of(
+        pipeline(stages, "a.out>b.in", "a.more>b.n", "c.o>c.i", inputSchema=whole, outputSchema={"type": "string"})
+    )
+    assert [reason.partition(": ")[0] for reason in shape.reasons()] == [
+        "on a circle or behind one, and never run",
+        "a.more -> b.n",
+        "c.o -> c.i",
+        "input -> a.y",
+        "b.w -> output",
+        "output",
+    ]
+    assert next(shape.reasons()).endswith(": c")
+    fine = shape_of(pipeline([stage("a", {"x": TEXT}, {"y": TEXT})], inputSchema=TEXT, outputSchema=TEXT))
+    assert list(fine.reasons()) == []
 
 
 def test_what_is_fed_and_what_feeds_is_no_end() -> None:
@@ -142,6 +176,17 @@ def test_stages_run_as_early_as_they_can(names: str, ways: list[str], batches: A
     assert (data["order"], data["stuck"]) == (batches, stuck)
     assert (data["verdict"] == "does-not") == bool(stuck)
     assert any("circle" in why for why in data["why"]) == bool(stuck)
+
+
+def test_edges_to_stages_that_are_not_there_order_nothing() -> None:
+    shape = shape_of(pipeline([stage("a"), stage("b")], "a.o>b.i", "b.o>x.i", "x.o>a.i"))
+    assert (shape.order.batches, shape.order.stuck, shape.verdict) == ((("a",), ("b",)), (), "does-not")
+
+
+@pytest.mark.parametrize("way", ["a.out>x.in", "x.out>b.in", "a.zz>b.in", "a.out>b.zz"])
+def test_there_is_nothing_to_compare_where_a_port_is_not_declared(way: str) -> None:
+    made = pipeline(AB, way)
+    assert schemas_fit(made.spec.dag.edges[0], nodes_of(made.spec.dag)) is None
 
 
 def test_a_chain_of_ten_thousand_stages_is_no_matter() -> None:
@@ -277,6 +322,11 @@ def test_what_runs_side_by_side_is_summed() -> None:
     assert found["unstated"] == ["d"]
 
 
+def test_of_equals_the_first_is_told() -> None:
+    found = load([stage(name, resources={"cpu": "1"}) for name in "ab"], "a.o>b.i")
+    assert (found["peak"]["cpu"]["stages"], found["largest"]["cpu"]["stage"]) == (["a"], "a")
+
+
 def test_nothing_is_made_up_where_nothing_is_stated() -> None:
     assert load([stage("a")]) == {"stated": None, "peak": {}, "largest": {}, "unstated": ["a"]}
 
@@ -292,6 +342,31 @@ def test_the_data_has_the_same_keys_whatever_is_stated() -> None:
     assert list(one["stages"][0]) == list(other["stages"][0])
     assert other["stages"][0]["means"] == "model:acme/chat@1.0.0"
     assert one["verdict"] == "fits"
+
+
+def test_flows_and_ends_as_data() -> None:
+    move = {"type": "map", "logic": "x"}
+    data = dag_data(pipeline([*AB, stage("c")], "a.out>b.in", edge("b.y>c.z", transform=move), inputSchema=TEXT))
+    assert data["flows"] == [
+        {
+            "from": {"node": "a", "port": "out"},
+            "to": {"node": "b", "port": "in"},
+            "transform": None,
+            "verdict": "fits",
+            "why": None,
+        },
+        {
+            "from": {"node": "b", "port": "y"},
+            "to": {"node": "c", "port": "z"},
+            "transform": move,
+            "verdict": "unknown",
+            "why": "what the transform on the way (map) gives is not known",
+        },
+    ]
+    assert data["inputs"] == [{"node": "a", "port": "x", "readsAs": "whole", "verdict": "fits", "why": None}]
+    why = "the stage 'c' declares no outputs"
+    assert data["outputs"] == [{"node": "c", "port": None, "readsAs": None, "verdict": "unknown", "why": why}]
+    assert data["why"] == ["b.y -> c.z: what the transform on the way (map) gives is not known", f"c -> output: {why}"]
 
 
 def test_two_stages_of_one_id_are_one() -> None:

@@ -53,27 +53,22 @@ class Landing:
 def land(registry: Registry, make: Make, what: str, landing: Landing) -> None:
     """Write, propose or register what is made; `what` says in a line what that does."""
     _refuse_together(landing)
+    message = what if landing.message is None else landing.message
     if landing.output is not None:
         _write(make(registry.snapshot()), landing.output, landing)
     elif landing.propose:
-        _propose(registry, make, landing.message or what, landing)
+        _propose(registry, make, message, landing)
     else:
-        receipt = _register(registry, make, landing.message or what, landing)
+        receipt = _register(registry, make, message, landing)
         print_receipt(receipt, as_json=landing.as_json, quiet=landing.quiet)
 
 
 def _refuse_together(landing: Landing) -> None:
-    for_landing = [word for word, is_given in _only_landing(landing) if is_given]
     if landing.output is not None and landing.propose:
         raise UsageError("--output and --propose exclude each other", mend="leave one of them out")
-    if for_landing and (landing.output is not None or landing.propose):
-        raise UsageError(
-            f"{for_landing[0]} is for what lands, and this does not", mend="leave it out, or let it land right away"
-        )
-
-
-def _only_landing(landing: Landing) -> tuple[tuple[str, bool], ...]:
-    return ("--approve", bool(landing.approve)), ("--approver", bool(landing.approver))
+    decided = "--approve" if landing.approve else "--approver" if landing.approver else None
+    if decided and (landing.output is not None or landing.propose):
+        raise UsageError(f"{decided} is for what lands, and this does not", mend="leave it out, or let it land")
 
 
 def _write(raw: bytes, output: str, landing: Landing) -> None:
@@ -86,10 +81,11 @@ def _write(raw: bytes, output: str, landing: Landing) -> None:
         print_line(f"written to {output}")
 
 
-def _propose(registry: Registry, make: Make, title: str, landing: Landing) -> None:
+def _propose(registry: Registry, make: Make, message: str, landing: Landing) -> None:
+    title, _, body = message.strip().partition("\n")
     forge = open_forge(registry, landing.forge)
     drafts = [_draft(make(registry.snapshot(forge.tip())))]
-    proposed = propose(registry, forge, drafts, title=title, author=author_of(landing.author))
+    proposed = propose(registry, forge, drafts, title=title, body=body, author=author_of(landing.author))
     print_proposed(proposed, as_json=landing.as_json, quiet=landing.quiet)
 
 

@@ -162,6 +162,8 @@ def rollback(
     """
     if not is_version(to):
         raise UsageError(f"{to!r} is no version", got=to, expected="one version, like 1.2.3", mend="name one")
+    if alias is not None and guide is not None:
+        raise UsageError("--migration-guide is for a new version, and --alias makes none", mend="leave one of them out")
     named = pipeline_name(ref, "rollback")
     old = Ref.parse(f"{named.place}@{to}")
 

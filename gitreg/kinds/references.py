@@ -18,6 +18,9 @@ from gitreg.refs import Ref
 
 Relation = Literal["depends_on", "derived_from", "transforms", "validates", "configures", "replaces", "uses"]
 
+NEEDING: Final[frozenset[Relation]] = frozenset({"depends_on", "derived_from", "uses"})
+"""The relations by which a record needs another; these must not close a circle."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:

@@ -21,7 +21,7 @@ MOST_BOXES: Final = 2000
 """Boxes that are drawn."""
 MOST_ARROWS: Final = 5000
 """Arrows that are drawn."""
-_MOST_TEXT: Final = 200.0
+_MOST_TEXT: Final = 228
 _MOST_LABEL: Final = 110.0
 _MOST_IN_ROW: Final = 170.0
 _LEFT, _RIGHT = 12.0, 10.0

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from gitreg.errors import Exit, GitregError, Rejected, UsageError
 from gitreg.kinds import Aliases, Pipeline, mutable_paths
-from gitreg.manifests import edit_manifest, is_same, to_data, without
+from gitreg.manifests import edit_manifest, is_same, read_manifest, to_data, without
 from gitreg.refs import Address, is_version
 from gitreg.versions import Part, Version
 
@@ -79,15 +79,12 @@ def prerelease_of(source: Source, bump: Part, identifier: str, name: Address, fi
             expected="letters, digits and hyphens, in parts between dots",
             mend="name it like `beta` or `rc`",
         )
-    for number in count():
-        target = Address("Pipeline", name.namespace, name.name, f"{base}-{identifier}.{number}")
-        made = branched_or_none(source, target, find)
-        if made is not None:
-            return made
-    raise AssertionError
+    numbered = (Address("Pipeline", name.namespace, name.name, f"{base}-{identifier}.{n}") for n in count())
+    made = (_branched_or_none(source, target, find) for target in numbered)
+    return next(each for each in made if each is not None)
 
 
-def branched_or_none(source: Source, target: Address, find: Find) -> bytes | None:
+def _branched_or_none(source: Source, target: Address, find: Find) -> bytes | None:
     """Begin another line; None where another one stands there."""
     try:
         return branched(source, target, find)
@@ -164,9 +161,9 @@ def _placed(made: bytes, target: Address, find: Find) -> bytes:
     standing = find(target)
     if standing is None:
         return made
-    _, reading = edit_manifest(made, put={})
     paths = mutable_paths("Pipeline")
-    if reading.manifest and is_same(*(without(to_data(m), paths) for m in (reading.manifest, standing.pipeline))):
+    one, other = (without(to_data(each), paths) for each in (read_manifest(made).manifest, standing.pipeline))
+    if is_same(one, other):
         return standing.raw
     raise TakenError(
         f"{target.ref} is there already, and is another",

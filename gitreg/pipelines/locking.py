@@ -22,7 +22,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from gitreg.errors import Exit, GitregError, NotFoundError, UsageError
 from gitreg.kinds import Manifest, mutable_paths, status_of
 from gitreg.kinds._base import Count, Line, Part, RefText
-from gitreg.kinds.references import Reference, Relation, references_of
+from gitreg.kinds.references import NEEDING, Reference, Relation, references_of
 from gitreg.manifests import to_data, without
 from gitreg.refs import KINDS, Ref
 
@@ -30,8 +30,6 @@ MOST_RECORDS: Final = 10_000
 """Records that one lock may name."""
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Bytes that a lock's file may have."""
-FOLLOWED: Final[frozenset[Relation]] = frozenset({"depends_on", "derived_from", "uses"})
-"""The relations to what a record needs."""
 _EXACT_IN_JSON: Final = 2**53
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -151,7 +149,7 @@ def _followed(pipeline: Standing, resolve: Resolve) -> tuple[dict[str, Standing]
 
 def needs_of(manifest: Manifest) -> list[Reference]:
     """Give the references to what a record needs, in the order of its fields."""
-    return [each for each in references_of(manifest) if each.relation in FOLLOWED]
+    return [each for each in references_of(manifest) if each.relation in NEEDING]
 
 
 def _resolved(resolve: Resolve, ref: Ref) -> Standing | None:

@@ -56,6 +56,14 @@ def impact(
         Path | None, typer.Option("--output", metavar="DIR", help="Write the manifests below this folder.")
     ] = None,
     propose_: Annotated[bool, typer.Option("--propose", help="Put them forward as one proposal.")] = False,
+    guide: Annotated[
+        str | None,
+        typer.Option(
+            "--guide",
+            metavar="URL",
+            help="The migration guide that new breaking versions name; else what they move to names.",
+        ),
+    ] = None,
     author: AuthorOption = None,
     forge: ForgeOption = None,
     repo: RepoOption = None,
@@ -83,7 +91,7 @@ def impact(
     current.close()
     written: dict[str, Any] = {}
     if write:
-        drafts = drafts_of(registry.snapshot(found.position.commit), found)
+        drafts = drafts_of(registry.snapshot(found.position.commit), found, guide)
         who = author_of(author)
         written = _write(registry, drafts, output, who) if output else _propose(registry, forge, found, drafts, who)
     if as_json:
@@ -163,10 +171,16 @@ def _print_analysis(found: Analysis) -> None:
 def _print_summary(found: Analysis, summary: dict[str, Any]) -> None:
     counts = f"{summary['breaking']} breaking, {summary['unknown']} unknown, {summary['nonBreaking']} non-breaking"
     print_line(f"{found.change} {found.target}: {summary['total']} affected, {counts}; {summary['critical']} critical")
-    radius = ", ".join(f"{count} {name}" for name, count in summary["blastRadius"].items())
-    print_line(f"blast radius: {radius}")
+    radius = summary["blastRadius"]
+    records, namespaces = _counted(radius["records"], "record"), _counted(radius["namespaces"], "namespace")
+    names, ways = _counted(radius["names"], "name"), _counted(radius["depth"], "reference")
+    print_line(f"blast radius: {records} ({radius['direct']} direct) of {names} in {namespaces}, up to {ways} away")
     for action in summary["actions"]:
         print_line(f"- {action}")
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'s' * (count != 1)}"
 
 
 def _print_plan(found: Analysis) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from gitreg.errors import Severity
 from gitreg.pipelines.lock_check import LockCheck
 from gitreg.pipelines.locking import Lock
+from gitreg.resolution import ENDED
 
 _FITS: Final = {"fits": "fits", "does-not": "does not fit", "unknown": "not known to fit"}
 
@@ -124,8 +125,11 @@ def lock_remarks(lock: Lock) -> Iterator[str]:
         if each.means is None:
             yield f"{each.wants} was not found; {each.by} can do without it ({each.field})"
     for pin in lock.records:
-        if pin.status in ("deprecated", "retired", "archived"):
+        if pin.status in ("deprecated", *ENDED):
             yield f"{pin.ref} is {pin.status}"
+    for each in lock.references:
+        if each.beside:
+            yield f"{each.wants} means {each.means}, and others mean {', '.join(each.beside)} ({each.by}, {each.field})"
 
 
 def check_lines(lock: Lock, found: LockCheck) -> Iterator[str]:

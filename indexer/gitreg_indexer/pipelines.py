@@ -15,6 +15,7 @@ from gitreg.kinds import Manifest, Pipeline, status_of
 from gitreg.kinds.pipeline import ModelNode
 from gitreg.manifests import manifest_from_data
 from gitreg.pipelines import dag_data
+from gitreg.pipelines.flows import nodes_of
 from gitreg.pipelines.lock_check import RULE, LockCheck, check_lock
 from gitreg.pipelines.locking import Lock, Standing, lock_data, make_lock
 from gitreg.pipelines.matrix import Named, matrix_data
@@ -64,7 +65,9 @@ class Indexed:
     def resolve(self, ref: Ref) -> Standing:
         """Give the record that a ref means."""
         fact = self.reader.resolve(ref, at=self.position.seq)
-        return self._read.setdefault(fact.ref, standing_of(fact))
+        if fact.ref not in self._read:
+            self._read[fact.ref] = standing_of(fact)
+        return self._read[fact.ref]
 
     def versions(self, ref: Ref) -> list[Manifest]:
         """Give the versions of a name, highest first."""
@@ -149,9 +152,8 @@ def matrix_of(reader: Reader, ref: Ref, at: int | None = None, *, model: str | N
 def dag_in(state: State, ref: Ref) -> dict[str, Any]:
     """Give the graph of a pipeline as of a state."""
     pipeline = pipeline_in(state, ref)
-    means = {
-        node.id: _meant(state, Ref.parse(node.model)) for node in pipeline.spec.dag.nodes if isinstance(node, ModelNode)
-    }
+    models = [node for node in nodes_of(pipeline.spec.dag).values() if isinstance(node, ModelNode)]
+    means = {node.id: _meant(state, Ref.parse(node.model)) for node in models}
     return {**dag_data(pipeline, means), **_of(state)}
 
 

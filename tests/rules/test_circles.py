@@ -31,6 +31,7 @@ from gitreg_validators.circles import RULES
 
 A, B, C = path_of("a"), path_of("b"), path_of("c")
 B2 = path_of("b", "2.0.0")
+P = "pipelines/acme/p/1.0.0.yaml"
 B_ALIASES = "models/acme/b/aliases.yaml"
 DEPENDENCY = "spec.dependencies[0].ref"
 
@@ -73,6 +74,8 @@ CIRCLES = [
          over={A: needing("a", "acme/b@^1"), B: needing("b", "acme/a@^1")}),
     Case("an old circle with a successor", {A: model("a", dependencies=of("acme/b@^1"), lifecycle={
          "successor": "acme/chat@1.0.0"})}, over={A: needing("a", "acme/b@^1"), B: needing("b", "acme/a@^1")}),
+    Case("a pipeline reads what it writes", {P: pipeline(reads=["acme/d@^1"], writes=["acme/d@^1"]),
+         "datasets/acme/d/1.0.0.yaml": dataset("d", dependencies=of("pipeline:acme/p@^1"))}),
     Case("an alias of nothing", {B_ALIASES: aliases("b", bad="9.0.0")}, over={A: needing("a", "acme/b@bad")}),
     Case("an alias stays at an old circle", {B_ALIASES: aliases("b", bad="1.0.0", good="2.0.0")},
          over={A: needing("a", "acme/b@bad"), B: needing("b", "acme/a@^1"), B2: model("b", "2.0.0"),
@@ -146,6 +149,11 @@ LINEAGE = [
          "spec.derivedFrom[0].ref"),
     Case("a model of a dataset", {A: model("a", derivedFrom=of("dataset:acme/tickets@1.0.0"))},
          "a Model is derived from another one, and dataset:acme/tickets@1.0.0 is a Dataset", "spec.derivedFrom[0].ref"),
+    Case("a pipeline of datasets", {P: pipeline(reads=["acme/tickets@^1", "dataset:acme/n"], writes=["acme/x@1.0.0"])}),
+    Case("a pipeline that reads a model", {P: pipeline(reads=["acme/tickets@^1", "model:acme/chat@^1"])},
+         "reads and writes datasets, and model:acme/chat@^1 is a Model", "spec.reads[1]"),
+    Case("a pipeline that writes a config", {P: pipeline(writes=["config:acme/defaults@1.0.0"])},
+         "config:acme/defaults@1.0.0 is a Config", "spec.writes[0]"),
     Case("a dataset of a model", {"datasets/acme/a/1.0.0.yaml": dataset("a", sources=[{"ref": "model:acme/a@1.0.0"}])},
          "a Dataset is derived from another one", "spec.sources[0].ref"),
 ]  # fmt: skip

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from gitreg.errors import Severity
-from gitreg.graph import NEEDING, Graph, TooLarge, ref_at
+from gitreg.graph import Graph, TooLarge, ref_at
 from gitreg.kinds import Aliases, Manifest, status_of
-from gitreg.kinds.references import Reference, references_of
+from gitreg.kinds.references import NEEDING, Reference, references_of
 from gitreg.refs import LATEST, Address, Ref
 from gitreg.resolution import ENDED
 from gitreg.validation import Change, Fault, Rule, Subject, each
@@ -99,6 +99,9 @@ def check_lineage(subject: Subject) -> Iterator[Fault]:
     """Nothing is derived from itself, from a later version of itself, or from a record of another sort."""
     address = subject.manifest.address
     for reference in references_of(subject.manifest):
+        if reference.relation == "transforms" and reference.ref.kind != "Dataset":
+            says = f"a pipeline reads and writes datasets, and {reference.ref} is a {reference.ref.kind}"
+            yield Fault(says, "name a dataset; what else it needs stands in `dependencies`", field=reference.field)
         if reference.relation != "derived_from":
             continue
         fault = _lineage_fault(address, reference)

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gitreg.compatibility import step_between
 from gitreg.errors import ConflictError, Finding, Rejected, UsageError
 from gitreg.forges.forge import LONGEST_TITLE
 from gitreg.forges.queue import refusing
 from gitreg.forges.rendering import MOST_LINES, quoted
-from gitreg.kinds import KIND_TYPES
 from gitreg.manifests import edit_manifest, split_path, to_data
 from gitreg.refs import Address, Ref
 from gitreg.registry import Draft, Registry
@@ -26,23 +26,34 @@ from gitreg_indexer.graph.impact_data import Analysis
 from gitreg_indexer.graph.migration import Step
 
 
-def drafts_of(snapshot: Snapshot, found: Analysis) -> tuple[Draft, ...]:
-    """Make the manifests that a plan asks for, from those that stand; `Rejected` where one would not be readable."""
+def drafts_of(snapshot: Snapshot, found: Analysis, guide: str | None = None) -> tuple[Draft, ...]:
+    """Make the manifests that a plan asks for, from those that stand; `Rejected` where one would not be readable.
+
+    `guide` is the URL of the migration guide for versions that break; without it that of what is moved to.
+    """
     by_ref: dict[str, list[Step]] = {}
     for step in found.steps or ():
         if step.action == "edit":
             by_ref.setdefault(step.ref, []).append(step)
-    return tuple(_draft(snapshot, ref, steps) for ref, steps in by_ref.items())
+    guide = guide or _guide_of(snapshot, found.destination)
+    return tuple(_draft(snapshot, ref, steps, guide) for ref, steps in by_ref.items())
 
 
-def _draft(snapshot: Snapshot, ref: str, steps: Sequence[Step]) -> Draft:
+def _guide_of(snapshot: Snapshot, ref: str | None) -> str | None:
+    """Give the migration guide that a record names; None where it names none."""
+    record = snapshot.record(_address_of(ref)) if ref else None
+    guide = to_data(record.manifest)["spec"].get("release", {}).get("migrationGuide") if record else None
+    return guide if isinstance(guide, str) else None
+
+
+def _draft(snapshot: Snapshot, ref: str, steps: Sequence[Step], guide: str | None) -> Draft:
     address = _address_of(ref)
     record = snapshot.record(address)
     if record is None:
         raise ConflictError(f"{ref} has gone since the plan was made", where=address.path, mend="make the plan anew")
     new = steps[0].new_version
     own = address if new is None else Address(address.kind, address.namespace, address.name, new)
-    edited, reading = edit_manifest(record.raw, put=_edits(record, steps, new), path=own.path)
+    edited, reading = edit_manifest(record.raw, put=_edits(record, steps, new, guide), path=own.path)
     if edited is None:
         findings = [finding.at(path=own.path, ref=own.ref) for finding in reading.findings]
         raise Rejected(f"{own.ref} would not be readable", findings, mend=f"edit {address.path} by hand")
@@ -54,7 +65,7 @@ def _address_of(ref: str) -> Address:
     return parsed.address(str(parsed.selector) if isinstance(parsed.selector, Version) else None)
 
 
-def _edits(record: Record, steps: Sequence[Step], new: str | None) -> dict[str, Any]:
+def _edits(record: Record, steps: Sequence[Step], new: str | None, guide: str | None) -> dict[str, Any]:
     """Give the fields to put, by path."""
     data = to_data(record.manifest)
     put: dict[str, Any] = {}
@@ -64,9 +75,19 @@ def _edits(record: Record, steps: Sequence[Step], new: str | None) -> dict[str, 
         put.update(dict.fromkeys(_filled_in(data, before), after))
     if new is not None:
         put["metadata.version"] = new
-        if "release" in KIND_TYPES[record.address.kind].model_fields["spec"].annotation.model_fields:  # type: ignore[union-attr]
-            put["spec.release"] = {"changelog": _changelog(steps), "previousVersion": record.address.version}
+        if "release" in type(record.manifest.spec).model_fields:
+            put["spec.release"] = _release(record.address.version or "", new, steps, guide)
     return put
+
+
+def _release(old: str, new: str, steps: Iterable[Step], guide: str | None) -> dict[str, Any]:
+    """Say what is new in a version, and that it breaks where it does."""
+    moves = dict.fromkeys(f"from {step.constraint} to {step.to}" for step in steps)
+    told: dict[str, Any] = {"changelog": f"Moves {', '.join(moves)}.", "previousVersion": old}
+    step = step_between(Version.parse(old), Version.parse(new))
+    if step == "major" or (step == "minor" and new.startswith("0.")):
+        told |= {"breakingChanges": True, **({"migrationGuide": guide} if guide else {})}
+    return told
 
 
 def _value_at(data: Any, dotted: str) -> str:
@@ -90,11 +111,6 @@ def _filled_in(data: Mapping[str, Any], text: str) -> Iterator[str]:
     for name, value in template.get("parameters", {}).items() if isinstance(template, dict) else ():
         if value == text:
             yield f"spec.template.parameters.{name}"
-
-
-def _changelog(steps: Iterable[Step]) -> str:
-    moves = dict.fromkeys(f"from {step.constraint} to {step.to}" for step in steps)
-    return f"Moves {', '.join(moves)}."
 
 
 def check_drafts(registry: Registry, drafts: Sequence[Draft], author: str | None) -> tuple[Finding, ...]:

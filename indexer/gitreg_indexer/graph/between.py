@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gitreg.errors import UsageError
+from gitreg.kinds.references import is_about_all
 from gitreg.refs import KINDS
 from gitreg_indexer.graph.asking import Edge
 from gitreg_indexer.graph.lineage import Asked, Lineage
@@ -26,7 +27,7 @@ MOST_TOUCHED: Final = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A reference that stands at both moments, and what it resolves to at each."""
+    """A reference that stands at both moments, and what it resolves to at each. One about all versions never moves."""
 
     edge: Edge
     before: str | None
@@ -169,6 +170,7 @@ def _of_name(before: State, after: State, name: str, asked: Asked) -> Iterator[M
     for upstream in (True, False):
         stood = {_key(edge) for edge in before.into(name, upstream=upstream)}
         for edge in after.into(name, upstream=upstream):
-            if edge.relation in asked.relations and _key(edge) in stood:
+            is_of_one = edge.relation in asked.relations and not is_about_all(edge.relation, edge.field)
+            if is_of_one and _key(edge) in stood:
                 moved = Moved(edge, before.meant(edge), after.meant(edge))
                 yield from [moved] if moved.before != moved.after else []

@@ -35,6 +35,8 @@ class Analysis:
     impacted: tuple[Impacted, ...]
     destination: str | None
     """What to move to, where there is something."""
+    next_release: Version | None = None
+    """The version as which what breaks consumers would be released, where the record has versions."""
     steps: tuple[Step, ...] | None = None
 
 
@@ -76,8 +78,18 @@ def analyse(
         destination = destination_of(state, target, to, _successor(found.data()), resolve)
         ties = ties_from(state, target, kind, None if plan else depth)
         impacted = impacted_by(state, ties, target, depth)
-        steps = planned(state, kind, target, destination, ties, impacted) if plan else None
-    return Analysis(target, kind, position, impacted, destination, steps)
+        steps = None
+        if plan:
+            whole = impacted if depth is None else impacted_by(state, ties, target)
+            broken = {each.ref for each in whole if each.impact == "breaking"}
+            steps = planned(state, kind, target, destination, ties, impacted, broken)
+        new = _next_release(state.versions(name_of(target)))
+    return Analysis(target, kind, position, impacted, destination, new, steps)
+
+
+def _next_release(versions: Iterable[Version]) -> Version | None:
+    highest = next(iter(versions), None)
+    return None if highest is None else highest.bump("major" if highest.major else "minor")
 
 
 def _checked_change(change: str) -> Change:
@@ -187,10 +199,8 @@ def _actions(found: Analysis, harmed: Sequence[Impacted]) -> Iterator[str]:
         yield "nothing breaks: tell the owners of " + _listed(_namespaces(found.impacted))
     breaking = [each for each in harmed if each.impact == "breaking"]
     direct = [each for each in breaking if each.distance == 1]
-    if found.change == "breaking" and direct and "@" in found.target:
-        new = Version.parse(found.target.partition("@")[2])
-        major = new.bump("major" if new.major else "minor")
-        yield f"release the change as {major} instead: a range like ^{new.major}.{new.minor} does not take it"
+    if found.change == "breaking" and direct and found.next_release:
+        yield f"release the change as {found.next_release} instead: no range for an earlier release takes that"
     yield from _moves(found, direct)
     critical = [each for each in breaking if each.severity == "critical"]
     if critical:

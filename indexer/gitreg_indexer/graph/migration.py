@@ -22,7 +22,7 @@ from gitreg.refs import LATEST, Ref
 from gitreg.resolution import ENDED
 from gitreg.versions import Range, Version
 from gitreg_indexer.catalog import Fact
-from gitreg_indexer.graph.impact import Change, Impacted, Tie, Ties, is_about, is_linked
+from gitreg_indexer.graph.impact import IMPACTS, Change, Impacted, Tie, Ties, is_about, is_linked
 from gitreg_indexer.graph.lineage import kind_of
 from gitreg_indexer.graph.state import Selector, Standing, State, name_of, selector_of
 
@@ -81,24 +81,34 @@ class _Planning:
     target: str
     ties: Ties
     statuses: Mapping[str, str | None]
+    broken: Collection[str]
     outcomes: dict[str, _Outcome]
     taken: dict[str, set[Version]] = field(default_factory=dict)
     moved_aliases: set[tuple[str, str]] = field(default_factory=set)
 
 
 def planned(
-    state: State, change: Change, target: str, destination: str | None, ties: Ties, impacted: Iterable[Impacted]
+    state: State,
+    change: Change,
+    target: str,
+    destination: str | None,
+    ties: Ties,
+    impacted: Iterable[Impacted],
+    broken: Collection[str],
 ) -> tuple[Step, ...]:
-    """Plan how consumers move from a target to a destination; None where there is nothing to move to."""
+    """Plan how consumers move from a target to a destination; None where there is nothing to move to.
+
+    `impacted` are those that are planned for, `broken` the refs of all that break, these or others.
+    """
     statuses = {each.ref: each.status for each in impacted}
     state.read_names({name_of(ref) for ref in (*statuses, *([destination] if destination else []))})
     first = _Outcome(destination, is_open=destination is None)
-    planning = _Planning(state, change, target, ties, statuses, {target: first})
+    planning = _Planning(state, change, target, ties, statuses, broken, {target: first})
     into = _by_consumer(ties, statuses)
     steps: list[Step] = []
     for ref in in_order(target, into):
         steps += _steps_of(planning, ref, into[ref])
-    return tuple(steps)
+    return (*steps, *_aliases_left(planning))
 
 
 def _by_consumer(ties: Ties, consumers: Mapping[str, object]) -> dict[str, list[Tie]]:
@@ -136,39 +146,102 @@ def in_order(first: str, into: Mapping[str, Iterable[Tie]]) -> Iterator[str]:
 def _steps_of(planning: _Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
     """Plan all references of one consumer, and note what becomes of it."""
     idle = _why_idle(planning, ref)
-    listed = sorted(ties, key=lambda tie: (tie.edge.field, tie.provider))
-    found = [[_none(tie, idle)] if idle else list(_step(planning, tie)) for tie in listed]
+    listed = _one_a_reference(ties)
+    if idle is not None:
+        planning.outcomes[ref] = _Outcome(idle.moved)
+        return [_none(tie, idle.why) for tie in listed]
+    found = [list(_step(planning, tie)) for tie in listed]
     steps = [step for steps in found for step in steps]
     open_ = next((step.field for step in steps if step.ref == ref and step.action == "decide"), None)
     edits = [step for step in steps if step.ref == ref and step.action == "edit"]
-    if open_ is not None:
+    why = None if open_ is None else f"one new version for all edits, once it is decided on {open_}"
+    later = _later_release(planning, ref) if any(map(_is_narrowing, edits)) else None
+    if why is None and later is not None and later not in planning.broken:
+        planning.outcomes[ref] = _Outcome(later)
+        moved = f"{later} does not break: move on to that"
+        return [replace(step, action="none", to=None, why=moved) if step in edits else step for step in steps]
+    if later is not None:
+        why = why or f"fewer versions of a dependency are a breaking change, and {later} is released: move on to that"
+    if why is not None:
         planning.outcomes[ref] = _Outcome(is_open=True)
-        why = f"one new version for all edits, once it is decided on {open_}"
         return [replace(step, action="decide", why=why) if step in edits else step for step in steps]
-    new = _new_version(planning, ref) if edits else None
+    new = _new_version(planning, ref, edits) if edits else None
     planning.outcomes[ref] = _Outcome(None if new is None else f"{name_of(ref)}@{new}")
     return [replace(step, new_version=new) if step in edits else step for step in steps]
 
 
-def _why_idle(planning: _Planning, ref: str) -> str | None:
-    """Say why nothing needs to be done for a consumer, whatever it refers to."""
-    status = planning.statuses.get(ref)
-    if status in ENDED:
-        return f"it is {status}"
-    later = _later_in_line(planning, ref)
-    return f"{later} has taken its place, and nothing resolves to it" if later else None
+def _is_narrowing(step: Step) -> bool:
+    """Tell whether an edit leaves versions of a dependency out, which breaks whoever holds one of these."""
+    return step.field.startswith("spec.dependencies[") and name_of(step.to or "") == name_of(step.constraint)
 
 
-def _later_in_line(planning: _Planning, ref: str) -> Version | None:
-    """Find the release that took a version's place; None where something still means the version itself."""
+def _later_release(planning: _Planning, ref: str) -> str | None:
+    """Find the highest release after a version, behind which none that breaks can be put."""
     name, _, text = ref.partition("@")
-    if not text or any(tie.means == ref for tie in planning.ties.get(ref, ())):
+    if not text or Version.parse(text).is_prerelease:
         return None
     own, versions = Version.parse(text), planning.state.versions(name)
-    later = next((version for version, known in versions.items() if _takes_over(own, version, known)), None)
-    if later is None or text in planning.state.aliases(name).values():
+    later = (version for version in versions if version > own and not version.is_prerelease)
+    found = next(later, None)
+    return None if found is None else f"{name}@{found}"
+
+
+def _one_a_reference(ties: Iterable[Tie]) -> list[Tie]:
+    """Give of the ties of each reference, which may admit several versions that change, the gravest."""
+    found: dict[tuple[str, str], Tie] = {}
+    for tie in sorted(ties, key=lambda tie: (IMPACTS.index(tie.impact), tie.provider)):
+        found.setdefault((tie.edge.source, tie.edge.field), tie)
+    return sorted(found.values(), key=lambda tie: (tie.edge.field, tie.edge.source))
+
+
+class _Idle(NamedTuple):
+    """Why nothing needs to be done for a consumer, whatever it refers to, and what has taken its place."""
+
+    why: str
+    moved: str | None = None
+
+
+def _why_idle(planning: _Planning, ref: str) -> _Idle | None:
+    status = planning.statuses.get(ref)
+    if status in ENDED:
+        return _Idle(f"it is {status}")
+    later = _later_in_line(planning, ref)
+    if later is None:
         return None
-    return later
+    if later not in planning.broken:
+        return _Idle(f"{later} has taken its place, and does not break", later)
+    is_meant = any(tie.means == ref for tie in planning.ties.get(ref, ()))
+    return None if is_meant or _aliases_of(planning, ref) else _Idle(f"nothing resolves to it, but to {later}")
+
+
+def _later_in_line(planning: _Planning, ref: str) -> str | None:
+    """Find the release that ranges mean instead of a version."""
+    name, _, text = ref.partition("@")
+    versions = planning.state.versions(name).items() if text else ()
+    own = Version.parse(text) if text else Version(0, 0, 0)
+    return next((f"{name}@{version}" for version, known in versions if _takes_over(own, version, known)), None)
+
+
+def _aliases_of(planning: _Planning, ref: str) -> list[str]:
+    """List the aliases that name a version."""
+    name, _, text = ref.partition("@")
+    return sorted(alias for alias, version in planning.state.aliases(name).items() if version == text)
+
+
+def _aliases_left(planning: _Planning) -> Iterator[Step]:
+    """Plan for the aliases of what is left behind that no record asks for: people and deployments do."""
+    moved = {ref: outcome.moved for ref, outcome in planning.outcomes.items() if outcome.moved and "@" in ref}
+    for ref in sorted(moved) if planning.change != "deprecate" else ():
+        for alias in _aliases_of(planning, ref):
+            holder = _alias_record(name_of(ref))
+            if (holder, alias) not in planning.moved_aliases:
+                is_same = name_of(moved[ref] or "") == name_of(ref)
+                why = "no record asks for it, but people and deployments may: move it when they are ready"
+                yield Step(holder, f"spec.aliases.{alias}", ref, "decide", why, moved[ref] if is_same else None)
+
+
+def _alias_record(name: str) -> str:
+    return f"aliases:{name.replace(':', '/', 1)}"
 
 
 def _takes_over(own: Version, other: Version, known: Standing) -> bool:
@@ -178,21 +251,24 @@ def _takes_over(own: Version, other: Version, known: Standing) -> bool:
     return other.major == own.major and (own.major > 0 or other.minor == own.minor)
 
 
-def _new_version(planning: _Planning, ref: str) -> str | None:
+def _new_version(planning: _Planning, ref: str, edits: Iterable[Step]) -> str | None:
     name, _, text = ref.partition("@")
     if not text:
         return None
     taken = planning.taken.setdefault(name, set(planning.state.versions(name)))
-    new = next_version(Version.parse(text), taken)
+    new = next_version(Version.parse(text), taken, is_breaking=any(map(_is_narrowing, edits)))
     taken.add(new)
     return str(new)
 
 
-def next_version(own: Version, taken: Collection[Version]) -> Version:
-    """Give the first free patch after a version; of a prerelease the next prerelease."""
+def next_version(own: Version, taken: Collection[Version], *, is_breaking: bool = False) -> Version:
+    """Give the first free version after one: a patch, or what comes after a break; of a prerelease the next one."""
     new = own
     while new in taken or new == own:
-        new = _next_prerelease(new) if new.is_prerelease else new.bump("patch")
+        if new.is_prerelease:
+            new = _next_prerelease(new)
+        else:
+            new = new.bump("patch" if not is_breaking else "major" if new.major else "minor")
     return new
 
 
@@ -222,7 +298,7 @@ def _step(planning: _Planning, tie: Tie) -> Iterator[Step]:
     elif relation == "derived_from":
         yield _decide(tie, f"it was made from {tie.provider}: make it again from {moved}, and register that")
     elif tie.edge.field == "spec.template.ref":
-        yield _decide(tie, f"it was rendered from {tie.provider}: render it again from {moved}, and register that")
+        yield _decide(tie, f"it was rendered from {tie.provider}: instantiate it again from {moved}, and register that")
     else:
         yield from _moving(planning, tie, moved)
 
@@ -255,7 +331,7 @@ def _moving(planning: _Planning, tie: Tie, moved: str) -> Iterator[Step]:
     if name == edge.target and after is not None and after != tie.provider:
         yield _none(tie, f"it resolves to {after} then", after)
     elif name == edge.target and is_stored:
-        alias = f"aliases:{name.replace(':', '/', 1)}", str(selector)
+        alias = _alias_record(name), str(selector)
         if alias not in planning.moved_aliases:
             planning.moved_aliases.add(alias)
             yield _alias_step(tie, alias, moved)

@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Final
 
-from gitreg.graph import NEEDING
+from gitreg.kinds.references import NEEDING
 from gitreg.refs import Ref
 from gitreg_indexer.graph.asking import Edge
 from gitreg_indexer.graph.lineage import Asked, Line, lines_from
