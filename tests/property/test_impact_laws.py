@@ -67,6 +67,19 @@ def files_of(drawn: Mapping[str, Any]) -> dict[str, bytes]:
     return files
 
 
+def without_circles(drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out references to names that do not come later, as the gate lets no circles through."""
+    models = {
+        (name, version): {
+            **about,
+            "needs": [ref for ref in about["needs"] if ref[0] > name],
+            "from": [ref for ref in about["from"] if ref[0] > name],
+        }
+        for (name, version), about in drawn["models"].items()
+    }
+    return {**drawn, "models": models}
+
+
 @dataclass(frozen=True)
 class Oracle:
     """Impact as the page tells it, with no thought of speed."""
@@ -198,8 +211,7 @@ def test_impact_is_what_walking_every_way_gives(drawn: Mapping[str, Any], data: 
 @laws
 @given(worlds, st.data())
 def test_what_a_plan_makes_does_not_break_any_more(drawn: Mapping[str, Any], data: st.DataObject) -> None:
-    files = files_of(drawn)
-    here = world().corner(files)
+    here = world().corner(files_of(without_circles(drawn)))
     target = data.draw(st.sampled_from(sorted(f"model:acme/{name}@{version}" for name, version in drawn["models"])))
     change = data.draw(st.sampled_from(("breaking", "retire")))
     before = here.told(target, change=change, plan=True)

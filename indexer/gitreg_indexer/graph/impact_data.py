@@ -75,14 +75,12 @@ def analyse(
         found = resolve(asked)
         target = found.ref
         state.read_names([name_of(target)])
-        destination = destination_of(state, target, to, _successor(found.data()), resolve)
         ties = ties_from(state, target, kind, None if plan else depth)
         impacted = impacted_by(state, ties, target, depth)
-        steps = None
-        if plan:
-            whole = impacted if depth is None else impacted_by(state, ties, target)
-            broken = {each.ref for each in whole if each.impact == "breaking"}
-            steps = planned(state, kind, target, destination, ties, impacted, broken)
+        whole = impacted_by(state, ties, target) if plan and depth is not None else impacted
+        broken = {each.ref for each in whole if each.impact == "breaking"}
+        destination = destination_of(state, target, to, _successor(found.data()), broken, resolve)
+        steps = planned(state, kind, target, destination, ties, impacted, broken) if plan else None
         new = _next_release(state.versions(name_of(target)))
     return Analysis(target, kind, position, impacted, destination, new, steps)
 
@@ -222,10 +220,14 @@ def _moves(found: Analysis, direct: Sequence[Impacted]) -> Iterator[str]:
     where = f"to {found.destination}" if found.destination else "to another version, of which there is none yet"
     if aliases:
         yield f"move the alias{'es' * (len(aliases) > 1)} {_listed(aliases)} {where} first"
-    pinned = [each for each in direct if isinstance(selector_of(each.tie.edge.selector), Version)]
+    made = [each.ref for each in direct if each.tie.edge.relation == "derived_from"]
+    if made and found.destination:
+        yield f"make {_listed(made)} again from {found.destination}"
+    held = [each for each in direct if isinstance(selector_of(each.tie.edge.selector), Version)]
+    pinned = [each.ref for each in held if each.ref not in made]
     if pinned:
-        yield f"pin {_listed([each.ref for each in pinned])} {where}"
-    others = len(direct) - len(pinned)
+        yield f"pin {_listed(pinned)} {where}"
+    others = len(direct) - len(pinned) - len(made)
     if others and not aliases:
         yield f"move {others} direct consumer{'s' * (others > 1)} {where}: a plan (--plan) says how"
 

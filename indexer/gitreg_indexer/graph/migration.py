@@ -152,22 +152,28 @@ def _steps_of(planning: _Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
         return [_none(tie, idle.why) for tie in listed]
     found = [list(_step(planning, tie)) for tie in listed]
     steps = [step for steps in found for step in steps]
-    open_ = next((step.field for step in steps if step.ref == ref and step.action == "decide"), None)
     edits = [step for step in steps if step.ref == ref and step.action == "edit"]
-    why = None if open_ is None else f"one new version for all edits, once it is decided on {open_}"
-    later = _later_release(planning, ref) if any(map(_is_narrowing, edits)) else None
-    if why is None and later is not None and later not in planning.broken:
-        planning.outcomes[ref] = _Outcome(later)
-        moved = f"{later} does not break: move on to that"
-        return [replace(step, action="none", to=None, why=moved) if step in edits else step for step in steps]
-    if later is not None:
-        why = why or f"fewer versions of a dependency are a breaking change, and {later} is released: move on to that"
-    if why is not None:
-        planning.outcomes[ref] = _Outcome(is_open=True)
-        return [replace(step, action="decide", why=why) if step in edits else step for step in steps]
+    open_ = next((step.field for step in steps if step.ref == ref and step.action == "decide"), None)
+    if open_ is not None or any(map(_is_narrowing, edits)):
+        later = _later_release(planning, ref)
+        if later is not None and later not in planning.broken:
+            planning.outcomes[ref] = _Outcome(later)
+            why = f"{later} does not break: move on to that"
+            return [_left(step, why) if step.ref == ref else step for step in steps]
+        if open_ is not None or later is not None:
+            planning.outcomes[ref] = _Outcome(is_open=True)
+            why = f"one new version for all edits, once it is decided on {open_}"
+            if open_ is None:
+                why = f"it narrows a dependency, which breaks, and {later}, which breaks as well, is released"
+            return [replace(step, action="decide", why=why) if step in edits else step for step in steps]
     new = _new_version(planning, ref, edits) if edits else None
     planning.outcomes[ref] = _Outcome(None if new is None else f"{name_of(ref)}@{new}")
     return [replace(step, new_version=new) if step in edits else step for step in steps]
+
+
+def _left(step: Step, why: str) -> Step:
+    """Have nothing done about a reference that something would have to be done about."""
+    return step if step.action == "none" else replace(step, action="none", to=None, satisfied_by=None, why=why)
 
 
 def _is_narrowing(step: Step) -> bool:
@@ -408,30 +414,36 @@ def _decide(tie: Tie, why: str) -> Step:
 
 
 def destination_of(
-    state: State, target: str, to: str | None, successor: str | None, resolve: Callable[[Ref], Fact]
+    state: State,
+    target: str,
+    to: str | None,
+    successor: str | None,
+    broken: Collection[str],
+    resolve: Callable[[Ref], Fact],
 ) -> str | None:
     """Find what to move to: what is named, else the successor that is stated, else the highest other release alive.
 
-    `UsageError` and `NotFoundError` where what is named will not do.
+    What breaks with the target is none of these. `UsageError` and `NotFoundError` where what is named will not do.
     """
     name, kind = name_of(target), kind_of(target)
     if to is not None:
         found = resolve(Ref.parse(to if "/" in to else f"{name}@{to}", kind=kind)) if "@" in target else None
-        return _named(target, found, to)
+        return _named(target, found, to, broken)
     with suppress(NotFoundError):
         stated = resolve(Ref.parse(successor, kind=kind)) if successor else None
-        if stated and stated.kind == kind and stated.ref != target:
+        if stated and stated.kind == kind and stated.ref not in (target, *broken):
             return stated.ref
     alive = (version for version, known in state.versions(name).items() if known.status not in ENDED)
     releases = (f"{name}@{version}" for version in alive if not version.is_prerelease)
-    return next((ref for ref in releases if ref != target), None)
+    return next((ref for ref in releases if ref != target and ref not in broken), None)
 
 
-def _named(target: str, found: Fact | None, to: str) -> str:
-    if found and found.kind == kind_of(target) and found.ref != target:
+def _named(target: str, found: Fact | None, to: str, broken: Collection[str]) -> str:
+    if found and found.kind == kind_of(target) and found.ref != target and found.ref not in broken:
         return found.ref
+    why = ": it breaks with it" if found and found.ref in broken else ""
     raise UsageError(
-        f"{found.ref if found else to} cannot take the place of {target}",
+        f"{found.ref if found else to} cannot take the place of {target}{why}",
         got=f"--to {to}",
         expected=f"another {kind_of(target)}",
         mend="name another version, or another record of the same kind as namespace/name@version",
