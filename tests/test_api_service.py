@@ -6,7 +6,7 @@ import json
 import logging
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from api_support import CHAT, Api, api_on, ask, commit, model, small_registry
@@ -133,14 +133,28 @@ def test_answers_keep_their_schemas(tmp_path: Path) -> None:
     assert checked > 60
 
 
+CLASSIFIER: Final = "northwind/support/ticket-classifier"
+_ASKED: Final = {
+    "/api/v1/resolve": [f"?ref={CLASSIFIER}"],
+    "/api/v1/lineage/{ref}": ["", "?direction=up&at=40"],
+    "/api/v1/impact/{ref}": ["", "?change=retire&plan=true"],
+    "/api/v1/graph/path": [
+        f"?from=dataset:northwind/support/tickets-raw&to={CLASSIFIER}",
+        f"?from={CLASSIFIER}&to=northwind/platform/command-r-plus",
+    ],
+    "/api/v1/graph/diff": ["?from=30", f"?from=30&to=40&ref={CLASSIFIER}"],
+    "/api/v1/graph/check": [f"?from={CLASSIFIER}&to=northwind/platform/command-r-plus"],
+}
+
+
 def _asked(api: Api, path: str) -> list[str]:
     """Give a request for a described path: of the first record of its collection, where it is about a record."""
-    if path == "/api/v1/resolve":
-        return [f"{path}?ref=northwind/support/ticket-classifier"]
+    if path in _ASKED:
+        return [path.replace("{ref}", CLASSIFIER) + each for each in _ASKED[path]]
     if "{ref}" not in path:
         return [path]
     items = api.get(path.partition("/{ref}")[0]).json()["items"]
-    is_of_name = path.endswith(("/versions", "/aliases"))
+    is_of_name = path.endswith(("/versions", "/aliases", "/matrix"))
     bodies = [item["registry"]["ref"].partition(":")[2] or item["registry"]["ref"] for item in items[:2]]
     return [path.replace("{ref}", body.partition("@")[0] if is_of_name else body) for body in bodies]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cli_support import AUTHOR, Run, git, model, namespace, new_registry, registered, run, state_of
 
-from gitreg.cli.update import value_of
+from gitreg.cli.settings import value_of
 from gitreg.errors import UsageError
 
 REF = "acme/chat@1.0.0"

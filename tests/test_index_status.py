@@ -85,7 +85,7 @@ def test_a_current_index_is_told_in_full(tmp_path: Path) -> None:
     assert bad["findings"][0]["line"]
     assert data == {
         "folder": str(index.folder),
-        "format": "2",
+        "format": "3",
         "generation": "2-1",
         "commit": registry.repo.tip(),
         "seq": 3,

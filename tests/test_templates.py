@@ -10,7 +10,7 @@ import pytest
 from gitreg.kinds import KIND_TYPES, PipelineTemplate
 from gitreg.manifests import manifest_from_data, read_manifest, to_data
 from gitreg.refs import Ref
-from gitreg.templates import Rendering, render
+from gitreg.templates import Fault, Move, Rendering, compose, instantiate, move_to, render
 
 ANY: dict[str, Any] = {"schema": True}
 
@@ -308,6 +308,37 @@ def test_a_template_includes_the_stages_of_others_before_its_own() -> None:
     )
 
 
+def test_each_parameter_tells_where_it_is_from() -> None:
+    ground = made({}, {"a": ANY, "b": ANY}, name="ground")
+    base = made({}, {"b": ANY, "c": ANY}, name="base", extends="acme/ground@1")
+    part = made({}, {"c": ANY, "d": ANY}, name="part")
+    own = made({}, {"d": ANY, "e": ANY}, extends="acme/base@^1", includes=["template:acme/part@1.0.0"])
+    whole = compose(own, fetching(ground, base, part))
+    assert whole.faults == ()
+    told = {name: (each.source, each.way) for name, each in whole.declared.items()}
+    assert told == {
+        "a": ("template:acme/ground@1.0.0", "extended"),
+        "b": ("template:acme/base@1.0.0", "extended"),
+        "c": ("template:acme/base@1.0.0", "extended"),
+        "d": ("template:acme/mine@1.0.0", "own"),
+        "e": ("template:acme/mine@1.0.0", "own"),
+    }
+    assert [(each.by, each.way, each.written, each.ref) for each in whole.taken] == [
+        ("template:acme/mine@1.0.0", "extended", "acme/base@^1", "template:acme/base@1.0.0"),
+        ("template:acme/base@1.0.0", "extended", "acme/ground@1", "template:acme/ground@1.0.0"),
+        ("template:acme/mine@1.0.0", "included", "template:acme/part@1.0.0", "template:acme/part@1.0.0"),
+    ]
+
+
+def test_a_parameter_of_what_is_included_is_told_as_such() -> None:
+    part = made({"dag": {"nodes": [stage("a")]}}, {"p": ANY}, name="part", extends="acme/base@1")
+    whole = compose(made({}, includes=["acme/part@1"]), fetching(part, made({}, {"q": ANY}, name="base")))
+    told = {name: (each.source, each.way) for name, each in whole.declared.items()}
+    part_ref, base_ref = "template:acme/part@1.0.0", "template:acme/base@1.0.0"
+    assert told == {"p": (part_ref, "included"), "q": (base_ref, "included")}
+    assert whole.stages == [stage("a")]
+
+
 def test_what_is_included_by_two_ways_is_there_once() -> None:
     low = made({"dag": {"nodes": [stage("a")], "edges": [edge("a", "a")]}}, name="low")
     one = made({}, name="one", includes=["acme/low@1"])
@@ -386,3 +417,61 @@ def test_a_template_itself_is_not_changed() -> None:
     before = to_data(template)
     render(template, {"a": [1]}, fetching())
     assert to_data(template) == before
+
+
+# Instances
+
+BODY: dict[str, Any] = {"dag": {"nodes": [stage("a", timeout="{{ t }}")]}, "inputSchema": True, "outputSchema": True}
+WHO = {"namespace": "acme", "name": "made", "version": "1.0.0"}
+
+
+def timed(**more: Any) -> PipelineTemplate:
+    return made(BODY, {"t": {"schema": {"type": ["integer", "string"]}}}, **more)
+
+
+def test_an_instance_carries_the_exact_version_and_what_was_given() -> None:
+    found = instantiate(timed(), {"t": 5}, fetching(), WHO)
+    assert found.faults == ()
+    assert found.pipeline is not None
+    data = to_data(found.pipeline)
+    assert data["metadata"] == WHO
+    assert data["spec"]["template"] == {"ref": "template:acme/mine@1.0.0", "parameters": {"t": 5}}
+    assert data["spec"]["dag"]["nodes"] == [{"id": "a", "timeout": 5, "type": "model", "model": "acme/m@^1"}]
+
+
+def test_a_template_cannot_say_what_an_instance_says_of_its_template() -> None:
+    template = made({**BODY, "dag": {"nodes": [stage("a")]}, "template": {"ref": "acme/other@1.0.0"}})
+    found = instantiate(template, {}, fetching())
+    assert found.pipeline is not None
+    assert to_data(found.pipeline)["spec"]["template"] == {"ref": "template:acme/mine@1.0.0", "parameters": {}}
+
+
+@pytest.mark.parametrize(
+    ("given", "who", "field", "is_the_templates"),
+    [
+        pytest.param({}, WHO, "parameters.t", False, id="a-parameter"),
+        pytest.param({"t": "soon"}, WHO, "spec.dag.nodes[0].timeout", True, id="what-comes-of-a-parameter"),
+        pytest.param({"t": 5}, {**WHO, "owner": "two\nlines"}, "metadata.owner", False, id="metadata"),
+        pytest.param({"t": 5}, {**WHO, "owner": "half \ud800"}, "", False, id="no-text"),
+    ],
+)
+def test_what_keeps_an_instance_from_being_made_is_told(
+    given: Any, who: Any, field: str, is_the_templates: bool
+) -> None:
+    found = instantiate(timed(), given, fetching(), who)
+    assert found.pipeline is None
+    assert [fault.field for fault in found.faults] == [field]
+    assert found.faults[0].says.startswith("what the template gives is no pipeline") is is_the_templates
+    assert found.faults[0].mend
+
+
+def test_a_move_tells_what_would_change_or_what_is_wrong() -> None:
+    pipeline = instantiate(timed(), {"t": 5}, fetching(), WHO).pipeline
+    assert pipeline is not None
+    later = made({**BODY, "dag": {"nodes": [stage("a", timeout=7)]}}, {"t": ANY}, name="later")
+    assert move_to(pipeline, later, fetching()) == Move(
+        "template:acme/later@1.0.0", (), (("spec.dag.nodes[0].timeout", 5, 7),)
+    )
+    other = made(BODY, {"t": ANY, "u": ANY}, name="other")
+    missing = Fault("parameters.u", "the parameter 'u' is missing", "give a value for 'u'")
+    assert move_to(pipeline, other, fetching()) == Move("template:acme/other@1.0.0", (missing,), ())

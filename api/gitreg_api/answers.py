@@ -45,6 +45,7 @@ class Hold:
 
 OF_NOW: Final = Hold(CACHE_CONTROL, is_kept=True)
 OF_ONE_COMMIT: Final = Hold(FOR_EVER)
+OF_A_SEQ: Final = Hold(FOR_AN_HOUR)
 OF_A_NAME: Final = Hold(CACHE_CONTROL)
 """What is named may be another answer at any time, though the index stands still."""
 
@@ -60,7 +61,15 @@ def hold_of(at: str | None) -> Hold:
     moment = read_moment(at)
     if moment.is_commit:
         return OF_ONE_COMMIT
-    return Hold(FOR_AN_HOUR) if moment.is_seq else OF_A_NAME
+    return OF_A_SEQ if moment.is_seq else OF_A_NAME
+
+
+def hold_of_both(first: str, second: str | None) -> Hold:
+    """Tell how long an answer of two moments holds: as long as the one that holds shorter."""
+    return min(hold_of(first), hold_of(second), key=_BY_LENGTH.index)
+
+
+_BY_LENGTH: Final = (OF_A_NAME, OF_NOW, OF_A_SEQ, OF_ONE_COMMIT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,13 @@ from fastapi.openapi.utils import get_openapi
 from gitreg.kinds import KIND_TYPES
 from gitreg.kinds.schema import json_schema
 from gitreg.refs import KINDS
+from gitreg_api.drawn import MEDIA_TYPES
+from gitreg_api.graph_schemas import graph_schemas
 from gitreg_api.paths import COLLECTIONS
+from gitreg_api.shapes import COMPONENTS, COUNT, POSITION, STRING, Schema, list_of, object_of, or_null, to
 
 GOLDEN: Final = Path(__file__).with_name("openapi.json")
 API_RELEASE: Final = "1.0.0"
-_COMPONENTS: Final = "#/components"
-Schema = dict[str, Any]
 
 _DESCRIPTION: Final = """\
 The read API of a gitreg registry. Every answer comes from an index of the registry's Git history and says which
@@ -32,16 +33,10 @@ of a moment of the past. The `ETag` is strong and names the body's bytes: send i
 `HEAD` works wherever `GET` does. Errors are problem documents (RFC 9457) with a `mend`. Unknown query parameters are
 refused; one without a value counts as not given. Nothing is written through this API."""
 
-_STRING: Final[Schema] = {"type": "string"}
-_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
-_POSITION: Final[dict[str, Schema]] = {
-    "commit": {"type": "string", "description": "The commit that the answer is of.", "pattern": "^[0-9a-f]{40,64}$"},
-    "seq": {"type": "integer", "minimum": 1, "description": "Its position on main, from 1."},
-}
 _PAGING: Final[dict[str, Schema]] = {
-    "total": {**_COUNT, "description": "How many there are altogether."},
+    "total": {**COUNT, "description": "How many there are altogether."},
     "limit": {"type": "integer", "minimum": 1},
-    "offset": _COUNT,
+    "offset": COUNT,
 }
 _PROVENANCE_EXAMPLE: Final = {
     "id": "6f7f3f3a-8d6a-5d7e-9a57-1f8a5c2b7d10",
@@ -56,8 +51,9 @@ _PROVENANCE_EXAMPLE: Final = {
 }
 
 
-def about(operation: str, summary: str, schema: str, tag: str) -> dict[str, Any]:
-    """Describe a route for FastAPI: its name, what it does, what it answers with."""
+def about(operation: str, summary: str, schema: str, tag: str, *, forms: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Describe a route for FastAPI: its name, what it does, what it answers with, and in which other forms."""
+    types = [MEDIA_TYPES[form].partition(";")[0] for form in forms if form in MEDIA_TYPES]
     return {
         "operation_id": operation,
         "summary": summary,
@@ -66,11 +62,14 @@ def about(operation: str, summary: str, schema: str, tag: str) -> dict[str, Any]
             200: {
                 "description": "The answer.",
                 "headers": _headers(with_etag=tag != "service"),
-                "content": {"application/json": {"schema": _to(schema)}},
+                "content": {
+                    "application/json": {"schema": to(schema)},
+                    **{each: {"schema": STRING} for each in types},
+                },
             },
-            **({} if tag == "service" else {304: {"$ref": f"{_COMPONENTS}/responses/NotModified"}}),
-            "4XX": {"$ref": f"{_COMPONENTS}/responses/Problem"},
-            "5XX": {"$ref": f"{_COMPONENTS}/responses/Problem"},
+            **({} if tag == "service" else {304: {"$ref": f"{COMPONENTS}/responses/NotModified"}}),
+            "4XX": {"$ref": f"{COMPONENTS}/responses/Problem"},
+            "5XX": {"$ref": f"{COMPONENTS}/responses/Problem"},
         },
     }
 
@@ -110,12 +109,12 @@ def written(described: dict[str, Any]) -> bytes:
 
 def _tags() -> list[dict[str, str]]:
     kinds = {name: (KIND_TYPES[place.kind].__doc__ or "").splitlines()[0] for name, place in COLLECTIONS.items()}
-    own = {"registry": "The registry as a whole, across its kinds.", "service": "The service itself."}
+    own = {
+        "registry": "The registry as a whole, across its kinds.",
+        "graph": "What records have to do with each other.",
+        "service": "The service itself.",
+    }
     return [{"name": name, "description": said} for name, said in {**own, **kinds}.items()]
-
-
-def _to(schema: str) -> Schema:
-    return {"$ref": f"{_COMPONENTS}/schemas/{schema}"}
 
 
 def _without_description(answer: dict[str, Any]) -> dict[str, Any]:
@@ -128,21 +127,21 @@ def _shared(parameter: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
     name = parameter["name"]
     if parameter["in"] != "query" or known.setdefault(name, parameter) != parameter:
         return parameter
-    return {"$ref": f"{_COMPONENTS}/parameters/{name}"}
+    return {"$ref": f"{COMPONENTS}/parameters/{name}"}
 
 
 def _headers(*, with_etag: bool) -> dict[str, Any]:
     names = ("X-Gitreg-Commit", "X-Gitreg-Seq", "ETag", "Cache-Control") if with_etag else ("Cache-Control",)
-    return {name: {"$ref": f"{_COMPONENTS}/headers/{name}"} for name in names}
+    return {name: {"$ref": f"{COMPONENTS}/headers/{name}"} for name in names}
 
 
 def _header_components() -> dict[str, Any]:
     said: dict[str, tuple[str, Schema]] = {
-        "X-Gitreg-Commit": ("The commit that the answer is of.", _POSITION["commit"]),
-        "X-Gitreg-Seq": ("The commit's position on main, from 1.", _POSITION["seq"]),
+        "X-Gitreg-Commit": ("The commit that the answer is of.", POSITION["commit"]),
+        "X-Gitreg-Seq": ("The commit's position on main, from 1.", POSITION["seq"]),
         "ETag": ("Names the body's bytes; strong.", {"type": "string", "pattern": '^"[0-9a-f]{32}"$'}),
-        "Cache-Control": ("How long the answer may be kept.", _STRING),
-        "Retry-After": ("Seconds after which to try again.", _COUNT),
+        "Cache-Control": ("How long the answer may be kept.", STRING),
+        "Retry-After": ("Seconds after which to try again.", COUNT),
     }
     return {name: {"description": text, "schema": schema} for name, (text, schema) in said.items()}
 
@@ -164,18 +163,18 @@ def _responses() -> dict[str, Any]:
         },
         "Problem": {
             "description": "What is wrong, and how to mend it.",
-            "headers": {"Retry-After": {"$ref": f"{_COMPONENTS}/headers/Retry-After"}},
-            "content": {"application/problem+json": {"schema": _to("Problem"), "example": problem}},
+            "headers": {"Retry-After": {"$ref": f"{COMPONENTS}/headers/Retry-After"}},
+            "content": {"application/problem+json": {"schema": to("Problem"), "example": problem}},
         },
     }
 
 
 def _schemas() -> dict[str, Schema]:
-    schemas: dict[str, Schema] = {**_own_schemas(), **_schemas_beside_items()}
+    schemas: dict[str, Schema] = {**_own_schemas(), **_schemas_beside_items(), **graph_schemas()}
     for kind in KINDS:
         schemas.update(_schemas_of(kind, schemas))
-    records = [_to(f"{kind}Record") for kind in KINDS]
-    mapping = {kind: f"{_COMPONENTS}/schemas/{kind}Record" for kind in KINDS}
+    records = [to(f"{kind}Record") for kind in KINDS]
+    mapping = {kind: f"{COMPONENTS}/schemas/{kind}Record" for kind in KINDS}
     schemas["Record"] = {"oneOf": records, "discriminator": {"propertyName": "kind", "mapping": mapping}}
     schemas["RecordPage"] = _page("Record")
     return schemas
@@ -187,7 +186,7 @@ def _schemas_of(kind: str, known: dict[str, Schema]) -> dict[str, Schema]:
     parts: dict[str, Schema] = schema.pop("$defs", {})
     names = _names_of(kind, parts, known)
     record: Schema = _pointing({key: value for key, value in schema.items() if not key.startswith("$")}, names)
-    record["properties"] = {**record["properties"], "registry": _to("Provenance")}
+    record["properties"] = {**record["properties"], "registry": to("Provenance")}
     record["required"] = [*record["required"], "registry"]
     example = yaml.safe_load(KIND_TYPES[kind].example)
     record["examples"] = [{**example, "registry": _PROVENANCE_EXAMPLE}]
@@ -221,31 +220,14 @@ def _pointing(schema: Any, names: dict[str, str]) -> Any:
 
 def _target(ref: Any, names: dict[str, str]) -> Any:
     if isinstance(ref, str) and ref.startswith("#/$defs/"):
-        return f"{_COMPONENTS}/schemas/{names[ref.removeprefix('#/$defs/')]}"
+        return f"{COMPONENTS}/schemas/{names[ref.removeprefix('#/$defs/')]}"
     return ref
 
 
-def _object(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), says: str = "") -> Schema:
-    made: Schema = {
-        "type": "object",
-        "properties": properties,
-        "required": [name for name in properties if name not in optional],
-    }
-    return {**made, "description": says} if says else made
-
-
-def _list_of(schema: Schema) -> Schema:
-    return {"type": "array", "items": schema}
-
-
-def _or_null(kind: str) -> Schema:
-    return {"type": [kind, "null"]}
-
-
 def _page(schema: str) -> Schema:
-    beside = {name: _to(name.capitalize()) for name in _BESIDE}
-    parts = {"items": _list_of(_to(schema)), **_PAGING, **beside, "cursor": _CURSOR, **_POSITION}
-    return _object(parts, optional=(*_BESIDE, "cursor"))
+    beside = {name: to(name.capitalize()) for name in _BESIDE}
+    parts = {"items": list_of(to(schema)), **_PAGING, **beside, "cursor": _CURSOR, **POSITION}
+    return object_of(parts, optional=(*_BESIDE, "cursor"))
 
 
 def _similar(schema: str) -> Schema:
@@ -254,7 +236,7 @@ def _similar(schema: str) -> Schema:
         "additionalProperties": {"type": "number", "maximum": 1},
         "description": "How much each item is like the one asked about, by ref: 1 for what says the same.",
     }
-    return _object({"items": _list_of(_to(schema)), "scores": scores, **_POSITION})
+    return object_of({"items": list_of(to(schema)), "scores": scores, **POSITION})
 
 
 _BESIDE: Final = ("facets", "highlights", "meant")
@@ -266,9 +248,9 @@ _CURSOR: Final[Schema] = {
 
 def _schemas_beside_items() -> dict[str, Schema]:
     """Give the schemas of what a page says beside its items, where it is asked for."""
-    counted = _list_of(_object({"value": _STRING, "count": _COUNT}))
-    span = {"type": "array", "items": _COUNT, "minItems": 2, "maxItems": 2}
-    fragment = _object({"path": _STRING, "text": _STRING, "spans": _list_of(span)})
+    counted = list_of(object_of({"value": STRING, "count": COUNT}))
+    span = {"type": "array", "items": COUNT, "minItems": 2, "maxItems": 2}
+    fragment = object_of({"path": STRING, "text": STRING, "spans": list_of(span)})
     return {
         "Facets": {
             "type": "object",
@@ -279,7 +261,7 @@ def _schemas_beside_items() -> dict[str, Schema]:
         },
         "Highlights": {
             "type": "object",
-            "additionalProperties": _list_of(fragment),
+            "additionalProperties": list_of(fragment),
             "description": "Where the words of `q` stand, by the ref of the item. A span is the beginning and the end "
             "of a place in `text`, in characters.",
             "examples": [
@@ -291,117 +273,117 @@ def _schemas_beside_items() -> dict[str, Schema]:
             ],
         },
         "Meant": {
-            **_list_of(_object({"asked": _STRING, "taken": _STRING})),
+            **list_of(object_of({"asked": STRING, "taken": STRING})),
             "description": "Words that nothing has, and the ones that they were taken for.",
         },
     }
 
 
 def _own_schemas() -> dict[str, Schema]:
-    fault = {"anyOf": [_object({"says": _STRING, "mend": _STRING}), {"type": "null"}]}
-    change = _object({"path": _STRING, "before": {}, "after": {}}, optional=("before", "after"))
-    collection = _object({"kind": _STRING, "href": _STRING, "records": _COUNT})
+    fault = {"anyOf": [object_of({"says": STRING, "mend": STRING}), {"type": "null"}]}
+    change = object_of({"path": STRING, "before": {}, "after": {}}, optional=("before", "after"))
+    collection = object_of({"kind": STRING, "href": STRING, "records": COUNT})
     return {
         "Provenance": _provenance(),
         "Problem": _problem(),
-        "History": _object(
+        "History": object_of(
             {
-                "items": _list_of(
-                    _object(
+                "items": list_of(
+                    object_of(
                         {
-                            **_POSITION,
+                            **POSITION,
                             "time": {"type": "string", "format": "date-time"},
-                            "author": _STRING,
-                            "message": _STRING,
+                            "author": STRING,
+                            "message": STRING,
                             "change": {"enum": ["added", "changed", "removed"]},
-                            "fields": _list_of(change),
+                            "fields": list_of(change),
                         }
                     )
                 ),
                 **_PAGING,
-                **_POSITION,
+                **POSITION,
             },
             says="The commits that touched a record, newest first, and what each changed.",
         ),
-        "AliasesOf": _object(
+        "AliasesOf": object_of(
             {
-                "aliases": {"type": "object", "additionalProperties": _STRING},
-                "latest": {**_or_null("string"), "description": "The highest version neither prerelease nor retired."},
-                **_POSITION,
+                "aliases": {"type": "object", "additionalProperties": STRING},
+                "latest": {**or_null("string"), "description": "The highest version neither prerelease nor retired."},
+                **POSITION,
             }
         ),
-        "Resolved": _object(
+        "Resolved": object_of(
             {
-                **dict.fromkeys(("ref", "kind"), _STRING),
-                "namespace": _or_null("string"),
-                "name": _STRING,
-                "version": _or_null("string"),
-                "status": _or_null("string"),
+                **dict.fromkeys(("ref", "kind"), STRING),
+                "namespace": or_null("string"),
+                "name": STRING,
+                "version": or_null("string"),
+                "status": or_null("string"),
                 "id": {"type": "string", "format": "uuid"},
-                **dict.fromkeys(("path", "blob", "href"), _STRING),
-                **_POSITION,
+                **dict.fromkeys(("path", "blob", "href"), STRING),
+                **POSITION,
             }
         ),
-        "Quarantine": _object(
+        "Quarantine": object_of(
             {
-                "items": _list_of(
-                    _object(
+                "items": list_of(
+                    object_of(
                         {
-                            **dict.fromkeys(("path", "blob"), _STRING),
-                            "seq": _POSITION["seq"],
-                            "findings": _list_of({"type": "object"}),
+                            **dict.fromkeys(("path", "blob"), STRING),
+                            "seq": POSITION["seq"],
+                            "findings": list_of({"type": "object"}),
                         }
                     )
                 ),
                 **_PAGING,
-                **_POSITION,
+                **POSITION,
             }
         ),
-        "Overview": _object(
+        "Overview": object_of(
             {
-                **{name: _or_null("string") for name in ("name", "uid", "description")},
-                "records": _COUNT,
-                "quarantined": _COUNT,
+                **{name: or_null("string") for name in ("name", "uid", "description")},
+                "records": COUNT,
+                "quarantined": COUNT,
                 "collections": {"type": "object", "additionalProperties": collection},
-                "links": {"type": "object", "additionalProperties": _STRING},
-                **_POSITION,
+                "links": {"type": "object", "additionalProperties": STRING},
+                **POSITION,
             }
         ),
-        "Changes": _object(
+        "Changes": object_of(
             {
-                "items": _list_of(
-                    _object(
+                "items": list_of(
+                    object_of(
                         {
-                            **_POSITION,
+                            **POSITION,
                             "time": {"type": "string", "format": "date-time"},
-                            "author": _STRING,
-                            "message": _STRING,
-                            "changes": _list_of(
-                                _object(
+                            "author": STRING,
+                            "message": STRING,
+                            "changes": list_of(
+                                object_of(
                                     {
                                         "change": {"enum": ["added", "changed", "removed", "quarantined"]},
-                                        "kind": _or_null("string"),
-                                        "ref": _or_null("string"),
-                                        "path": _STRING,
+                                        "kind": or_null("string"),
+                                        "ref": or_null("string"),
+                                        "path": STRING,
                                     }
                                 )
                             ),
                         }
                     )
                 ),
-                "next": {**_COUNT, "description": "What to ask for next with `since`."},
-                **_POSITION,
+                "next": {**COUNT, "description": "What to ask for next with `since`."},
+                **POSITION,
             },
             says="What each commit did to records, oldest first; `commit` and `seq` at the end are the index's own.",
         ),
-        "Health": _object({"status": {"const": "ok"}}),
-        "Ready": _object(
+        "Health": object_of({"status": {"const": "ok"}}),
+        "Ready": object_of(
             {
                 "status": {"const": "ready"},
-                "behind": {**_or_null("boolean"), "description": "Whether main has moved on; null without Git."},
-                "following": _object({"on": {"type": "boolean"}, "fault": fault}),
+                "behind": {**or_null("boolean"), "description": "Whether main has moved on; null without Git."},
+                "following": object_of({"on": {"type": "boolean"}, "fault": fault}),
                 "alarm": {"oneOf": [_alarm(), {"type": "null"}]},
-                **_POSITION,
+                **POSITION,
             }
         ),
     }
@@ -409,11 +391,11 @@ def _own_schemas() -> dict[str, Schema]:
 
 def _alarm() -> Schema:
     return {
-        **_object(
+        **object_of(
             {
-                **dict.fromkeys(("says", "mend", "from", "to"), _STRING),
-                "fromSeq": _COUNT,
-                "seen": {**_or_null("string"), "format": "date-time"},
+                **dict.fromkeys(("says", "mend", "from", "to"), STRING),
+                "fromSeq": COUNT,
+                "seen": {**or_null("string"), "format": "date-time"},
             }
         ),
         "description": "Main was rewritten, from which commit to which; until that is accepted, it is not followed.",
@@ -423,36 +405,36 @@ def _alarm() -> Schema:
 def _provenance() -> Schema:
     said = {
         "id": ({"type": "string", "format": "uuid"}, "UUIDv5 of the registry's uid and the ref."),
-        "ref": (_STRING, "The ref that names exactly this record."),
-        "path": (_STRING, "Its file in the registry repo."),
-        "blob": (_STRING, "The Git object id of that file."),
-        "commit": (_POSITION["commit"], "The commit that last touched it."),
-        "seq": (_POSITION["seq"], "That commit's position on main."),
+        "ref": (STRING, "The ref that names exactly this record."),
+        "path": (STRING, "Its file in the registry repo."),
+        "blob": (STRING, "The Git object id of that file."),
+        "commit": (POSITION["commit"], "The commit that last touched it."),
+        "seq": (POSITION["seq"], "That commit's position on main."),
         "createdAt": ({"type": "string", "format": "date-time"}, "When its file first landed."),
         "updatedAt": ({"type": "string", "format": "date-time"}, "When it was last touched."),
-        "registeredBy": (_STRING, "Who registered it."),
+        "registeredBy": (STRING, "Who registered it."),
     }
     properties = {name: {**schema, "description": text} for name, (schema, text) in said.items()}
-    return _object(properties, says="What Git knows of a record; derived, never written in manifests.")
+    return object_of(properties, says="What Git knows of a record; derived, never written in manifests.")
 
 
 def _problem() -> Schema:
     place: Schema = {"type": "integer", "minimum": 1}
-    words = dict.fromkeys(("says", "mend", "got", "expected"), _STRING)
-    fault = _object({"line": place, "column": place, **words}, optional=("got", "expected"))
+    words = dict.fromkeys(("says", "mend", "got", "expected"), STRING)
+    fault = object_of({"line": place, "column": place, **words}, optional=("got", "expected"))
     said = {
         "type": ({"type": "string", "format": "uri"}, "What sort of problem it is: `urn:gitreg:problem:<code>`."),
-        "title": (_STRING, "The sort of problem, for people."),
+        "title": (STRING, "The sort of problem, for people."),
         "status": ({"type": "integer"}, "The HTTP status."),
-        "detail": (_STRING, "What is wrong here."),
-        "instance": (_STRING, "The path that was asked for."),
-        "mend": (_STRING, "How to mend it."),
-        "got": (_STRING, "What was given."),
-        "expected": (_STRING, "What would do."),
+        "detail": (STRING, "What is wrong here."),
+        "instance": (STRING, "The path that was asked for."),
+        "mend": (STRING, "How to mend it."),
+        "got": (STRING, "What was given."),
+        "expected": (STRING, "What would do."),
         "line": (place, "Of a filter: the line of the first fault, from 1."),
         "column": (place, "Of a filter: the column of the first fault, from 1, in characters."),
-        "faults": (_list_of(fault), "Of a filter: all that is wrong with it."),
-        "findings": (_list_of({"type": "object"}), "Of a record that cannot be read: what is wrong with its file."),
+        "faults": (list_of(fault), "Of a filter: all that is wrong with it."),
+        "findings": (list_of({"type": "object"}), "Of a record that cannot be read: what is wrong with its file."),
     }
     properties = {name: {**schema, "description": text} for name, (schema, text) in said.items()}
-    return _object(properties, optional=tuple(said)[6:], says="A problem document (RFC 9457).")
+    return object_of(properties, optional=tuple(said)[6:], says="A problem document (RFC 9457).")

@@ -1,7 +1,7 @@
 """Where records stand in the API: one collection per kind, and what a path below it asks for.
 
 - `/api/v1/<collection>/<ref>` is the record; `/versions`, `/history`, `/aliases` and `/similar` behind a whole ref are
-  its parts.
+  its parts, and of a pipeline `/dag`, `/lock` and `/matrix`.
 - A part wins over a name: `models/acme/nlp/history` is the history of `acme/nlp`. A record that is itself called
   `history` is reached with a selector (`models/acme/nlp/history@latest`) or through `/api/v1/resolve`.
 - No I/O here.
@@ -11,15 +11,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 from urllib.parse import quote
 
 from gitreg.errors import NotFoundError, UsageError
 from gitreg.refs import KINDS, KindAddress, Ref, Shape, kind_named
 
 ROOT: Final = "/api/v1"
-Part = Literal["versions", "history", "aliases", "similar"]
-PARTS: Final[tuple[Part, ...]] = get_args(Part)
+Part = Literal["versions", "history", "aliases", "similar", "dag", "lock", "matrix"]
+_OF_VERSIONS: Final[tuple[Part, ...]] = ("versions", "history", "aliases", "similar")
+_OF_PIPELINES: Final[tuple[Part, ...]] = ("dag", "lock", "matrix")
+OWN_PATHS: Final = ("search", "resolve", "quarantine", "changes", "lineage", "impact", "graph")
+"""What stands beside the collections."""
 
 _OWN_WORDS: Final = {
     "Registry": "registries",
@@ -51,7 +54,9 @@ class Asked:
 
 def parts_of(place: KindAddress) -> tuple[Part, ...]:
     """Give the parts that records of a kind have."""
-    return PARTS if place.is_versioned else ("history",)
+    if place.kind == "Pipeline":
+        return _OF_VERSIONS + _OF_PIPELINES
+    return _OF_VERSIONS if place.is_versioned else ("history",)
 
 
 def read_path(place: KindAddress, rest: str) -> Asked:
@@ -106,7 +111,7 @@ def nearest_path(path: str) -> str | None:
     """Guess what somebody meant by a path that leads nowhere: the collection with the nearest name."""
     rest = path.removeprefix(f"{ROOT}/") if path.startswith(f"{ROOT}/") else path.lstrip("/")
     first, _, tail = rest.partition("/")
-    known = {**{name: name for name in (*COLLECTIONS, "search", "resolve", "quarantine", "changes")}}
+    known = {**{name: name for name in (*COLLECTIONS, *OWN_PATHS)}}
     known.update({address.word: name for name, address in COLLECTIONS.items()})
     near = get_close_matches(first.casefold(), known, n=1, cutoff=0.7)
     if not near:

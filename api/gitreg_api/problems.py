@@ -22,8 +22,8 @@ from starlette.types import Scope
 
 from gitreg.errors import GitregError, NotFoundError, Rejected, UsageError
 from gitreg_api.answers import Answer, Header, Reply, momentary, position_headers
+from gitreg_api.parameters import EXPECTED, Unfit
 from gitreg_api.paths import nearest_path
-from gitreg_api.search import EXPECTED
 from gitreg_api.source import Absent, NotReady, Unreadable
 from gitreg_indexer import Position
 from gitreg_indexer.filters import FilterError
@@ -111,7 +111,8 @@ def problem_of_parameters(error: RequestValidationError) -> Problem:
     """Say the first parameter that is wrong as a problem."""
     first = error.errors()[0]
     name = str(first["loc"][-1])
-    expected = EXPECTED.get(name)
+    unfit = first.get("ctx", {}).get("error")
+    expected = unfit.expected if isinstance(unfit, Unfit) else EXPECTED.get(name)
     if first["type"] == "missing":
         return Problem(400, "usage", f"the parameter `{name}` is missing", f"add ?{name}=", None, expected)
     return Problem(

@@ -8,8 +8,9 @@ from typing import Any, Final
 from gitreg.errors import UsageError
 from gitreg.refs import KINDS, Ref
 from gitreg_api.answers import Answer, answer_data, answer_fact, answer_page, hold_of
+from gitreg_api.parameters import PageAsking
 from gitreg_api.paths import Asked, Part, href_of
-from gitreg_api.search import ChangesAsking, HistoryAsking, PageAsking
+from gitreg_api.search import ChangesAsking, HistoryAsking
 from gitreg_api.source import Source
 from gitreg_indexer import Position, Reader
 from gitreg_indexer.names import aliases_of, versions_page_of
@@ -31,7 +32,7 @@ def answer_record(source: Source, ref: Ref, when: str | None = None) -> Answer:
 
 def answer_versions(source: Source, ref: Ref, asking: PageAsking) -> Answer:
     """Answer with the versions of a name, highest first."""
-    _refuse_selector(ref, "versions")
+    refuse_selector(ref, "versions")
     offset, limit = asking.offset, asking.limit
     (page, total), position = source.answering(
         lambda reader, at: versions_page_of(reader, ref, at=at, offset=offset, limit=limit), asking.at
@@ -57,7 +58,7 @@ def answer_history(source: Source, ref: Ref, asking: HistoryAsking) -> Answer:
 
 def answer_aliases(source: Source, ref: Ref, asking: PageAsking) -> Answer:
     """Answer with the aliases of a name, and the version that `latest` means."""
-    _refuse_selector(ref, "aliases")
+    refuse_selector(ref, "aliases")
     (aliases, latest), position = source.answering(lambda reader, at: aliases_of(reader, ref, at=at), asking.at)
     return answer_data({"aliases": aliases, "latest": latest}, position, hold_of(asking.at))
 
@@ -110,7 +111,8 @@ def _answer_part(page: list[dict[str, Any]], total: int, position: Position, ask
     return answer_data(data, position, hold_of(asking.at))
 
 
-def _refuse_selector(ref: Ref, part: Part) -> None:
+def refuse_selector(ref: Ref, part: Part) -> None:
+    """Refuse a ref that selects a version, where a part is about a name."""
     if ref.selector is not None:
         raise UsageError(
             f"/{part} is about a name, and {str(ref)!r} selects one version of it",

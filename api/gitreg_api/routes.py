@@ -7,42 +7,41 @@
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, Final
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import Depends, FastAPI, Path, Query
+from fastapi import FastAPI, Path, Query
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from gitreg.refs import KindAddress, Shape
 from gitreg.repository.moments import read_moment
 from gitreg_api import openapi
 from gitreg_api.answers import Answer, Reply
+from gitreg_api.endpoints import Endpoint, add_route, answer_in_thread
+from gitreg_api.graph_asking import PICTURES
+from gitreg_api.graph_routes import PIPELINE_PARTS, add_graph_routes, get_pipeline_part
+from gitreg_api.parameters import Asking, PageAsking
 from gitreg_api.paths import COLLECTIONS, ROOT, Asked, Part, parts_of, read_path
 from gitreg_api.records import answer_changes, answer_path, answer_quarantine, answer_resolve
 from gitreg_api.search import (
-    Asking,
     ChangesAsking,
     HistoryAsking,
     HomeAsking,
     ListAsking,
-    PageAsking,
     ResolveAsking,
     SearchAsking,
     SimilarAsking,
     answer_search,
     answer_similar,
     asked_of,
-    only,
 )
 from gitreg_api.source import Source
 from gitreg_api.status import Status, answer_health
 from gitreg_indexer import Position
 from gitreg_indexer.reader import LEXICAL
 
-Endpoint = Callable[..., Any]
 Answering = Callable[[], tuple[Answer, Position, Position]]
 """Answers, and tells what the answer is of and what it should be of."""
 NEAR_AT_ONCE: Final = 2
@@ -52,12 +51,18 @@ _PART_TITLES: Final[dict[Part, str]] = {
     "history": "Tell which commits touched {a}, newest first",
     "aliases": "Give the aliases of {a}, and what `latest` means",
     "similar": "Find what is most like {a}, one version of each other name",
+    "dag": "Give the graph of {a}: its stages, what flows and whether it fits, order and critical path",
+    "lock": "Lock {a}: every record that it needs, at any depth, as one exact version",
+    "matrix": "Tell which versions of its models each version of {a} goes together with",
 }
 _PART_SCHEMAS: Final[dict[Part, str]] = {
     "versions": "{kind}Page",
     "history": "History",
     "aliases": "AliasesOf",
     "similar": "{kind}Similar",
+    "dag": "PipelineDag",
+    "lock": "PipelineLock",
+    "matrix": "PipelineMatrix",
 }
 _REF_EXAMPLES: Final = {
     Shape.VERSION: ("acme/nlp/summarizer", "acme/nlp/summarizer@^2", "acme/nlp/summarizer@production"),
@@ -73,40 +78,31 @@ def add_routes(app: FastAPI, source: Source, status: Status) -> None:
     """Put every route on an application."""
     _add_own_routes(app, source, status)
     _add_search(app, source)
+    add_graph_routes(app, source)
     for name, place in COLLECTIONS.items():
         _add_collection(app, source, name, place)
-
-
-def _add(app: FastAPI, path: str, endpoint: Endpoint, asking: type[BaseModel] | None, **about: Any) -> None:
-    app.add_api_route(
-        path,
-        endpoint,
-        methods=["GET"],
-        dependencies=[Depends(only(asking))],
-        response_class=Response,
-        response_model=None,
-        **about,
-    )
 
 
 def _add_own_routes(app: FastAPI, source: Source, status: Status) -> None:
     async def root(asked: Annotated[Asking, Query()]) -> Response:
         await source.reach(asked.seq_needed())
-        return await _in_thread(lambda: status.answer_root(asked.at))
+        return await answer_in_thread(lambda: status.answer_root(asked.at))
 
     async def home() -> Response:
-        return await _in_thread(status.answer_home)
+        return await answer_in_thread(status.answer_home)
 
     async def health() -> Response:
         return Reply(answer_health())
 
     async def ready() -> Response:
-        return await _in_thread(status.answer_ready)
+        return await answer_in_thread(status.answer_ready)
 
-    _add(app, ROOT, root, Asking, **openapi.about("getOverview", "Say what there is", "Overview", "registry"))
-    _add(app, "/healthz", health, None, **openapi.about("getHealth", "Say that the process is up", "Health", "service"))
-    _add(app, "/readyz", ready, None, **openapi.about("getReady", "Say whether it can answer", "Ready", "service"))
-    _add(app, "/", home, HomeAsking, include_in_schema=False)
+    titled = openapi.about
+    add_route(app, ROOT, root, Asking, **titled("getOverview", "Say what there is", "Overview", "registry"))
+    up, can = "Say that the process is up", "Say whether it can answer"
+    add_route(app, "/healthz", health, None, **titled("getHealth", up, "Health", "service"))
+    add_route(app, "/readyz", ready, None, **titled("getReady", can, "Ready", "service"))
+    add_route(app, "/", home, HomeAsking, include_in_schema=False)
 
 
 def _add_search(app: FastAPI, source: Source) -> None:
@@ -115,23 +111,23 @@ def _add_search(app: FastAPI, source: Source) -> None:
 
     async def resolve(asked: Annotated[ResolveAsking, Query()]) -> Response:
         await source.reach(asked.seq_needed())
-        return await _in_thread(lambda: answer_resolve(source, asked.ref, asked.at))
+        return await answer_in_thread(lambda: answer_resolve(source, asked.ref, asked.at))
 
     async def quarantine(asked: Annotated[PageAsking, Query()]) -> Response:
         await source.reach(asked.seq_needed())
-        return await _in_thread(lambda: answer_quarantine(source, asked))
+        return await answer_in_thread(lambda: answer_quarantine(source, asked))
 
     async def changes(asked: Annotated[ChangesAsking, Query()]) -> Response:
         await source.reach(asked.seq_needed())
-        return await _in_thread(lambda: answer_changes(source, asked))
+        return await answer_in_thread(lambda: answer_changes(source, asked))
 
-    titled = openapi.about
+    titled, own = openapi.about, partial(add_route, app)
     told = "Tell what each commit after a seq did to records, oldest first"
     title = "List the files that cannot be read as records, with what is wrong"
-    _add(app, f"{ROOT}/search", search, SearchAsking, **titled("search", "Search all kinds", "RecordPage", "registry"))
-    _add(app, f"{ROOT}/resolve", resolve, ResolveAsking, **titled("resolve", "Resolve a ref", "Resolved", "registry"))
-    _add(app, f"{ROOT}/quarantine", quarantine, PageAsking, **titled("listQuarantine", title, "Quarantine", "registry"))
-    _add(app, f"{ROOT}/changes", changes, ChangesAsking, **titled("listChanges", told, "Changes", "registry"))
+    own(f"{ROOT}/search", search, SearchAsking, **titled("search", "Search all kinds", "RecordPage", "registry"))
+    own(f"{ROOT}/resolve", resolve, ResolveAsking, **titled("resolve", "Resolve a ref", "Resolved", "registry"))
+    own(f"{ROOT}/quarantine", quarantine, PageAsking, **titled("listQuarantine", title, "Quarantine", "registry"))
+    own(f"{ROOT}/changes", changes, ChangesAsking, **titled("listChanges", told, "Changes", "registry"))
 
 
 def _add_collection(app: FastAPI, source: Source, name: str, place: KindAddress) -> None:
@@ -147,19 +143,20 @@ def _add_collection(app: FastAPI, source: Source, name: str, place: KindAddress)
         wanted, then = read_path(place, ref), HistoryAsking(at=asked.at)
         if asked.at is None or read_moment(asked.at).is_seq:
             return Reply(answer_path(source, wanted, then))
-        return await _in_thread(lambda: answer_path(source, wanted, then))
+        return await answer_in_thread(lambda: answer_path(source, wanted, then))
 
-    _add(app, path, list_records, ListAsking, **openapi.about(f"list{kind}", f"List {name}", f"{kind}Page", name))
+    add_route(app, path, list_records, ListAsking, **openapi.about(f"list{kind}", f"List {name}", f"{kind}Page", name))
     for part in parts_of(place):
         about = openapi.about(
             f"get{kind}{part.capitalize()}",
             _PART_TITLES[part].format(a=_with_article(place.word)),
             _PART_SCHEMAS[part].format(kind=kind),
             name,
+            forms=PICTURES if part == "dag" else (),
         )
-        _add(app, f"{path}/{{ref:path}}/{part}", *_get_part(source, place, part, described), **about)
+        add_route(app, f"{path}/{{ref:path}}/{part}", *_get_part(source, place, part, described), **about)
     about = openapi.about(f"get{kind}", f"Get {_with_article(place.word)}", f"{kind}Record", name)
-    _add(app, f"{path}/{{ref:path}}", get_record, Asking, **about)
+    add_route(app, f"{path}/{{ref:path}}", get_record, Asking, **about)
 
 
 def _get_part(source: Source, place: KindAddress, part: Part, described: Any) -> tuple[Endpoint, type[BaseModel]]:
@@ -175,6 +172,8 @@ def _get_part(source: Source, place: KindAddress, part: Part, described: Any) ->
             return await _answer_part(source, wanted, HistoryAsking(at=asked.at, min_seq=asked.min_seq))
         return await _answer_when_reached(source, asked, lambda: answer_similar(source.reader, wanted.ref, asked))
 
+    if part in PIPELINE_PARTS:
+        return get_pipeline_part(source, place, part, described)
     if part == "history":
         return get_history, HistoryAsking
     if part == "similar":
@@ -185,7 +184,7 @@ def _get_part(source: Source, place: KindAddress, part: Part, described: Any) ->
 
 async def _answer_part(source: Source, wanted: Asked, asked: HistoryAsking) -> Response:
     await source.reach(asked.seq_needed())
-    return await _in_thread(lambda: answer_path(source, wanted, asked))
+    return await answer_in_thread(lambda: answer_path(source, wanted, asked))
 
 
 async def _answer_list(source: Source, asked: ListAsking, kind: str | None) -> Response:
@@ -216,10 +215,6 @@ async def _answer_when_reached(
         if here.seq >= needed:
             return Reply(answer)
         await source.pause(here.seq, needed, until)
-
-
-async def _in_thread(make: Callable[[], Answer]) -> Reply:
-    return Reply(await run_in_threadpool(make))
 
 
 def _described(place: KindAddress) -> str:

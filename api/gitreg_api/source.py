@@ -89,7 +89,26 @@ class Source:
                 continue
             if self._is_still(before, at):
                 return found, before
-        raise NotReady("the index moved on every time it was asked", mend="try again in a moment")
+        raise _never_still()
+
+    def told(
+        self, ask: Callable[[Reader, str | None], tuple[T, Position]], at: str | None = None
+    ) -> tuple[T, Position]:
+        """Ask for what tells itself which position it is of, all in one state of the index, however long it takes.
+
+        `ask` gets the reader, and the moment to ask it of: None for the present.
+        """
+        for _ in range(_ATTEMPTS):
+            before = self._meant(at)
+            try:
+                found, position = ask(self.reader, None if at is None else str(before.seq))
+            except (NotFoundError, Rejected) as error:
+                if self._is_still(before, at):
+                    raise as_of(error, before) from error
+                continue
+            if at is None or position == before:
+                return found, position
+        raise _never_still()
 
     def _meant(self, at: str | None) -> Position:
         here = self.ready()
@@ -132,6 +151,10 @@ class Source:
         if position.seq == 0:
             raise NotReady("nothing has been indexed yet", mend="try again in a moment, or run `gitreg index`")
         return position
+
+
+def _never_still() -> NotReady:
+    return NotReady("the index moved on every time it was asked", mend="try again in a moment")
 
 
 def as_of(error: NotFoundError | Rejected, position: Position) -> Absent | Unreadable:

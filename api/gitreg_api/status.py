@@ -31,6 +31,12 @@ _LINKS: Final = {
     "resolve": f"{ROOT}/resolve",
     "quarantine": f"{ROOT}/quarantine",
     "changes": f"{ROOT}/changes",
+    "lineage": f"{ROOT}/lineage/{{ref}}",
+    "impact": f"{ROOT}/impact/{{ref}}",
+    "path": f"{ROOT}/graph/path",
+    "orphans": f"{ROOT}/graph/orphans",
+    "diff": f"{ROOT}/graph/diff",
+    "check": f"{ROOT}/graph/check",
     "openapi": "/openapi.json",
     "health": "/healthz",
     "ready": "/readyz",
@@ -197,6 +203,6 @@ def _template() -> tuple[str, bytes]:
     parts = {kind: b64encode(sha256(body.encode()).digest()).decode() for kind, body in _INLINE.findall(text)}
     policy = (
         f"default-src 'none'; style-src 'sha256-{parts['style']}'; script-src 'sha256-{parts['script']}'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
     return text, policy.encode()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from gitreg.cli.options import read_stdin
+from gitreg.cli.output import print_bytes
 from gitreg.errors import Exit, Finding, Rejected, UsageError
 from gitreg.manifests import MAX_BYTES, read_manifest
 from gitreg.refs import KINDS
@@ -201,6 +202,36 @@ def unwritable_finding(origin: str, error: OSError) -> Finding:
     """Say why a file cannot be written: no fault of the manifest, so no rule of the gate."""
     mend = "give the user that runs gitreg the right to write it and its folder, or check the disk"
     return Finding("system", UNWRITABLE, f"it cannot be written: {_why(error)}", mend, path=origin)
+
+
+def write_output(name: str, raw: bytes) -> None:
+    """Write what `--output` names, whole or not at all; `-` is stdout. `UsageError` where it cannot be written."""
+    if name == STDIN:
+        print_bytes(raw)
+        return
+    try:
+        _write_whole(Path(os.path.realpath(name)), raw)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            "the output cannot be written", where=name, got=_why(error), mend="name a file that can be written, or -"
+        ) from error
+
+
+def _write_whole(target: Path, raw: bytes) -> None:
+    if target.exists() and not target.is_file():
+        target.write_bytes(raw)
+        return
+    fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        with fresh.open("xb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            fresh.chmod(stat.S_IMODE(target.stat().st_mode))
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _why(error: OSError | ValueError) -> str:

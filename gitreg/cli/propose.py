@@ -65,10 +65,11 @@ def propose(
         branch=branch,
         author=author_of(author),
     )
-    _print(proposed, as_json=as_json, quiet=quiet)
+    print_proposed(proposed, as_json=as_json, quiet=quiet)
 
 
-def _print(proposed: Proposed, *, as_json: bool, quiet: bool) -> None:
+def print_proposed(proposed: Proposed, *, as_json: bool, quiet: bool) -> None:
+    """Tell what became of a proposal: as JSON, or as lines with the findings before them."""
     proposal, checked = proposed.proposal, proposed.checked
     status = "proposed" if proposed.is_new else "unchanged"
     waits = [*checked.waits] if checked else []

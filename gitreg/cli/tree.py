@@ -53,6 +53,15 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
         "blame": "Tell which commit gave a field its value.",
         "resolve": "Tell which version a ref means.",
     },
+    "Graph": {
+        "lineage": "Show what a record comes from, and what comes from it.",
+        "path": "Show the ways from one record to another.",
+        "impact": "Tell who is affected by a change, and plan how they move on.",
+        "orphans": "List what nothing comes after, and references that lead nowhere.",
+        "graph": "Compare the graph at two moments; tell what may depend on what.",
+        "pipeline": "Show, lock and compare pipelines, and begin new lines of them.",
+        "template": "Show, fill in, instantiate and check pipeline templates.",
+    },
     "Serve": {
         "index": "Bring the search index up to date, or keep it so.",
         "publish": "Publish the registry as static files, for any web server.",

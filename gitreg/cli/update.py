@@ -1,13 +1,8 @@
-"""`gitreg update`: change fields of a landed record.
-
-- A value means what it would mean in a manifest: `1.5` is a number, `true` a truth value, `[a, b]` a list; what is
-  none of these is text, whole, with its colons and hashes.
-"""
+"""`gitreg update`: change fields of a landed record."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import typer
 
@@ -24,10 +19,8 @@ from gitreg.cli.options import (
     open_registry,
 )
 from gitreg.cli.receipts import checked_approvers, known_rules, print_receipt
+from gitreg.cli.settings import settings_of
 from gitreg.errors import UsageError
-from gitreg.manifests._subset import parse_subset, resolve_plain
-
-_MARKED: Final = ("[", "{", '"', "'")
 
 
 def update(
@@ -70,46 +63,3 @@ def update(
         approvers=checked_approvers(approver),
     )
     print_receipt(receipt, as_json=as_json, quiet=quiet)
-
-
-def settings_of(texts: Sequence[str]) -> dict[str, Any]:
-    """Read `PATH=VALUE` texts; a path may be given once."""
-    settings: dict[str, Any] = {}
-    for text in texts:
-        path, equals, value = text.partition("=")
-        if not equals or not path.strip():
-            raise UsageError(
-                f"{text!r} does not say what to set",
-                got=text,
-                expected="PATH=VALUE",
-                mend="write it like --set spec.lifecycle.status=deprecated",
-            )
-        if path in settings:
-            raise UsageError(f"{path!r} is set twice", got=text, mend="keep one of the two")
-        settings[path] = value_of(value, path)
-    return settings
-
-
-def value_of(text: str, path: str) -> Any:
-    """Read a value as a manifest would; what is neither marked nor a plain constant or number is text."""
-    if text.startswith(_MARKED):
-        return _marked_value(text, path)
-    if not text:
-        return text
-    try:
-        return resolve_plain(text)
-    except ValueError:  # YAML 1.1 and 1.2 disagree about it, so it is not a number that somebody meant
-        return text
-
-
-def _marked_value(text: str, path: str) -> Any:
-    parsed = parse_subset(text.encode("utf-8", "surrogateescape"))
-    if not parsed.findings:
-        return parsed.data
-    finding = parsed.findings[0]
-    raise UsageError(
-        f"the value of {path!r} begins with {text[0]!r}, and cannot be read: {finding.says}",
-        where=f"--set, column {finding.column}",
-        got=text,
-        mend=f"{finding.mend}; if it is text, quote it as a whole, within the shell's quotes",
-    )

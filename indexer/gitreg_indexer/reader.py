@@ -51,6 +51,8 @@ LEXICAL: Final = "lexical"
 _REMEMBERED: Final = 64
 """Commits of which the custom fields are remembered."""
 MOST_TOLD: Final = 10_000
+MOST_SERVED: Final = 300_000
+"""References and records that one question to the graph may read where the reader serves others."""
 """After how many changes an answer with what commits did ends, at the end of a commit."""
 
 
@@ -74,12 +76,17 @@ class GraphAt(NamedTuple):
     position: Position
     resolve: Callable[[Ref], Fact]
 
+    def then(self, at: int) -> GraphAt:
+        """See the graph as it stood at another seq, in the same state of the catalog."""
+        return _graph_in(self.state.db, at, self.state.most)
+
 
 class Reader:
     """Answers from the index. `at` is a seq: what the registry said then; without it, what it says now.
 
     `is_served` is for those over a network: moments are named by seq, id, time, branch or tag, and not by what Git
-    would have to walk for; and a query's text is embedded at once or not at all.
+    would have to walk for; a query's text is embedded at once or not at all; and one question to the graph reads only
+    so much of it.
     """
 
     def __init__(self, index: Index, *, is_served: bool = False) -> None:
@@ -316,17 +323,20 @@ class Reader:
     @contextmanager
     def graph(self, *, at: int | None = None) -> Iterator[GraphAt]:
         """See the graph of records, now or as it stood at a seq; all that is asked of it is of one state."""
-        from gitreg_indexer.graph.state import State  # few ask for it
-
         with self._generation().catalog.reading() as db:
-            here = position_in(db)
-            seq = here.seq if at is None else at
-            state = State(db, at, lambda ref: _aliases(db, ref, at))
-            yield GraphAt(state, Position(seq, _oid_of(db, seq)), lambda ref: _resolve(db, ref, at))
+            yield _graph_in(db, at, MOST_SERVED if self._is_served else None)
 
     def refresh(self) -> None:
         """See what another process has written."""
         self._generation().engine.refresh()
+
+
+def _graph_in(db: sa.Connection, at: int | None, most: int | None) -> GraphAt:
+    from gitreg_indexer.graph.state import State  # few ask for it
+
+    seq = position_in(db).seq if at is None else at
+    state = State(db, at, lambda ref: _aliases(db, ref, at), most)
+    return GraphAt(state, Position(seq, _oid_of(db, seq)), lambda ref: _resolve(db, ref, at))
 
 
 def _now_and_at(query: sa.Select[Any]) -> dict[bool, sa.Select[Any]]:

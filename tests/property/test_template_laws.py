@@ -1,20 +1,26 @@
-"""What holds of every rendering: it is the same each time, and parameters are never read as templates."""
+"""What holds of every rendering: it is the same each time, parameters are data, and what is made passes every check."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from effort import tries
+from gate_support import BASE, Case, judge, new_registry, path_of, versioned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from gitreg.kinds import PipelineTemplate
-from gitreg.manifests import manifest_from_data
-from gitreg.templates import render
+from gitreg.kinds import Pipeline, PipelineTemplate
+from gitreg.manifests import manifest_from_data, read_manifest, to_data, write_manifest
+from gitreg.repository.snapshot import Snapshot
+from gitreg.templates import instance_faults, instantiate, move_to, render, standing_faults
+from gitreg_validators.pipelines import RULES
 
 LAW: Final = settings(max_examples=tries(60, 500), deadline=None, derandomize=True, database=None)
+GATED: Final = settings(LAW, max_examples=tries(12, 200))
 PIECES: Final = (
     "{{",
     "}}",
@@ -82,3 +88,84 @@ def test_any_text_is_filled_in_or_refused_and_each_time_alike(text: str, a: Any,
     assert render(template, {"a": a, "b": b}, lambda _: None) == first
     assert (first.spec is None) is bool(first.faults)
     assert all(fault.field and fault.says and fault.mend for fault in first.faults)
+
+
+# Instances
+
+WHO: Final = {"namespace": "acme", "name": "made", "version": "1.0.0"}
+BLANKS: Final[dict[str, Any]] = {"a": {"schema": True}, "b": {"schema": {"type": "string"}, "default": "{{ a }}"}}
+BASE_BODY: Final[dict[str, Any]] = {
+    "dag": {"nodes": [{"id": "one", "type": "model", "model": "acme/chat@^1", "parameters": {"x": "{{ a }}"}}]},
+    "inputSchema": True,
+    "outputSchema": True,
+}
+MORE_BODY: Final[dict[str, Any]] = {
+    "dag": {
+        "nodes": [{"id": "two", "type": "transform", "language": "sql", "logic": "select 1 -- {{ b | tojson }}"}],
+        "edges": [{"from": {"node": "one", "port": "out"}, "to": {"node": "two", "port": "in"}}],
+    },
+    "dependencies": [{"ref": "config:acme/defaults@^1"}],
+}
+FILES: Final = {
+    path_of("base", folder="templates"): versioned("PipelineTemplate", "base", parameters=BLANKS, body=BASE_BODY),
+    path_of("mine", folder="templates"): versioned(
+        "PipelineTemplate", "mine", extends="template:acme/base@1.0.0", body=MORE_BODY
+    ),
+}
+TEMPLATES: Final = {
+    found.address.name: found
+    for found in (read_manifest(raw).manifest for raw in FILES.values())
+    if isinstance(found, PipelineTemplate)
+}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    where: Path = tmp_path_factory.mktemp("laws")
+    return new_registry(where, {**BASE, **FILES}).snapshot()
+
+
+def test_the_templates_of_the_laws_are_sound() -> None:
+    assert [standing_faults(each, lambda ref: TEMPLATES.get(ref.name)) for each in TEMPLATES.values()] == [(), ()]
+
+
+@LAW
+@given(data, st.none() | evil)
+def test_what_is_made_is_what_its_template_gives_however_it_is_written(value: Any, text: str | None) -> None:
+    parameters = {"a": value, **({} if text is None else {"b": text})}
+    made = instantiate(TEMPLATES["mine"], parameters, lambda ref: TEMPLATES.get(ref.name), WHO)
+    assert made == instantiate(TEMPLATES["mine"], parameters, lambda ref: TEMPLATES.get(ref.name), WHO)
+    assert made.pipeline is not None, made.faults
+    assert to_data(made.pipeline)["spec"]["template"] == {"ref": "template:acme/mine@1.0.0", "parameters": parameters}
+    again = read_manifest(write_manifest(made.pipeline)).manifest
+    for pipeline in (made.pipeline, again):
+        if pipeline is not None:  # a manifest may not hold every text
+            assert pipeline == made.pipeline
+            assert list(instance_faults(pipeline, lambda ref: TEMPLATES.get(ref.name))) == []
+            assert move_to(pipeline, TEMPLATES["mine"], lambda ref: TEMPLATES.get(ref.name)).fields == ()
+
+
+@GATED
+@given(value=data, text=evil)
+def test_what_is_made_passes_the_gate(base: Snapshot, value: Any, text: str) -> None:
+    made = instantiate(TEMPLATES["mine"], {"a": value, "b": text}, lambda ref: TEMPLATES.get(ref.name), WHO)
+    assert made.pipeline is not None, made.faults
+    raw = write_manifest(made.pipeline)
+    if read_manifest(raw).manifest is not None:
+        assert judge(base, Case("", {path_of("made", folder="pipelines"): raw}), RULES) == []
+
+
+@LAW
+@given(data, data)
+def test_an_instance_whose_parameters_were_changed_by_hand_is_found(value: Any, other: Any) -> None:
+    made, another = (
+        instantiate(TEMPLATES["mine"], {"a": each}, lambda ref: TEMPLATES.get(ref.name), WHO) for each in (value, other)
+    )
+    assert made.pipeline is not None
+    assert another.pipeline is not None
+    stated = to_data(another.pipeline)["spec"]["template"]
+    spec = {**to_data(made.pipeline)["spec"], "template": stated}
+    forged = manifest_from_data({**to_data(made.pipeline), "spec": spec}).manifest
+    assert isinstance(forged, Pipeline)
+    found = list(instance_faults(forged, lambda ref: TEMPLATES.get(ref.name)))
+    assert bool(found) is (json.dumps(value, sort_keys=True) != json.dumps(other, sort_keys=True))

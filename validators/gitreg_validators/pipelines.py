@@ -10,36 +10,31 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
-from gitreg.compatibility.schemas import covers
 from gitreg.errors import NotFoundError, Severity
-from gitreg.kinds import Manifest, Pipeline, PipelineTemplate
-from gitreg.kinds._base import Resources, RetryPolicy
-from gitreg.kinds.pipeline import Dag, Edge, Node, PipelineSpec, PortRef
-from gitreg.manifests import is_same, manifest_from_data, to_data
+from gitreg.kinds import Pipeline, PipelineTemplate
+from gitreg.kinds._base import RetryPolicy
+from gitreg.kinds.pipeline import Node, PipelineSpec, PortRef
+from gitreg.pipelines.flows import (
+    Direction,
+    circles,
+    nodes_of,
+    parts,
+    port_text,
+    ports_of,
+    schemas_fit,
+    ways_of,
+)
+from gitreg.pipelines.quantities import amounts_of
 from gitreg.refs import Ref
 from gitreg.repository.snapshot import Snapshot, nearest
-from gitreg.templates import faults_of, render
+from gitreg.templates import faults_of, instance_faults
 from gitreg.validation import Fault, Rule, Subject, each, touches
-from gitreg.versions import Version
 
 _DAG: Final = "spec.dag"
-_UNITS: Final = {
-    "m": Fraction(1, 1000),
-    **{unit: Fraction(1000**n) for n, unit in enumerate(("", "k", "M", "G", "T", "P", "E"))},
-    **{unit: Fraction(1024**n) for n, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)},
-}
 
 
 def _spec_of(subject: Subject) -> PipelineSpec | None:
     return subject.manifest.spec if isinstance(subject.manifest, Pipeline) else None
-
-
-def _nodes_of(dag: Dag) -> dict[str, Node]:
-    """Give the nodes by id; of two with one id the first."""
-    found: dict[str, Node] = {}
-    for node in dag.nodes:
-        found.setdefault(node.id, node)
-    return found
 
 
 def check_edges(subject: Subject) -> Iterator[Fault]:
@@ -52,33 +47,27 @@ def check_edges(subject: Subject) -> Iterator[Fault]:
         if node.id in seen:
             yield Fault(f"two nodes are called {node.id!r}", "call one of them otherwise", f"{_DAG}.nodes[{n}].id")
         seen.add(node.id)
-    nodes = _nodes_of(spec.dag)
+    nodes = nodes_of(spec.dag)
     fed: dict[tuple[str, str], PortRef] = {}
     for n, edge in enumerate(spec.dag.edges):
         yield from _end_faults(edge.source, nodes, f"{_DAG}.edges[{n}].from", "output")
         yield from _end_faults(edge.target, nodes, f"{_DAG}.edges[{n}].to", "input")
         port = (edge.target.node, edge.target.port)
         if port in fed:
-            says = f"the input {_port(edge.target)} is fed by {_port(fed[port])} and by {_port(edge.source)}"
+            says = (
+                f"the input {port_text(edge.target)} is fed by {port_text(fed[port])} and by {port_text(edge.source)}"
+            )
             yield Fault(says, "feed it from one place; gather with an aggregate node", f"{_DAG}.edges[{n}].to")
         fed.setdefault(port, edge.source)
 
 
-def _port(end: PortRef) -> str:
-    return f"{end.node}.{end.port}"
-
-
-def _ports(node: Node, direction: str) -> Mapping[str, Any]:
-    return node.outputs if direction == "output" else node.inputs
-
-
-def _end_faults(end: PortRef, nodes: Mapping[str, Node], field: str, direction: str) -> Iterator[Fault]:
+def _end_faults(end: PortRef, nodes: Mapping[str, Node], field: str, direction: Direction) -> Iterator[Fault]:
     node = nodes.get(end.node)
     if node is None:
         mend = _mend(end.node, nodes, "a node of this pipeline")
         yield Fault(f"there is no node {end.node!r}", mend, f"{field}.node")
         return
-    ports = _ports(node, direction)
+    ports = ports_of(node, direction)
     if ports and end.port not in ports:
         says = f"the node {end.node!r} has no {direction} {end.port!r}; it has {', '.join(ports)}"
         yield Fault(says, _mend(end.port, ports, f"one of its {direction}s"), f"{field}.port")
@@ -94,14 +83,12 @@ def check_flow(subject: Subject) -> Iterator[Fault]:
     spec = _spec_of(subject)
     if spec is None:
         return
-    nodes = _nodes_of(spec.dag)
-    edges = {(e.source.node, e.target.node): n for n, e in reversed(list(enumerate(spec.dag.edges)))}
-    edges = {(one, other): n for (one, other), n in edges.items() if one in nodes and other in nodes}
-    for circle in _circles(edges):
+    nodes, ways = nodes_of(spec.dag), ways_of(spec.dag)
+    for circle in circles(ways):
         way = " -> ".join([*circle, circle[0]])
-        last = edges[circle[-1], circle[0]]
+        last = ways[circle[-1], circle[0]]
         yield Fault(f"data flows in a circle: {way}", "take one of these edges away", f"{_DAG}.edges[{last}]")
-    _, *others = sorted(_parts(nodes, edges), key=len, reverse=True)
+    _, *others = sorted(parts(nodes, ways), key=len, reverse=True)
     for part in others:
         names = ", ".join(repr(node) for node in nodes if node in part)
         first = next(n for n, node in enumerate(spec.dag.nodes) if node.id in part)
@@ -109,74 +96,20 @@ def check_flow(subject: Subject) -> Iterator[Fault]:
         yield Fault(says, "connect them with an edge, or make a pipeline of their own", f"{_DAG}.nodes[{first}]")
 
 
-def _circles(edges: Mapping[tuple[str, str], int]) -> Iterator[list[str]]:
-    """Find circles that have no node in common, until every other circle goes through one of them."""
-    left = _on_circles(edges)
-    while left:
-        after = dict(sorted(left, reverse=True))
-        way = [min(after)]
-        while after[way[-1]] not in way:
-            way.append(after[way[-1]])
-        circle = way[way.index(after[way[-1]]) :]
-        yield circle
-        left = _on_circles({edge for edge in left if not set(edge) & set(circle)})
-
-
-def _on_circles(edges: Any) -> set[tuple[str, str]]:
-    """Keep the edges that lie on circles or between them: those that both come from somewhere and lead somewhere."""
-    kept = set(edges)
-    while True:
-        sources, targets = {one for one, _ in kept}, {other for _, other in kept}
-        both = {(one, other) for one, other in kept if one in targets and other in sources}
-        if both == kept:
-            return kept
-        kept = both
-
-
-def _parts(nodes: Mapping[str, Node], edges: Mapping[tuple[str, str], int]) -> list[set[str]]:
-    """Give the nodes in sets between which no edge leads, in the order of their first nodes."""
-    beside: dict[str, set[str]] = {node: set() for node in nodes}
-    for one, other in edges:
-        beside[one].add(other)
-        beside[other].add(one)
-    parts: list[set[str]] = []
-    for node in nodes:
-        if any(node in part for part in parts):
-            continue
-        part, waiting = set[str](), [node]
-        while waiting:
-            here = waiting.pop()
-            if here not in part:
-                part.add(here)
-                waiting.extend(beside[here])
-        parts.append(part)
-    return parts
-
-
 def check_schemas_fit(subject: Subject) -> Iterator[Fault]:
     """What flows into an input is what the input takes."""
     spec = _spec_of(subject)
     if spec is None:
         return
-    nodes = _nodes_of(spec.dag)
+    nodes = nodes_of(spec.dag)
     for n, edge in enumerate(spec.dag.edges):
-        why = _why_unfit(edge, nodes) if edge.transform is None else None
-        if why:
+        cover = schemas_fit(edge, nodes) if edge.transform is None else None
+        if cover and cover.is_no:
             yield Fault(
-                f"{_port(edge.source)} may give what {_port(edge.target)} does not take: {why}",
+                f"{port_text(edge.source)} may give what {port_text(edge.target)} does not take: {cover.why}",
                 "make the two schemas agree, or put a transform on the edge",
                 f"{_DAG}.edges[{n}]",
             )
-
-
-def _why_unfit(edge: Edge, nodes: Mapping[str, Node]) -> str | None:
-    source, target = nodes.get(edge.source.node), nodes.get(edge.target.node)
-    if source is None or target is None:
-        return None
-    if edge.source.port not in source.outputs or edge.target.port not in target.inputs:
-        return None
-    cover = covers(target.inputs[edge.target.port], source.outputs[edge.source.port])
-    return cover.why if cover.verdict == "no" else None
 
 
 def check_resources(subject: Subject) -> Iterator[Fault]:
@@ -184,10 +117,10 @@ def check_resources(subject: Subject) -> Iterator[Fault]:
     spec = _spec_of(subject)
     if spec is None:
         return
-    total = _amounts(spec.resources)
+    total = amounts_of(spec.resources)
     yield from _nothing_faults(total, "spec.resources")
     for n, node in enumerate(spec.dag.nodes):
-        asked, field = _amounts(node.resources), f"{_DAG}.nodes[{n}].resources"
+        asked, field = amounts_of(node.resources), f"{_DAG}.nodes[{n}].resources"
         yield from _nothing_faults(asked, field)
         for what, (amount, text) in asked.items():
             if what in total and amount > total[what][0]:
@@ -199,22 +132,6 @@ def _nothing_faults(amounts: Mapping[str, tuple[Fraction, str]], field: str) -> 
     for what, (amount, text) in amounts.items():
         if amount == 0:
             yield Fault(f"{what} is {text}, which is nothing", "ask for more, or leave it out", f"{field}.{what}")
-
-
-def _amounts(resources: Resources | None) -> dict[str, tuple[Fraction, str]]:
-    """Give what is asked for, by field: exactly, and as it is written."""
-    if resources is None:
-        return {}
-    stated = {"cpu": resources.cpu, "memory": resources.memory, "storage": resources.storage}
-    if resources.gpu is not None:
-        stated |= {"gpu.count": str(resources.gpu.count), "gpu.memory": resources.gpu.memory}
-    return {what: (_quantity(text), text) for what, text in stated.items() if text is not None}
-
-
-def _quantity(text: str) -> Fraction:
-    """Read a Kubernetes quantity exactly."""
-    number = text.rstrip("mKkMGTPEi")
-    return Fraction(number) * _UNITS[text[len(number) :]]
 
 
 def check_timing(subject: Subject) -> Iterator[Fault]:
@@ -245,23 +162,9 @@ def _retry_faults(retry: RetryPolicy | None, field: str) -> Iterator[Fault]:
 
 def check_instance(subject: Subject) -> Iterator[Fault]:
     """A pipeline that was made from a template is what the template gives for its parameters."""
-    spec = _spec_of(subject)
-    if spec is None or spec.template is None:
-        return
-    ref = Ref.parse(spec.template.ref, kind="PipelineTemplate")
-    if ref.kind != "PipelineTemplate" or not isinstance(ref.selector, Version):
-        says = f"{ref} is not an exact version of a template, so what it gives may change"
-        yield Fault(says, "name one, like `template:acme/rag@1.0.0`", "spec.template.ref")
-        return
-    template = _template(subject.state, ref)
-    if template is None:
-        return
-    rendering = render(template, spec.template.parameters, lambda other: _template(subject.state, other))
-    for fault in rendering.faults:
-        inner = fault.field if fault.field.startswith("parameters") else "ref"
-        yield Fault(f"{ref} cannot be rendered: {fault.says}", fault.mend, f"spec.template.{inner}")
-    if rendering.spec is not None:
-        yield from _instance_faults(subject, ref, rendering.spec)
+    if isinstance(subject.manifest, Pipeline):
+        for fault in instance_faults(subject.manifest, lambda ref: _template(subject.state, ref)):
+            yield Fault(fault.says, fault.mend, fault.field)
 
 
 def _template(state: Snapshot, ref: Ref) -> PipelineTemplate | None:
@@ -278,58 +181,6 @@ def check_body(subject: Subject) -> Iterator[Fault]:
     manifest = subject.manifest
     for fault in faults_of(manifest) if isinstance(manifest, PipelineTemplate) else ():
         yield Fault(f"it can never be rendered: {fault.says}", fault.mend, fault.field)
-
-
-_OWN: Final = ("template", "release", "lifecycle", "custom")
-"""What an instance says for itself, whatever its template says."""
-
-
-def _instance_faults(subject: Subject, ref: Ref, rendered: dict[str, Any]) -> Iterator[Fault]:
-    data = to_data(subject.manifest)
-    reading = manifest_from_data({**data, "spec": rendered})
-    for finding in reading.findings:
-        says = f"{ref} gives no pipeline for these parameters: {finding.field}: {finding.says}"
-        yield Fault(says, "give other parameters, or take another version of the template", "spec.template")
-    if not isinstance(reading.manifest, Pipeline):
-        return
-    given, written = _plain(reading.manifest), _plain(subject.manifest)
-    for needed in given.pop("dependencies"):
-        if not any(is_same(needed, other) for other in written["dependencies"]):
-            says = f"{ref} gives the dependency {needed['ref']}, and it is not among these"
-            yield Fault(says, "take in what the template needs; more may stand beside it", "spec.dependencies")
-    for path, before, after in _differing(given, {key: written[key] for key in given}, "spec"):
-        yield Fault(
-            f"{path} is {_shown(after)}; {ref} gives {_shown(before)}",
-            "take what the template gives, change the parameters, or take spec.template away",
-            path,
-        )
-
-
-def _plain(manifest: Manifest) -> dict[str, Any]:
-    """Give the spec as plain data, defaults filled in, without what an instance says for itself."""
-    data = manifest.spec.model_dump(mode="json", by_alias=True)
-    return {key: value for key, value in data.items() if key not in _OWN}
-
-
-def _differing(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    """Find the fields in which two pieces of plain data differ, as deep as they are alike."""
-    if is_same(before, after):
-        return
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted({*before, *after}):
-            yield from _differing(before.get(key), after.get(key), f"{path}.{key}")
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for n, (one, other) in enumerate(zip(before, after, strict=True)):
-            yield from _differing(one, other, f"{path}[{n}]")
-    else:
-        yield path, before, after
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "not stated"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 RULES: Final = (

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
 
+from gitreg.refs import KINDS, Ref
 from gitreg_indexer.edges import edge_key
+from gitreg_indexer.facts import name_column
 from gitreg_indexer.layout import FOREVER
 
 
@@ -48,10 +50,13 @@ class Named(NamedTuple):
     severity: str | None
 
 
-def edges_out_of(db: sa.Connection, refs: Iterable[str], at: int | None) -> Iterator[Edge]:
-    """Give what records say of others."""
+def edges_out_of(
+    db: sa.Connection, refs: Iterable[str], at: int | None, *, upstream: bool | None = None
+) -> Iterator[Edge]:
+    """Give what records say of others: of all, or only of those that come before them (`upstream`), or after."""
     asked = set(refs)
-    return (edge for edge in _edges(db, "source_key", asked, at) if edge.source in asked)
+    where = "source_key" if upstream is None else f"upstream = {'true' if upstream else 'false'} AND source_key"
+    return (edge for edge in _edges(db, where, asked, at) if edge.source in asked)
 
 
 def edges_into(db: sa.Connection, names: Iterable[str], at: int | None, *, upstream: bool) -> Iterator[Edge]:
@@ -65,7 +70,8 @@ def _edges(db: sa.Connection, where: str, asked: set[str], at: int | None) -> It
         return
     keys = ",".join(str(edge_key(text)) for text in sorted(asked))
     listed = f"[{keys}]" if db.dialect.name == "sqlite" else f"{{{keys}}}"
-    rows = db.execute(_edge_query(db.dialect.name, where, is_now=at is None), {"keys": listed, **_moment(at)})
+    query = _edge_query(db.dialect.name, where, is_now=at is None)
+    rows = db.execute(query, {"keys": listed, **_moment(at)}).all()
     for source, field, relation, target, selector, required, since in rows:
         yield Edge(source, field, relation, target, selector, bool(required), since)
 
@@ -74,8 +80,46 @@ def named(db: sa.Connection, places: Sequence[tuple[str, str, str]], at: int | N
     """Give the records that stand under names: each name is (kind, namespace, name) as the catalog stores it."""
     if places:
         asked = {"places": orjson.dumps(places).decode(), **_moment(at)}
-        for row in db.execute(_name_query(db.dialect.name, is_now=at is None), asked):
-            yield Named(*row)
+        yield from map(Named._make, db.execute(_name_query(db.dialect.name, is_now=at is None), asked).all())
+
+
+def standings(db: sa.Connection, refs: Sequence[str], at: int | None) -> Iterator[tuple[str, str | None, str | None]]:
+    """Give the status and the severity of those of some records that stand, each with its ref."""
+    if refs:
+        asked = {"places": orjson.dumps([_place(ref) for ref in refs]).decode(), **_moment(at)}
+        for number, status, severity in db.execute(_standing_query(db.dialect.name, is_now=at is None), asked):
+            yield refs[number], status, severity
+
+
+def _place(ref: str) -> tuple[str, str, str, str]:
+    """Give kind, namespace, name and version of a record as the catalog stores them."""
+    word, _, rest = ref.partition(":")
+    name, is_versioned, version = rest.partition("@")
+    if is_versioned:
+        namespace, _, bare = name.rpartition("/")
+        return _KINDS[word], namespace, bare, version
+    address = Ref.parse(ref).address()
+    return address.kind, address.namespace, name_column(address), ""
+
+
+_KINDS: Final = {address.word: kind for kind, address in KINDS.items()}
+
+
+@cache
+def _standing_query(dialect: str, *, is_now: bool) -> sa.TextClause:
+    columns = ("kind", "namespace", "name", "version")
+    if dialect == "sqlite":
+        asked, number = "json_each(:places) AS asked CROSS JOIN facts", "asked.key"
+        parts = [f"json_extract(asked.value, '$[{n}]')" for n in range(4)]
+    else:
+        asked = "json_array_elements(CAST(:places AS json)) WITH ORDINALITY AS asked(value, nth) CROSS JOIN facts"
+        number = "asked.nth - 1"
+        parts = [f"""(asked.value->>{n}) COLLATE "C" """ for n in range(4)]
+    same = " AND ".join(f"facts.{name} = {part}" for name, part in zip(columns, parts, strict=True))
+    return sa.text(  # as below
+        f"SELECT {number}, facts.status, facts.severity FROM {asked} "  # noqa: S608
+        f"WHERE {same} AND {_holds('facts.', is_now=is_now)}"
+    )
 
 
 @cache
@@ -83,7 +127,7 @@ def _edge_query(dialect: str, where: str, *, is_now: bool) -> sa.TextClause:
     one_of = "IN (SELECT value FROM json_each(:keys))" if dialect == "sqlite" else "= ANY(CAST(:keys AS BIGINT[]))"
     return sa.text(  # all words are our own
         "SELECT source, field, relation, target, selector, required, seq_from FROM edges "  # noqa: S608
-        f"WHERE {where} {one_of} AND {_holds('', is_now=is_now)} ORDER BY id"
+        f"WHERE {where} {one_of} AND {_holds('', is_now=is_now)}"
     )
 
 

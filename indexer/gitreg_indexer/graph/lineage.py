@@ -118,7 +118,8 @@ def _walk(state: State, root: str, asked: Asked, found: _Found, *, is_up: bool) 
     while breadth and (asked.depth is None or distance < asked.depth):
         distance += 1
         above: list[str] = []
-        lines = ((_end(line, is_up=is_up), line) for line in lines_from(state, breadth, asked, is_up=is_up))
+        found_now = state.counted(lines_from(state, breadth, asked, is_up=is_up))
+        lines = ((_end(line, is_up=is_up), line) for line in found_now)
         for end, line in sorted(lines, key=lambda led: led[0]):  # so that what is cut off is the same every time
             if end not in seen:
                 known = found.distances.get(end)
@@ -152,11 +153,11 @@ def _lines_of(state: State, ref: str, reading: Reading, *, is_up: bool) -> Itera
     for edge in state.out(ref):
         if is_upstream(edge.relation, edge.field) == is_up:
             targets = state.targets(edge, reading)
-            yield from (Line(ref, target, edge) for target in targets)
+            yield from (Line(ref, target, edge) for target in state.looked_at(targets))
             if not targets:
                 yield Line(ref, edge.wanted, edge, is_missing=True)
-    for edge in state.into(name_of(ref), upstream=not is_up):
-        if ref in state.targets(edge, reading):
+    for edge in state.looked_at(state.into(name_of(ref), upstream=not is_up)):
+        if state.leads_to(edge, ref, reading):
             yield Line(edge.source, ref, edge)
 
 

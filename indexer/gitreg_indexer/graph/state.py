@@ -4,6 +4,7 @@
   satisfies it). What is about all versions of a name, like settings, resolves to all that it admits.
 - What was read is remembered, so that each name and each record is asked for once; a state is for one question.
 - Nothing recurses: chains and circles of any length are walked with lists.
+- Where `most` says so, no more than so much is read for one question, whatever it leads through.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
+from gitreg.errors import UsageError
 from gitreg.kinds.references import is_about_all
 from gitreg.refs import Address, Ref, read_selector
 from gitreg.resolution import ENDED, choose
@@ -26,6 +28,9 @@ Reading = Literal["resolved", "admitted"]
 READINGS: Final[tuple[Reading, ...]] = ("resolved", "admitted")
 Aliases = Callable[[Ref], Mapping[str, str]]
 Selector = Version | Range | str | None
+_T = TypeVar("_T")
+LOOKS: Final = 10
+"""References that may be looked at for one that is read or kept."""
 
 
 class Standing(NamedTuple):
@@ -43,29 +48,36 @@ class _Name(NamedTuple):
 
 
 class State:
-    """The graph as it stands at a seq, or now. `aliases` gives the aliases of a name then."""
+    """The graph as it stands at a seq, or now.
 
-    def __init__(self, db: sa.Connection, at: int | None, aliases: Aliases) -> None:
+    `aliases` gives the aliases of a name then; `most` is how many references and records may be read, all without it.
+    """
+
+    def __init__(self, db: sa.Connection, at: int | None, aliases: Aliases, most: int | None = None) -> None:
         self.db = db
         self.at = at
+        self.most = most
+        self._cost = 0.0
         self._aliases = aliases
         self._out: dict[str, tuple[Edge, ...]] = {}
         self._into: dict[tuple[str, bool], tuple[Edge, ...]] = {}
         self._names: dict[str, _Name] = {}
         self._meant: dict[tuple[str, str], str | None] = {}
         self._admitted: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._among: dict[tuple[str, str], frozenset[str]] = {}
 
     def read_out(self, refs: Iterable[str]) -> None:
         """Read what records say of others, for all of them at once, with the names that they speak of."""
         asked = {ref for ref in refs if ref not in self._out}
-        found = _grouped(edges_out_of(self.db, asked, self.at), lambda edge: edge.source)
+        found = _grouped(self.counted(edges_out_of(self.db, asked, self.at)), lambda edge: edge.source)
         self._out.update({ref: tuple(found.get(ref, ())) for ref in asked})
         self.read_names(edge.target for edges in found.values() for edge in edges)
 
     def read_into(self, names: Iterable[str], *, upstream: bool) -> None:
         """Read what is said of names by records that they come before, or after, for all of them at once."""
         asked = {name for name in names if (name, upstream) not in self._into}
-        found = _grouped(edges_into(self.db, asked, self.at, upstream=upstream), lambda edge: edge.target)
+        edges = self.counted(edges_into(self.db, asked, self.at, upstream=upstream))
+        found = _grouped(edges, lambda edge: edge.target)
         self._into.update({(name, upstream): tuple(found.get(name, ())) for name in asked})
         self.read_names(asked)
 
@@ -73,9 +85,35 @@ class State:
         """Read which records stand under names, for all of them at once."""
         places = {_place_of(name): name for name in names if name not in self._names}
         found: dict[str, list[Named]] = defaultdict(list)
-        for record in named(self.db, list(places), self.at):
+        for record in self.counted(named(self.db, list(places), self.at)):
             found[places[record.kind, record.namespace, record.name]].append(record)
         self._names.update({name: _name(found.get(name, [])) for name in places.values()})
+
+    def counted(self, rows: Iterable[_T]) -> Iterable[_T]:
+        """Hand on what is read or kept; `UsageError` where it becomes too much."""
+        return rows if self.most is None else self._up_to(self.most, 1, rows)
+
+    def looked_at(self, edges: Iterable[_T]) -> Iterable[_T]:
+        """Hand on what is only looked at, of which there may be more; `UsageError` as for what is kept."""
+        return edges if self.most is None else self._up_to(self.most, 1 / LOOKS, edges)
+
+    def _up_to(self, most: int, weight: float, rows: Iterable[_T]) -> Iterator[_T]:
+        for row in rows:
+            self._cost += weight
+            if self._cost > most:
+                raise UsageError(
+                    f"this leads through more than {most:,} references and records, too many for one question",
+                    mend="ask for fewer steps, or of another record; the command line has no such bound",
+                )
+            yield row
+
+    def suppose(self, ref: str) -> None:
+        """Take a record for standing that may not stand yet; to be said before anything is asked of its name."""
+        name, _, version = ref.partition("@")
+        known = self._name(name)
+        if version and _version(version) not in known.versions:
+            versions = {**known.versions, _version(version): Standing(None, None)}
+            self._names[name] = _Name(_sorted(versions), None)
 
     def out(self, ref: str) -> tuple[Edge, ...]:
         """Give what a record says of others."""
@@ -93,7 +131,7 @@ class State:
         """Tell what is known of a record; None where it does not stand."""
         name, _, version = ref.partition("@")
         known = self._name(name)
-        return known.versions.get(Version.parse(version)) if version else known.only
+        return known.versions.get(_version(version)) if version else known.only
 
     def versions(self, name: str) -> Mapping[Version, Standing]:
         """Give the versions of a name, highest first."""
@@ -125,12 +163,25 @@ class State:
             self._admitted[key] = tuple(self._satisfying(*key))
         return self._admitted[key]
 
+    def leads_to(self, edge: Edge, ref: str, reading: Reading) -> bool:
+        """Tell whether an edge leads to a record in a reading."""
+        if reading == "admitted" or is_about_all(edge.relation, edge.field):
+            key = edge.target, edge.selector
+            if key not in self._among:
+                self._among[key] = frozenset(self.admitted(edge))
+            return ref in self._among[key]
+        return self.meant(edge) == ref
+
     def _chosen(self, name: str, written: str) -> str | None:
         known = self._name(name)
         if known.only is not None:
             return name
         chosen = self.choose(name, selector_of(written), known.versions)
         return None if chosen is None else f"{name}@{chosen}"
+
+    def aliases(self, name: str) -> Mapping[str, str]:
+        """Give the aliases of a name that are stored, and the version that each names."""
+        return self._aliases(Ref.parse(name))
 
     def choose(self, name: str, selector: Selector, versions: Mapping[Version, Standing]) -> Version | None:
         """Choose among versions of a name, highest first, as a ref with a selector would."""
@@ -157,6 +208,11 @@ def selector_of(written: str) -> Selector:
     return read_selector(written, written) if written else None
 
 
+@lru_cache(maxsize=65536)
+def _version(text: str) -> Version:
+    return Version.parse(text)
+
+
 def name_of(ref: str) -> str:
     """Give the name that a record is a version of; of a record without versions its ref."""
     return ref.partition("@")[0]
@@ -172,9 +228,13 @@ def _name(records: list[Named]) -> _Name:
     read = [(record, Standing(record.status, record.severity)) for record in records]
     if len(read) == 1:
         record, standing = read[0]
-        return _Name({Version.parse(record.version): standing}, None) if record.version else _Name({}, standing)
-    versions = {Version.parse(record.version): standing for record, standing in read}
-    return _Name(dict(sorted(versions.items(), key=lambda item: item[0], reverse=True)), None)
+        return _Name({_version(record.version): standing}, None) if record.version else _Name({}, standing)
+    versions = {_version(record.version): standing for record, standing in read}
+    return _Name(_sorted(versions), None)
+
+
+def _sorted(versions: Mapping[Version, Standing]) -> dict[Version, Standing]:
+    return dict(sorted(versions.items(), key=lambda item: item[0], reverse=True))
 
 
 def _grouped(edges: Iterable[Edge], end: Callable[[Edge], str]) -> dict[str, list[Edge]]:

@@ -1,0 +1,176 @@
+"""What differs between the graph at two moments: records, references, and what standing references resolve to.
+
+- Of the whole registry, what commits between the moments touched is compared, so the cost follows these, not the graph.
+- Of the lineage of one record, the lineages of both moments are compared.
+- From a later moment to an earlier one the difference is the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from gitreg.errors import UsageError
+from gitreg.kinds.references import is_about_all
+from gitreg.refs import KINDS
+from gitreg_indexer.graph.asking import Edge
+from gitreg_indexer.graph.lineage import Asked, Lineage
+from gitreg_indexer.graph.state import State
+from gitreg_indexer.tables import edges, facts
+
+MOST_TOUCHED: Final = 200_000
+"""Rows between two moments that are compared at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A reference that stands at both moments, and what it resolves to at each. One about all versions never moves."""
+
+    edge: Edge
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What came and went: refs of records, references by where they stand, and references that moved."""
+
+    records_added: tuple[str, ...] = ()
+    records_removed: tuple[str, ...] = ()
+    added: tuple[Edge, ...] = ()
+    removed: tuple[Edge, ...] = ()
+    moved: tuple[Moved, ...] = ()
+
+
+def difference(before: State, after: State, first: int, last: int, asked: Asked) -> Difference:
+    """Compare the whole graph at two seqs, of which the states are."""
+    low, high = min(first, last), max(first, last)
+    records, names = _touched_records(after.db, low, high)
+    gone, come = (_listed(records, seq, other) for seq, other in ((first, last), (last, first)))
+    spoken = [edge for edge in _touched_edges(after.db, low, high) if edge[0].relation in asked.relations]
+    removed = (edge for edge, begins, ends in spoken if begins <= first < ends and not begins <= last < ends)
+    added = (edge for edge, begins, ends in spoken if begins <= last < ends and not begins <= first < ends)
+    moved = _moved(before, after, names, asked)
+    return Difference(come, gone, _sorted(added), _sorted(removed), tuple(moved))
+
+
+def difference_of(before: Lineage | None, after: Lineage | None) -> Difference:
+    """Compare the lineage of a record at two moments; None where it did not stand."""
+    ones, others = _nodes(before), _nodes(after)
+    old, new = _edges_of(before), _edges_of(after)
+    moved = (
+        Moved(old[key][0], *(_only(each[key][1]) for each in (old, new)))
+        for key in sorted(old.keys() & new.keys())
+        if old[key][1] != new[key][1]
+    )
+    return Difference(
+        tuple(sorted(others - ones)),
+        tuple(sorted(ones - others)),
+        _sorted(new[key][0] for key in new.keys() - old.keys()),
+        _sorted(old[key][0] for key in old.keys() - new.keys()),
+        tuple(moved),
+    )
+
+
+_Key = tuple[str, str, str, str]
+
+
+def _nodes(lineage: Lineage | None) -> set[str]:
+    return {node.ref for node in lineage.nodes if not node.is_missing} if lineage else set()
+
+
+def _edges_of(lineage: Lineage | None) -> Mapping[_Key, tuple[Edge, tuple[str, ...]]]:
+    """Give by reference, as it stands, the edge and the records that it leads to."""
+    found: dict[_Key, tuple[Edge, tuple[str, ...]]] = {}
+    for line in lineage.lines if lineage else ():
+        edge, key = line.edge, _key(line.edge)
+        led = () if line.is_missing else (line.target,)
+        found[key] = edge, (*found[key][1], *led) if key in found else led
+    return found
+
+
+def _key(edge: Edge) -> _Key:
+    return edge.source, edge.field, edge.relation, edge.wanted
+
+
+def _only(refs: tuple[str, ...]) -> str | None:
+    return ", ".join(refs) or None
+
+
+def _sorted(found: Iterable[Edge]) -> tuple[Edge, ...]:
+    return tuple(sorted(found, key=_key))
+
+
+_Span = tuple[int, int]
+
+
+def _touched_records(db: sa.Connection, low: int, high: int) -> tuple[dict[str, list[_Span]], set[str]]:
+    """Give the intervals of records that began or ended after one seq and until another, and the names concerned."""
+    columns = (facts.c.kind, facts.c.namespace, facts.c.name, facts.c.ref, facts.c.seq_from, facts.c.seq_to)
+    records: dict[str, list[_Span]] = {}
+    names: set[str] = set()
+    for kind, namespace, name, ref, begins, ends in _rows(db, facts, columns, low, high):
+        records.setdefault(ref, []).append((begins, ends))
+        names.add(_name(kind, namespace, name, ref))
+    return records, names
+
+
+def _name(kind: str, namespace: str, name: str, ref: str) -> str:
+    """Give the name whose meaning a record is part of: aliases are part of what the versions of their name mean."""
+    if kind == "Aliases":
+        of, _, bare = name.partition("/")
+        return f"{KINDS[of].word}:{namespace}/{bare}"
+    return ref.partition("@")[0]
+
+
+def _listed(records: Mapping[str, list[_Span]], stands: int, not_at: int) -> tuple[str, ...]:
+    """List the records that stand at one seq and not at another."""
+
+    def holds(spans: list[_Span], seq: int) -> bool:
+        return any(begins <= seq < ends for begins, ends in spans)
+
+    return tuple(sorted(ref for ref, spans in records.items() if holds(spans, stands) and not holds(spans, not_at)))
+
+
+def _touched_edges(db: sa.Connection, low: int, high: int) -> list[tuple[Edge, int, int]]:
+    columns = [edges.c[name] for name in ("source", "field", "relation", "target", "selector", "required", "seq_from")]
+    rows = _rows(db, edges, [*columns, edges.c.seq_to], low, high)
+    return [(Edge._make(row[:-1]), row.seq_from, row.seq_to) for row in rows]
+
+
+def _rows(db: sa.Connection, table: sa.Table, columns: Iterable[Any], low: int, high: int) -> list[Any]:
+    """Read the rows that begin or end after one seq and until another."""
+    listed = list(columns)
+    parts = (sa.select(table.c.id, *listed).where(end > low, end <= high) for end in (table.c.seq_from, table.c.seq_to))
+    either = sa.union(*parts).subquery()
+    query = sa.select(*(either.c[column.name] for column in listed)).order_by(either.c.id).limit(MOST_TOUCHED + 1)
+    rows = list(db.execute(query))
+    if len(rows) > MOST_TOUCHED:
+        raise UsageError(
+            f"more than {MOST_TOUCHED:,} records and references changed between these moments",
+            got=f"seq {low} to seq {high}",
+            mend="name moments that are nearer to each other, or a record whose lineage is to be compared",
+        )
+    return rows
+
+
+def _moved(before: State, after: State, names: set[str], asked: Asked) -> Iterable[Moved]:
+    """Find the references to some names that stand at both moments and resolve to another record."""
+    for state in (before, after):
+        for upstream in (True, False):
+            state.read_into(names, upstream=upstream)
+    found = (each for name in names for each in _of_name(before, after, name, asked))
+    return sorted(found, key=lambda each: _key(each.edge))
+
+
+def _of_name(before: State, after: State, name: str, asked: Asked) -> Iterator[Moved]:
+    for upstream in (True, False):
+        stood = {_key(edge) for edge in before.into(name, upstream=upstream)}
+        for edge in after.into(name, upstream=upstream):
+            is_of_one = edge.relation in asked.relations and not is_about_all(edge.relation, edge.field)
+            if is_of_one and _key(edge) in stood:
+                moved = Moved(edge, before.meant(edge), after.meant(edge))
+                yield from [moved] if moved.before != moved.after else []

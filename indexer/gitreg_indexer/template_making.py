@@ -1,0 +1,269 @@
+"""`gitreg template instantiate`: make a pipeline from a template, and register it, propose it or write it.
+
+- The manifest carries the exact version of the template that was asked for, and the parameters that were given.
+- The same call twice makes nothing new. A name that has versions already gets another one only by its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from gitreg.cli.files import printable_name
+from gitreg.cli.options import (
+    ApproveOption,
+    ApproverOption,
+    AuthorOption,
+    JsonOption,
+    MessageOption,
+    QuietOption,
+    RepoOption,
+    author_of,
+    open_registry,
+    print_json,
+    print_line,
+)
+from gitreg.cli.output import print_bytes
+from gitreg.cli.propose import print_proposed
+from gitreg.cli.receipts import checked_approvers, known_rules, print_receipt
+from gitreg.errors import ConflictError, GitregError, Rejected, UsageError
+from gitreg.forges import open_forge, propose
+from gitreg.kinds import Pipeline
+from gitreg.manifests import is_same, manifest_from_data, read_manifest, to_data, write_manifest
+from gitreg.refs import Ref
+from gitreg.registry import Draft
+from gitreg.templates import instantiate
+from gitreg.versions import Version
+from gitreg_indexer.options import CatalogOption, IndexOption
+from gitreg_indexer.standing import Standing, open_standing
+from gitreg_indexer.template_options import (
+    ParamsOption,
+    SetOption,
+    TemplateArgument,
+    parameters_of,
+    refusal,
+    template_in,
+    template_ref_of,
+)
+
+FIRST: Final = "1.0.0"
+_SHOWN: Final = 8
+
+
+def instantiate_command(
+    ref: TemplateArgument,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help=f"What the pipeline is called, namespace/name[@version]; {FIRST} where it has no version yet.",
+            show_default=False,
+        ),
+    ],
+    put: SetOption = None,
+    params: ParamsOption = None,
+    description: Annotated[
+        str | None, typer.Option("--description", metavar="TEXT", help="What the pipeline is, for people.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option("--owner", metavar="WHO", help="The person or team to ask.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="T", help="A word to find it by; may be repeated.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Only write the manifest, to a new file; - for stdout."),
+    ] = None,
+    proposing: Annotated[
+        bool, typer.Option("--propose", help="Put it forward as a proposal instead of registering it.")
+    ] = False,
+    title: Annotated[
+        str | None, typer.Option("--title", "-t", metavar="TEXT", help="The proposal's title; without it one is made.")
+    ] = None,
+    repo: RepoOption = None,
+    message: MessageOption = None,
+    author: AuthorOption = None,
+    approve: ApproveOption = None,
+    approver: ApproverOption = None,
+    folder: IndexOption = None,
+    catalog: CatalogOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a pipeline from a template: registered at once, proposed, or only written.
+
+    REF may be a range, an alias or a name alone; the manifest names the exact version that this means, and the
+    parameters, so that the gate and `gitreg template check` can compare it. VALUE is read as in a manifest.
+
+    \b
+    Examples:
+      gitreg template instantiate acme/nlp/one-model acme/nlp/digest --set model=acme/nlp/summarizer@^1
+      gitreg template instantiate acme/nlp/one-model@^1 acme/nlp/digest@1.1.0 --params digest.yaml --propose
+    """
+    way = {"--propose": proposing, "--output": output is not None}
+    asked, called, parameters = template_ref_of(ref), _pipeline_ref(name), parameters_of(put, params)
+    _refuse_idle_options(
+        way, {"--title": title, "--message": message, "--approve": approve, "--approver": approver, "--author": author}
+    )
+    registry = open_registry(repo)
+    standing = open_standing(registry, None, folder, quiet=quiet or as_json, catalog=catalog)
+    stated = {"description": description, "owner": owner, "tags": tag}
+    made = _made(standing, asked, called, parameters, {key: value for key, value in stated.items() if value})
+    if output is not None:
+        _write(made, output, as_json=as_json, quiet=quiet)
+    elif proposing:
+        proposed = propose(
+            registry, open_forge(registry), [made.draft], title=title or made.title, author=author_of(author)
+        )
+        print_proposed(proposed, as_json=as_json, quiet=quiet)
+    else:
+        receipt = registry.register(
+            [made.draft],
+            author=author_of(author),
+            message=message,
+            approve=known_rules(approve),
+            approvers=checked_approvers(approver),
+        )
+        print_receipt(receipt, as_json=as_json, quiet=quiet)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A pipeline that was made from a template: its file, and the same as plain data."""
+
+    ref: str
+    template: str
+    draft: Draft
+    data: Any
+
+    @property
+    def title(self) -> str:
+        """Say what a proposal of it does."""
+        return f"Add {self.ref}, made from {self.template}"
+
+
+def _pipeline_ref(text: str) -> Ref:
+    ref = Ref.parse(text, kind="Pipeline")
+    if ref.kind == "Pipeline" and (ref.selector is None or isinstance(ref.selector, Version)):
+        return ref
+    raise UsageError(
+        f"{text!r} cannot name a new pipeline",
+        got=text,
+        expected="namespace/name or namespace/name@version",
+        mend="write it like `acme/nlp/digest@1.1.0`",
+    )
+
+
+def _refuse_idle_options(way: Mapping[str, bool], given: Mapping[str, object]) -> None:
+    """Refuse options that would say nothing, going by what is done with the pipeline."""
+    chosen = [option for option, is_chosen in way.items() if is_chosen]
+    if len(chosen) > 1:
+        raise UsageError("--propose and --output exclude each other", mend="leave one of them out")
+    means = {
+        (): ("--message", "--approve", "--approver", "--author"),
+        ("--propose",): ("--title", "--author"),
+        ("--output",): (),
+    }[tuple(chosen)]
+    for option, value in given.items():
+        if value and option not in means:
+            does = f"with {chosen[0]}" if chosen else "without --propose"
+            raise UsageError(f"{option} says nothing {does}", got=option, mend=f"leave {option} out")
+
+
+def _made(
+    standing: Standing, asked: Ref, called: Ref, parameters: Mapping[str, Any], stated: Mapping[str, Any]
+) -> Made:
+    template = template_in(standing, asked)
+    who = {"namespace": called.namespace, "name": called.name, "version": str(called.selector or FIRST)}
+    made = instantiate(template, parameters, standing.template, {**who, **stated})
+    if made.pipeline is None:
+        raise refusal("no pipeline was made", template.address.ref, made.faults)
+    pipeline = made.pipeline if called.selector else _of_free_version(standing, called, made.pipeline)
+    raw, address = write_manifest(pipeline), pipeline.address
+    reading = read_manifest(raw, path=address.path)
+    if reading.manifest is None:
+        mend = "give other parameters, or take another version of the template"
+        raise Rejected("what was made cannot be a manifest", reading.findings, mend=mend)
+    return Made(address.ref, template.address.ref, Draft(raw, address.path), to_data(reading.manifest))
+
+
+def _of_free_version(standing: Standing, called: Ref, pipeline: Pipeline) -> Pipeline:
+    """Give the pipeline as the version that stands already, or as the first; `UsageError` where others stand."""
+    known = standing.versions(called)
+    if not known:
+        return pipeline
+    for version in known:
+        one = _with_version(pipeline, version)
+        if is_same(_standing_data(standing, called, version), to_data(one)):
+            return one
+    shown = ", ".join(map(str, known[:_SHOWN])) + (", ..." if len(known) > _SHOWN else "")
+    following = known[0].bump("minor")
+    raise UsageError(
+        f"{called.place} has versions already, and none of them is this: {shown}",
+        got=str(called),
+        expected="namespace/name@version",
+        mend=f"name the version; the next one would be {called.namespace}/{called.name}@{following}",
+    )
+
+
+def _with_version(pipeline: Pipeline, version: Version) -> Pipeline:
+    data = to_data(pipeline)
+    found = manifest_from_data({**data, "metadata": {**data["metadata"], "version": str(version)}}).manifest
+    assert isinstance(found, Pipeline)  # noqa: S101 - a version that stands is one
+    return found
+
+
+def _standing_data(standing: Standing, called: Ref, version: Version) -> Any:
+    try:
+        return to_data(standing.manifest(Ref(called.kind, called.namespace, called.name, version)))
+    except GitregError:  # a file that cannot be read is not the same
+        return None
+
+
+def _write(made: Made, output: Path, *, as_json: bool, quiet: bool) -> None:
+    if str(output) == "-":
+        if as_json:
+            print_json(made.data)
+        else:
+            print_bytes(made.draft.raw)
+        return
+    status = _written(output, made.draft.raw)
+    file = printable_name(str(output))
+    if as_json:
+        print_json({"status": status, "ref": made.ref, "template": made.template, "file": file})
+    elif not quiet:
+        print_line(f"{status} {file}: {made.ref}, made from {made.template}")
+
+
+def _written(output: Path, raw: bytes) -> str:
+    """Write a new file; one that is there already must hold just this."""
+    try:
+        with output.open("xb") as file:
+            file.write(raw)
+    except FileExistsError:
+        if _holds(output, raw):
+            return "unchanged"
+        raise ConflictError(
+            "there is another file already",
+            where=printable_name(str(output)),
+            mend="name a new file, or remove this one",
+        ) from None
+    except (OSError, ValueError) as error:
+        raise GitregError(
+            "the file cannot be written",
+            where=printable_name(str(output)),
+            got=(error.strerror if isinstance(error, OSError) else None) or str(error),
+            mend="name a file in a folder that can be written",
+        ) from error
+    return "written"
+
+
+def _holds(path: Path, raw: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(raw) + 1) == raw
+    except OSError:
+        return False

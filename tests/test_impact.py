@@ -1,0 +1,436 @@
+"""Who is affected by a change, how gravely, and by which way: named cases, and what the answer says of them in all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+from gate_support import aliases, config, dataset, manifest, model, path_of, pipeline, versioned
+from impact_support import World, chain_of, needing, short, suite
+
+from gitreg.errors import NotFoundError, UsageError
+from gitreg_indexer.graph.asking import Edge
+from gitreg_indexer.graph.impact import MOST_TOLD, Impact, Tie, impacted_by, judge, severity_of
+from gitreg_indexer.graph.impact_data import impact_of
+from gitreg_indexer.graph.state import State
+
+V = "model:acme/b@1.1.0"
+B: Mapping[str, bytes] = {
+    path_of("b"): model("b"),
+    path_of("b", "1.1.0"): model("b", "1.1.0"),
+    path_of("b", "2.0.0"): model("b", "2.0.0"),
+    "models/acme/b/aliases.yaml": aliases("b", good="1.1.0", old="1.0.0"),
+}
+ONLY = {path_of("b", "1.1.0"): model("b", "1.1.0")}
+ENDED = {path_of("b"): model("b", lifecycle={"status": "retired"}), **ONLY}
+BETA = {path_of("b", "1.1.0"): model("b", "1.1.0"), path_of("b", "1.2.0-rc.1"): model("b", "1.2.0-rc.1")}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(tmp_path_factory.mktemp("impact"))
+
+
+@pytest.mark.parametrize(
+    ("versions", "ref", "breaking", "retire"),
+    [
+        pytest.param(B, "acme/b@1.1.0", "breaking", "breaking", id="pinned"),
+        pytest.param(B, "acme/b@1.0.0", None, None, id="pinned-to-another"),
+        pytest.param(B, "acme/b@^1", "breaking", "non-breaking", id="a-range-that-means-it"),
+        pytest.param(B, "acme/b@^1.1", "breaking", "breaking", id="a-range-that-means-it-and-has-no-other"),
+        pytest.param(B, "acme/b@>=1.0.0 <3.0.0", "unknown", "non-breaking", id="a-range-that-means-another"),
+        pytest.param(B, "acme/b@^2", None, None, id="a-range-without-it"),
+        pytest.param(B, "acme/b@^9", None, None, id="a-range-of-nothing"),
+        pytest.param(B, "acme/b@good", "breaking", "breaking", id="an-alias-that-names-it"),
+        pytest.param(B, "acme/b@old", None, None, id="an-alias-that-names-another"),
+        pytest.param(B, "acme/b@bad", None, None, id="an-alias-that-is-not-there"),
+        pytest.param(B, "acme/b@latest", None, None, id="latest-is-another"),
+        pytest.param(B, "acme/b", "unknown", "non-breaking", id="no-selector-means-another"),
+        pytest.param(ENDED, "acme/b@latest", "breaking", "breaking", id="latest-and-no-other-is-alive"),
+        pytest.param(ENDED, "acme/b@^1", "breaking", "breaking", id="a-range-whose-others-are-retired"),
+        pytest.param(ENDED, "acme/b", "breaking", "breaking", id="no-selector-and-no-other-is-alive"),
+        pytest.param(BETA, "acme/b", "breaking", "non-breaking", id="no-selector-moves-on-to-a-prerelease"),
+        pytest.param(BETA, "acme/b@latest", "breaking", "breaking", id="latest-does-not"),
+        pytest.param(ONLY, "acme/b@*", "breaking", "breaking", id="any-and-there-is-one"),
+        pytest.param(B, "acme/b@1.1.0?", "non-breaking", "non-breaking", id="pinned-but-it-can-do-without"),
+        pytest.param(B, "acme/b@>=1.0.0?", "non-breaking", "non-breaking", id="means-another-and-it-can-do-without"),
+        pytest.param(B, "dataset:acme/b@1.1.0", None, None, id="another-kind"),
+    ],
+)
+def test_what_a_change_does_to_who_depends(
+    world: World, versions: Mapping[str, bytes], ref: str, breaking: str | None, retire: str | None
+) -> None:
+    here = world.corner(versions, needing("a", ref))
+    assert here.impacts(V) == short("model:acme/a@1.0.0", breaking)
+    assert here.impacts(V, change="retire") == short("model:acme/a@1.0.0", retire)
+    assert here.impacts(V, change="deprecate") == short("model:acme/a@1.0.0", breaking and "non-breaking")
+
+
+DATA = "dataset:acme/d@1.0.0"
+PIPE = "pipeline:acme/p@1.0.0"
+CODE: dict[str, Any] = {"dag": {"nodes": [{"id": "x", "type": "transform", "language": "sql", "logic": "select 1"}]}}
+RULE: dict[str, Any] = {
+    "title": "Y",
+    "severity": "high",
+    "message": "M",
+    "enforcement": "warn",
+    "category": "licensing",
+    "rule": {"language": "conditions", "allOf": [{"field": "spec.license", "operator": "exists"}]},
+}
+
+
+def linked(**spec: Any) -> bytes:
+    return manifest("PolicyLink", {"namespace": "acme", "name": "l"}, {"policies": ["policy:acme/y@^1"], **spec})
+
+
+@pytest.mark.parametrize(
+    ("target", "files", "consumer", "breaking", "retire"),
+    [
+        pytest.param(
+            V,
+            {**B, path_of("a"): model("a", derivedFrom=[{"ref": "acme/b@1.1.0", "method": "fine-tuning"}])},
+            "model:acme/a@1.0.0",
+            *("breaking", "breaking"),
+            id="derived-from",
+        ),
+        pytest.param(
+            "model:acme/chat@1.0.0",
+            {path_of(): model(), "pipelines/acme/p/1.0.0.yaml": pipeline()},
+            PIPE,
+            *("breaking", "breaking"),
+            id="used-by-a-stage",
+        ),
+        pytest.param(
+            DATA,
+            {"datasets/acme/d/1.0.0.yaml": dataset("d"), "pipelines/acme/p/1.0.0.yaml": pipeline(**CODE, reads=[DATA])},
+            PIPE,
+            *("breaking", "breaking"),
+            id="read",
+        ),
+        pytest.param(
+            PIPE,
+            {
+                "datasets/acme/d/1.0.0.yaml": dataset("d"),
+                "pipelines/acme/p/1.0.0.yaml": pipeline(**CODE, writes=[DATA]),
+            },
+            DATA,
+            *("breaking", "breaking"),
+            id="written",
+        ),
+        pytest.param(
+            PIPE,
+            {
+                "datasets/acme/d/1.0.0.yaml": dataset("d"),
+                "pipelines/acme/p/1.0.0.yaml": pipeline(**CODE, writes=[DATA]),
+                "pipelines/acme/p/1.1.0.yaml": pipeline(version="1.1.0", **CODE, writes=[DATA]),
+            },
+            DATA,
+            *("breaking", "non-breaking"),
+            id="written-by-another-version-too",
+        ),
+        pytest.param(
+            PIPE,
+            {
+                "datasets/acme/d/1.0.0.yaml": dataset("d"),
+                "datasets/acme/d/1.1.0.yaml": dataset("d", "1.1.0"),
+                "pipelines/acme/p/1.0.0.yaml": pipeline(**CODE, writes=["dataset:acme/d@^1"]),
+            },
+            DATA,
+            *("unknown", "non-breaking"),
+            id="written-once-perhaps",
+        ),
+        pytest.param(
+            "config:acme/defaults@1.0.0",
+            {"configs/acme/defaults/1.0.0.yaml": config(appliesTo=["acme/chat"]), path_of(): model()},
+            "model:acme/chat@1.0.0",
+            *("breaking", "breaking"),
+            id="configured",
+        ),
+        pytest.param(
+            "config:acme/defaults@1.0.0",
+            {
+                "configs/acme/defaults/1.0.0.yaml": config(appliesTo=["acme/chat"]),
+                "configs/acme/defaults/1.1.0.yaml": config(version="1.1.0", appliesTo=["acme/chat"]),
+                path_of(): model(),
+            },
+            "model:acme/chat@1.0.0",
+            *("breaking", "non-breaking"),
+            id="configured-by-another-version-too",
+        ),
+        pytest.param(
+            "model:acme/chat@1.0.0",
+            {path_of(): model(), **suite("s", "acme/chat@^1")},
+            "suite:acme/s@1.0.0",
+            *("non-breaking", "non-breaking"),
+            id="tested",
+        ),
+        pytest.param(
+            "model:acme/chat@1.0.0",
+            {path_of(): model(), "policy-links/acme/l.yaml": linked(selector={"refs": ["acme/chat@1.0.0"]})},
+            "policy-link:acme/l",
+            *("non-breaking", "non-breaking"),
+            id="selected-by-a-policy-link",
+        ),
+        pytest.param(
+            "policy:acme/y@1.0.0",
+            {
+                "policies/acme/y/1.0.0.yaml": versioned("Policy", "y", **RULE),
+                "policy-links/acme/l.yaml": linked(selector={"kinds": ["Model"]}),
+            },
+            "policy-link:acme/l",
+            *("breaking", "breaking"),
+            id="a-policy-that-is-linked",
+        ),
+        pytest.param(
+            "model:acme/chat@1.0.0",
+            {
+                path_of(): model(),
+                "configs/acme/defaults/1.0.0.yaml": config(appliesTo=["acme/chat"]),
+                path_of("old"): model("old", lifecycle={"status": "retired", "successor": "acme/chat@1.0.0"}),
+            },
+            "",
+            *(None, None),
+            id="what-it-replaces-and-its-settings-are-no-consumers",
+        ),
+    ],
+)
+def test_what_a_change_does_by_relation(
+    world: World,
+    target: str,
+    files: Mapping[str, bytes],
+    consumer: str,
+    breaking: str | None,
+    retire: str | None,
+) -> None:
+    here = world.corner(files)
+    for change, impact in (("breaking", breaking), ("retire", retire), ("deprecate", breaking and "non-breaking")):
+        found = here.impacts(target, change=change)
+        assert [each for each in found if consumer in ("", each[0])] == short(consumer, impact)
+    assert [bad for bad in world.index.reader().quarantine() if here.name in bad["path"]] == []
+
+
+def test_what_moves_on_by_itself_says_to_what(world: World) -> None:
+    here = world.corner(B, needing("a", "acme/b@^1"))
+    (found,) = here.told(V, change="retire")["impacted"]
+    assert (found["resolvesTo"], found["movesTo"]) == (V, "model:acme/b@1.0.0")
+
+
+def test_the_weakest_link_of_a_way_counts(world: World) -> None:
+    files = [
+        needing("a", "acme/b@1.1.0"),  # breaks
+        needing("a2", "acme/a@^1?"),  # can do without what breaks
+        needing("a3", "acme/a2@1.0.0"),
+        needing("c", "acme/b"),  # perhaps
+        needing("c2", "acme/c@1.0.0"),
+        needing("d", "acme/a@^1"),
+    ]
+    assert world.corner(B, *files).impacts(V) == [
+        ("model:acme/a@1.0.0", "breaking", 1),
+        ("model:acme/d@1.0.0", "breaking", 2),
+        ("model:acme/c@1.0.0", "unknown", 1),
+        ("model:acme/c2@1.0.0", "unknown", 2),
+        ("model:acme/a2@1.0.0", "non-breaking", 2),
+        ("model:acme/a3@1.0.0", "non-breaking", 3),
+    ]
+
+
+def test_the_gravest_of_several_ways_counts_though_it_is_longer(world: World) -> None:
+    files = [needing("a", "acme/b@1.1.0"), needing("z", "acme/a@^1", "acme/b@^1?"), needing("y", "acme/z@^1")]
+    found = world.corner(B, *files).told(V)["impacted"]
+    told = {each["ref"]: (each["impact"], each["path"][1:-1], each["field"]) for each in found}
+    assert told["model:acme/z@1.0.0"] == ("breaking", ["model:acme/a@1.0.0"], "spec.dependencies[0].ref")
+    assert told["model:acme/y@1.0.0"][0] == "breaking"
+
+
+def test_of_equally_short_ways_the_lesser_is_told(world: World) -> None:
+    files = [needing("c", "acme/b@1.1.0"), needing("a", "acme/b@1.1.0"), needing("z", "acme/c@^1", "acme/a@^1")]
+    found = {each["ref"]: each["path"] for each in world.corner(B, *files).told(V)["impacted"]}
+    assert found["model:acme/z@1.0.0"] == [V, "model:acme/a@1.0.0", "model:acme/z@1.0.0"]
+
+
+def test_depth_bounds_the_ways_and_so_the_impact(world: World) -> None:
+    files = [needing("a", "acme/b@1.1.0"), needing("z", "acme/a@^1", "acme/b@^1?"), needing("y", "acme/z@^1")]
+    here = world.corner(B, *files)
+    assert here.impacts(V, depth=1) == [
+        ("model:acme/a@1.0.0", "breaking", 1),
+        ("model:acme/z@1.0.0", "non-breaking", 1),
+    ]
+    assert [each[0] for each in here.impacts(V, depth=2)] == [
+        "model:acme/a@1.0.0",
+        "model:acme/z@1.0.0",
+        "model:acme/y@1.0.0",
+    ]
+    assert here.impacts(V, depth=3)[2] == ("model:acme/y@1.0.0", "breaking", 3)
+    assert here.impacts(V, depth=2, plan=True) == here.impacts(V, depth=2)
+
+
+def test_a_circle_ends_and_no_record_consumes_itself(world: World) -> None:
+    ring = [needing(f"r{n}", f"acme/r{(n + 1) % 4}@^1", "acme/r0") for n in range(4)]
+    found = world.corner(*ring).impacts("acme/r0")
+    assert found == [(f"model:acme/r{n}@1.0.0", "breaking", 1) for n in (1, 2, 3)]
+
+
+def test_other_versions_of_the_same_name_can_be_consumers(world: World) -> None:
+    files = {
+        path_of("b"): model("b"),
+        path_of("b", "2.0.0"): model("b", "2.0.0", derivedFrom=[{"ref": "acme/b@1.0.0"}]),
+    }
+    assert world.corner(files).impacts("acme/b@1.0.0") == [("model:acme/b@2.0.0", "breaking", 1)]
+
+
+def test_a_long_way_is_told_without_its_middle(world: World) -> None:
+    length = MOST_TOLD + 30
+    found = world.corner(chain_of(length)).told("acme/m0")["impacted"]
+    last = found[-1]
+    assert (len(found), last["distance"], len(last["path"])) == (length - 1, length - 1, MOST_TOLD)
+    half = MOST_TOLD // 2
+    assert last["path"][:half] == [f"model:acme/m{n}@1.0.0" for n in range(half)]
+    assert last["path"][half:] == [f"model:acme/m{n}@1.0.0" for n in range(length - half, length)]
+
+
+@pytest.mark.parametrize(
+    ("status", "stated", "severity"),
+    [
+        pytest.param("active", "critical", "critical", id="stated"),
+        pytest.param("retired", "high", "high", id="stated-though-retired"),
+        pytest.param("active", None, "medium", id="active"),
+        pytest.param(None, None, "medium", id="without-a-status"),
+        *(pytest.param(each, None, "low", id=each) for each in ("draft", "paused", "experimental", "deprecated")),
+        *(pytest.param(each, None, "low", id=each) for each in ("retired", "archived")),
+    ],
+)
+def test_severity_is_as_stated_else_by_status(status: str | None, stated: str | None, severity: str) -> None:
+    assert severity_of(status, stated) == severity
+
+
+def labelled(name: str, *refs: str, **labels: str) -> dict[str, bytes]:
+    return needing(name, *refs, labels=labels)
+
+
+def test_the_summary_counts_and_says_what_to_do(world: World) -> None:
+    other = {"namespaces/beta.yaml": manifest("Namespace", {"name": "beta"}, {"owners": ["author@example.com"]})}
+    shop = {path_of("shop", namespace="beta"): model("shop", namespace="beta", dependencies=[{"ref": "acme/a@^1"}])}
+    files = [
+        labelled("a", "acme/b@1.1.0", criticality="critical"),
+        labelled("c", "acme/b@good", environment="production"),
+        labelled("d", "acme/b", criticality="Critical"),
+        labelled("e", "acme/b@^1?", criticality="critical"),
+    ]
+    found = world.corner(B, *files, other, shop).told(V)
+    assert [(each["ref"], each["severity"]) for each in found["impacted"]] == [
+        ("model:acme/a@1.0.0", "critical"),
+        ("model:acme/c@1.0.0", "high"),
+        ("model:beta/shop@1.0.0", "medium"),
+        ("model:acme/d@1.0.0", "critical"),
+        ("model:acme/e@1.0.0", "critical"),
+    ]
+    summary = found["summary"]
+    assert summary.pop("actions") == [
+        "release the change as 3.0.0 instead: no range for an earlier release takes that",
+        "move the alias good to model:acme/b@2.0.0 first",
+        "pin model:acme/a@1.0.0 to model:acme/b@2.0.0",
+        "1 critical consumer breaks: talk to the owners of acme before",
+        "1 may be locked to what changes, though they resolve to another version now: check their locks",
+    ]
+    assert summary == {
+        "total": 5,
+        "breaking": 3,
+        "unknown": 1,
+        "nonBreaking": 1,
+        "critical": 2,
+        "byKind": {"Model": 5},
+        "bySeverity": {"critical": 3, "high": 1, "medium": 1, "low": 0},
+        "blastRadius": {"records": 4, "direct": 3, "names": 4, "namespaces": 2, "kinds": 1, "depth": 2},
+        "depth": 2,
+    }
+
+
+def test_an_answer_has_its_shape(world: World) -> None:
+    here = world.corner(B, needing("a", "acme/b@^1"))
+    told = here.told("acme/b@^1", change="retire", plan=True)
+    assert list(told) == ["target", "change", "commit", "seq", "impacted", "summary", "to", "plan"]
+    assert (told["target"], told["change"], told["to"]) == (V, "retire", "model:acme/b@2.0.0")
+    assert told["impacted"] == [
+        {
+            "ref": "model:acme/a@1.0.0",
+            "kind": "Model",
+            "distance": 1,
+            "impact": "non-breaking",
+            "severity": "medium",
+            "path": [V, "model:acme/a@1.0.0"],
+            "relation": "depends_on",
+            "field": "spec.dependencies[0].ref",
+            "constraint": "model:acme/b@^1",
+            "resolvesTo": V,
+            "movesTo": "model:acme/b@1.0.0",
+        }
+    ]
+    assert list(told["plan"][0]) == [
+        *("ref", "field", "constraint", "action", "to", "satisfiedBy", "newVersion", "why")
+    ]
+    assert told["commit"] == world.registry.repo.tip()
+    asked = f"{here.name}/b@^1"
+    same = orjson.dumps(impact_of(world.index.reader(), asked, change="retire", plan=True))
+    assert orjson.loads(same.replace(here.name.encode(), b"acme")) == told
+
+
+def test_what_nobody_needs_may_change(world: World) -> None:
+    summary = world.corner(B).told(V)["summary"]
+    assert (summary["total"], summary["depth"]) == (0, 0)
+    assert summary["actions"] == [f"nothing refers to {V} in a way that could break: go ahead"]
+
+
+def test_the_past_is_judged_as_it_stood(world: World) -> None:
+    here = world.corner(ONLY, needing("a", "acme/b@^1"))
+    before = here.analyse(V).position.seq
+    then = here.analyse(V, change="retire", plan=True)
+    here.land(B, needing("c", "acme/a@^1"), {path_of("b", "1.2.0"): model("b", "1.2.0")})
+    assert here.impacts(V) == [("model:acme/a@1.0.0", "unknown", 1), ("model:acme/c@1.0.0", "unknown", 2)]
+    assert here.analyse(V, change="retire", plan=True, at=before) == then
+
+
+@pytest.mark.parametrize(
+    ("ref", "more", "error"),
+    [
+        pytest.param("acme/nothing", {}, NotFoundError, id="no-such-name"),
+        pytest.param("acme/b@9.9.9", {}, NotFoundError, id="no-such-version"),
+        pytest.param("acme/b@", {}, UsageError, id="an-empty-selector"),
+        pytest.param("../../etc", {}, UsageError, id="no-ref"),
+        pytest.param("", {}, UsageError, id="nothing"),
+        pytest.param("acme/b", {"change": "explode"}, UsageError, id="no-such-change"),
+        pytest.param("acme/b", {"depth": 0}, UsageError, id="no-depth"),
+        pytest.param("acme/b", {"depth": -1}, UsageError, id="a-depth-below-0"),
+        pytest.param("acme/b@1.1.0", {"to": "1.1.0"}, UsageError, id="to-itself"),
+        pytest.param("acme/b@1.1.0", {"to": "9.9.9"}, NotFoundError, id="to-what-is-not-there"),
+        pytest.param("acme/b@1.1.0", {"to": ""}, UsageError, id="to-nothing"),
+        pytest.param("acme/b@1.1.0", {"to": "dataset:acme/d@1.0.0"}, UsageError, id="to-another-kind"),
+        pytest.param("acme/b@1.1.0", {"to": "(^1"}, UsageError, id="to-what-is-no-version"),
+        pytest.param("namespace:acme", {"to": "namespace:acme"}, UsageError, id="to-what-has-no-versions"),
+    ],
+)
+def test_bad_words_are_refused(world: World, ref: str, more: dict[str, Any], error: type[Exception]) -> None:
+    here = world.corner(B, {"datasets/acme/d/1.0.0.yaml": dataset("d")})
+    with pytest.raises(error):
+        here.analyse(ref, plan=True, **more)
+
+
+def test_judging_needs_nothing_but_the_reference() -> None:
+    edge = Edge("model:acme/a@1.0.0", "spec.dependencies[0].ref", "depends_on", "model:acme/b", "^1", True, 1)
+    assert judge("breaking", edge, V, V, None) == "breaking"
+    assert judge("retire", edge, V, V, "model:acme/b@1.0.0") == "non-breaking"
+    assert judge("breaking", edge._replace(required=False), V, V, None) == "non-breaking"
+
+
+def test_a_chain_of_any_length_is_walked_in_memory(world: World) -> None:
+    def tie(n: int) -> Tie:
+        edge = Edge(f"model:acme/m{n + 1}@1.0.0", "f", "depends_on", f"model:acme/m{n}", "", True, 1)
+        impact: Impact = "breaking"
+        return Tie(f"model:acme/m{n}@1.0.0", edge.source, edge, impact, None)
+
+    world.index.catch_up()
+    with world.index.reader().graph() as (state, _, _):
+        assert isinstance(state, State)
+        found = impacted_by(state, {tie(n).provider: [tie(n)] for n in range(5000)}, "model:acme/m0@1.0.0")
+    assert (len(found), found[-1].distance) == (5000, 5000)

@@ -1,0 +1,414 @@
+"""The plan by which consumers move on: what is edited in whom, in which order, as which version, and what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from gate_support import aliases, config, dataset, manifest, model, path_of, pipeline, versioned
+from hypothesis import given
+from hypothesis import strategies as st
+from impact_support import World, needing, suite
+
+from gitreg.versions import Version
+from gitreg_indexer.graph.asking import Edge
+from gitreg_indexer.graph.impact import Tie
+from gitreg_indexer.graph.migration import in_order, next_version
+
+V = "model:acme/b@1.1.0"
+A = "model:acme/a@1.0.0"
+B: Mapping[str, bytes] = {
+    path_of("b"): model("b"),
+    path_of("b", "1.1.0"): model("b", "1.1.0"),
+    path_of("b", "2.0.0"): model("b", "2.0.0"),
+}
+NAMED = {**B, "models/acme/b/aliases.yaml": aliases("b", good="1.1.0")}
+LAST = {path_of("b"): model("b"), path_of("b", "1.1.0"): model("b", "1.1.0")}
+OTHER = {path_of("c", "3.0.1"): model("c", "3.0.1"), "models/acme/c/aliases.yaml": aliases("c", good="3.0.1")}
+RC = {path_of("b", "2.0.0-rc.1"): model("b", "2.0.0-rc.1"), path_of("b", "1.1.0"): model("b", "1.1.0")}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(tmp_path_factory.mktemp("plan"))
+
+
+@pytest.mark.parametrize(
+    ("versions", "ref", "more", "expected"),
+    [
+        pytest.param(B, "acme/b@1.1.0", {}, ("edit", "model:acme/b@2.0.0", "2.0.0"), id="exact-stays-exact"),
+        pytest.param(B, "acme/b@^1", {}, ("edit", "model:acme/b@^2.0", "2.0.0"), id="caret-stays-caret"),
+        pytest.param(B, "acme/b@~1.1.0", {}, ("edit", "model:acme/b@~2.0", "2.0.0"), id="tilde-stays-tilde"),
+        pytest.param(
+            B, "acme/b@>=1.0.0 <2.0.0", {}, ("edit", "model:acme/b@^2.0", "2.0.0"), id="bounds-become-a-caret"
+        ),
+        pytest.param(
+            B, "acme/b@^1 || ^0.9", {}, ("edit", "model:acme/b@^2.0", "2.0.0"), id="alternatives-become-a-caret"
+        ),
+        pytest.param(NAMED, "acme/b@good", {}, ("none", None, None), id="an-alias-stays"),
+        pytest.param(B, "acme/b", {}, ("none", None, None), id="means-another-already"),
+        pytest.param(B, "acme/b@1.1.0?", {}, ("none", None, None), id="it-can-do-without"),
+        pytest.param(B, "acme/b@^1", {"change": "retire"}, ("none", None, None), id="it-moves-on-by-itself"),
+        pytest.param(B, "acme/b@^1.1", {"change": "retire"}, ("edit", "model:acme/b@^2.0", "2.0.0"), id="it-does-not"),
+        pytest.param(B, "acme/b@^1", {"change": "deprecate"}, ("none", None, None), id="deprecated-goes-on-to-work"),
+        pytest.param(B, "acme/b@^1", {"to": "1.0.0"}, ("edit", "model:acme/b@1.0.0", "2.0.0"), id="back-needs-a-pin"),
+        pytest.param(LAST, "acme/b", {}, ("decide", None, None), id="no-selector-cannot-go-back"),
+        pytest.param(LAST, "acme/b@latest", {}, ("decide", None, None), id="latest-cannot-go-back"),
+        pytest.param(LAST, "acme/b", {"change": "retire"}, ("none", None, None), id="no-selector-goes-back-by-itself"),
+        pytest.param(RC, "acme/b@^1", {}, ("decide", None, None), id="a-prerelease-is-not-moved-to-unasked"),
+        pytest.param(
+            RC, "acme/b@^1", {"to": "2.0.0-rc.1"}, ("edit", "model:acme/b@^2.0.0-rc.1", "2.0.0"), id="but-where-named"
+        ),
+        pytest.param(
+            {**B, **OTHER},
+            "acme/b@^1",
+            {"to": "acme/c@3.0.1"},
+            ("edit", "model:acme/c@^3.0", "1.0.1"),
+            id="another-name",
+        ),
+        pytest.param(
+            {**LAST, **OTHER},
+            "acme/b",
+            {"to": "acme/c"},
+            ("edit", "model:acme/c", "1.0.1"),
+            id="another-without-selector",
+        ),
+        pytest.param(
+            {**LAST, **OTHER},
+            "acme/b@latest",
+            {"to": "acme/c"},
+            ("edit", "model:acme/c@latest", "1.0.1"),
+            id="its-latest",
+        ),
+        pytest.param(
+            {**NAMED, **OTHER},
+            "acme/b@good",
+            {"to": "acme/c@3"},
+            ("edit", "model:acme/c@good", "1.0.1"),
+            id="its-alias",
+        ),
+        pytest.param(
+            {**NAMED, **OTHER, "models/acme/c/aliases.yaml": aliases("c")},
+            *("acme/b@good", {"to": "acme/c@3.0.1"}, ("decide", None, None)),
+            id="it-has-no-such-alias",
+        ),
+    ],
+)
+def test_a_new_constraint_keeps_the_style_of_the_old_one(
+    world: World, versions: Mapping[str, bytes], ref: str, more: Any, expected: tuple[str, str | None, str | None]
+) -> None:
+    steps = world.corner(versions, needing("a", ref)).steps(V, **more)
+    assert [(action, to, new) for action, who, to, new in steps if who == A] == [expected]
+
+
+def test_an_alias_is_moved_once_for_all_who_ask_for_it(world: World) -> None:
+    here = world.corner(NAMED, needing("a", "acme/b@good"), needing("c", "acme/b@good"))
+    assert here.steps(V) == [
+        ("edit", "aliases:model/acme/b", "model:acme/b@2.0.0", None),
+        ("none", A, None, None),
+        ("none", "model:acme/c@1.0.0", None, None),
+    ]
+
+
+def test_an_alias_that_no_record_asks_for_is_for_people_to_move(world: World) -> None:
+    named = {"pipelines/acme/p/aliases.yaml": aliases("p", of="Pipeline", live="1.0.0", old="0.9.0")}
+    here = world.corner(NAMED, using("p", "acme/b@1.1.0"), named)
+    assert here.steps(V) == [
+        ("edit", P, "model:acme/b@2.0.0", "1.0.1"),
+        ("decide", "aliases:model/acme/b", "model:acme/b@2.0.0", None),
+        ("decide", "aliases:pipeline/acme/p", "pipeline:acme/p@1.0.1", None),
+    ]
+    assert not any(ref.startswith("aliases:") for _, ref, _, _ in here.steps(V, change="deprecate"))
+
+
+@pytest.mark.parametrize(
+    ("lifecycle", "to"),
+    [
+        pytest.param({"status": "deprecated", "successor": "acme/c@^3"}, "model:acme/c@3.0.1", id="the-successor"),
+        pytest.param({"successor": "acme/gone@^3"}, "model:acme/b@2.0.0", id="a-successor-that-is-not-there"),
+        pytest.param({"successor": "acme/b@1.1.0"}, "model:acme/b@2.0.0", id="itself"),
+        pytest.param({}, "model:acme/b@2.0.0", id="the-highest-other"),
+    ],
+)
+def test_consumers_move_to_what_is_stated_else_to_the_highest(world: World, lifecycle: Any, to: str) -> None:
+    files = {**B, **OTHER, path_of("b", "1.1.0"): model("b", "1.1.0", lifecycle=lifecycle)}
+    assert world.corner(files, needing("a", "acme/b@1.1.0")).told(V, plan=True)["to"] == to
+
+
+def test_where_there_is_nothing_to_move_to_a_person_decides(world: World) -> None:
+    files = {
+        path_of("b", "1.1.0"): model("b", "1.1.0"),
+        path_of("b", "2.0.0"): model("b", "2.0.0", lifecycle={"status": "retired"}),
+    }
+    here = world.corner(files, needing("a", "acme/b@1.1.0"), needing("c", "acme/a@^1"))
+    assert here.steps(V) == [("decide", A, None, None), ("decide", "model:acme/c@1.0.0", None, None)]
+    assert "--to" in here.told(V, plan=True)["plan"][0]["why"]
+
+
+NODES = {"id": "a", "type": "model"}
+
+
+def using(name: str, ref: str, version: str = "1.0.0", **spec: Any) -> dict[str, bytes]:
+    """Give a pipeline that calls a model: a change of that narrows nothing for those who depend on the pipeline."""
+    dag = {"nodes": [{**NODES, "model": ref}]}
+    return {f"pipelines/acme/{name}/{version}.yaml": pipeline(name, version, **{"dag": dag, **spec})}
+
+
+P = "pipeline:acme/p@1.0.0"
+
+
+def test_what_is_not_bound_by_a_dependency_goes_up_by_a_patch(world: World) -> None:
+    here = world.corner(B, using("p", "acme/b@^1"), using("q", "acme/b@1.1.0", "1.0.0-rc.1"))
+    assert here.steps(V) == [
+        ("edit", P, "model:acme/b@^2.0", "1.0.1"),
+        ("edit", "pipeline:acme/q@1.0.0-rc.1", "model:acme/b@2.0.0", "1.0.0-rc.2"),
+    ]
+
+
+def test_consumers_that_hold_on_to_what_was_edited_have_a_step_too(world: World) -> None:
+    files = [
+        using("p", "acme/b@^1"),
+        needing("pinned", "pipeline:acme/p@1.0.0"),
+        needing("ranged", "pipeline:acme/p@^1"),
+        needing("last", "acme/pinned@^1"),
+        needing("idle", "acme/ranged@1.0.0"),
+    ]
+    assert world.corner(B, *files).steps(V) == [
+        ("edit", P, "model:acme/b@^2.0", "1.0.1"),
+        ("edit", "model:acme/pinned@1.0.0", "pipeline:acme/p@1.0.1", "2.0.0"),
+        ("edit", "model:acme/last@1.0.0", "model:acme/pinned@^2.0", "2.0.0"),
+        ("none", "model:acme/ranged@1.0.0", None, None),
+        ("none", "model:acme/idle@1.0.0", None, None),
+    ]
+
+
+def test_several_references_of_one_record_are_edited_as_one_version(world: World) -> None:
+    files = [using("p", "acme/b@^1"), using("q", "acme/b@1.1.0", dependencies=[{"ref": "pipeline:acme/p@1.0.0"}])]
+    assert world.corner(B, *files).steps(V) == [
+        ("edit", P, "model:acme/b@^2.0", "1.0.1"),
+        ("edit", "pipeline:acme/q@1.0.0", "model:acme/b@2.0.0", "2.0.0"),
+        ("edit", "pipeline:acme/q@1.0.0", "pipeline:acme/p@1.0.1", "2.0.0"),
+    ]
+
+
+def test_a_dependency_is_not_narrowed_behind_a_release_that_breaks_too(world: World) -> None:
+    files = [needing("a", "acme/b@1.1.0"), needing("a", "acme/b@^1.1", version="2.0.0"), needing("c", "acme/a@^1")]
+    assert world.corner(B, *files).steps(V) == [
+        ("decide", A, "model:acme/b@2.0.0", None),
+        ("edit", "model:acme/a@2.0.0", "model:acme/b@^2.0", "3.0.0"),
+        ("decide", "model:acme/c@1.0.0", None, None),
+    ]
+
+
+def test_where_a_later_release_does_not_break_consumers_move_to_that(world: World) -> None:
+    files = [needing("a", "acme/b@1.1.0"), needing("a", version="2.0.0"), needing("c", "acme/a@^1")]
+    assert world.corner(B, *files).steps(V) == [
+        ("none", A, None, None),
+        ("edit", "model:acme/c@1.0.0", "model:acme/a@^2.0", "2.0.0"),
+    ]
+
+
+ARCHIVED = {"status": "archived"}
+PINNED = needing("x", "pipeline:acme/p@1.0.0")
+RANGED = needing("x", "pipeline:acme/p@^1")
+LIVE = {"pipelines/acme/p/aliases.yaml": aliases("p", of="Pipeline", production="1.0.0")}
+
+
+@pytest.mark.parametrize(
+    ("status", "others", "expected"),
+    [
+        pytest.param("active", {}, "edit", id="in-use"),
+        pytest.param("deprecated", {}, "edit", id="deprecated"),
+        pytest.param("archived", {}, "none", id="ended"),
+        pytest.param("active", using("p", "acme/b@^2", "1.4.0"), "none", id="superseded"),
+        pytest.param("active", using("p", "acme/b@^1", "1.4.0"), "none", id="superseded-by-what-breaks-too"),
+        pytest.param("active", using("p", "acme/b@^2", "2.0.0"), "edit", id="beside-another-major"),
+        pytest.param("active", using("p", "acme/b@^2", "1.4.0-rc.1"), "edit", id="beside-a-prerelease"),
+        pytest.param("active", using("p", "acme/b@^2", "1.4.0", lifecycle=ARCHIVED), "edit", id="beside-an-archived"),
+        pytest.param("active", {**using("p", "acme/b@^1", "1.4.0"), **PINNED}, "edit", id="that-breaks-too-but-pinned"),
+        pytest.param("active", {**using("p", "acme/b@^1", "1.4.0"), **LIVE}, "edit", id="that-breaks-too-but-live"),
+        pytest.param("active", {**using("p", "acme/b@^1", "1.4.0"), **RANGED}, "none", id="that-breaks-and-admitted"),
+        pytest.param("active", {**using("p", "acme/b@^2", "1.4.0"), **PINNED}, "none", id="superseded-though-pinned"),
+        pytest.param("active", {**using("p", "acme/b@^2", "1.4.0"), **LIVE}, "none", id="superseded-though-live"),
+    ],
+)
+def test_only_versions_in_use_are_moved(world: World, status: str, others: Any, expected: str) -> None:
+    steps = world.corner(B, using("p", "acme/b@1.1.0", lifecycle={"status": status}), others).steps(V)
+    assert [action for action, ref, _, _ in steps if ref == P] == [expected]
+
+
+def test_who_holds_on_to_what_was_superseded_moves_to_what_took_its_place(world: World) -> None:
+    here = world.corner(B, using("p", "acme/b@^1"), using("p", "acme/b@^2", "1.4.0"), PINNED, LIVE)
+    assert here.steps(V) == [
+        ("none", P, None, None),
+        ("edit", "model:acme/x@1.0.0", "pipeline:acme/p@1.4.0", "2.0.0"),
+        ("decide", "aliases:pipeline/acme/p", "pipeline:acme/p@1.4.0", None),
+    ]
+
+
+DATA = "dataset:acme/d@1.0.0"
+CODE: dict[str, Any] = {"dag": {"nodes": [{"id": "x", "type": "transform", "language": "sql", "logic": "select 1"}]}}
+LINK: dict[str, Any] = {"selector": {"kinds": ["Model"]}, "policies": ["policy:acme/y@1.0.0"]}
+POLICY: dict[str, Any] = {
+    "title": "Y",
+    "severity": "high",
+    "rule": {"language": "conditions", "allOf": [{"field": "spec.license", "operator": "exists"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("target", "files", "expected"),
+    [
+        pytest.param(
+            V,
+            {**B, path_of("a"): model("a", derivedFrom=[{"ref": "acme/b@1.1.0", "method": "fine-tuning"}])},
+            [("decide", A, None, None)],
+            id="what-was-made-from-it-is-made-again",
+        ),
+        pytest.param(
+            V,
+            {
+                **B,
+                path_of("a"): model(
+                    "a",
+                    derivedFrom=[{"ref": "acme/b@1.1.0", "method": "fine-tuning"}],
+                    dependencies=[{"ref": "acme/b@^1"}],
+                ),
+            },
+            [("decide", A, "model:acme/b@^2.0", None), ("decide", A, None, None)],
+            id="half-an-edit-is-none",
+        ),
+        pytest.param(
+            "template:acme/t@1.0.0",
+            {
+                "templates/acme/t/1.0.0.yaml": versioned("PipelineTemplate", "t", body=CODE),
+                "templates/acme/t/2.0.0.yaml": versioned("PipelineTemplate", "t", "2.0.0", body=CODE),
+                "templates/acme/u/1.0.0.yaml": versioned(
+                    "PipelineTemplate", "u", extends="template:acme/t@1.0.0", body={}
+                ),
+                "pipelines/acme/p/1.0.0.yaml": pipeline(**CODE, template={"ref": "template:acme/t@1.0.0"}),
+            },
+            [("decide", P, None, None), ("edit", "template:acme/u@1.0.0", "template:acme/t@2.0.0", "1.0.1")],
+            id="a-rendered-pipeline-is-rendered-again",
+        ),
+        pytest.param(
+            DATA,
+            {
+                "datasets/acme/d/1.0.0.yaml": dataset("d"),
+                "datasets/acme/d/2.0.0.yaml": dataset("d", "2.0.0"),
+                "pipelines/acme/p/1.0.0.yaml": pipeline(**CODE, reads=[DATA], writes=["dataset:acme/e@1.0.0"]),
+                "datasets/acme/e/1.0.0.yaml": dataset("e"),
+            },
+            [("edit", P, "dataset:acme/d@2.0.0", "1.0.1"), ("none", "dataset:acme/e@1.0.0", None, None)],
+            id="what-an-edited-pipeline-writes-its-next-version-writes",
+        ),
+        pytest.param(
+            P,
+            {
+                "datasets/acme/e/1.0.0.yaml": dataset("e"),
+                "pipelines/acme/p/1.0.0.yaml": pipeline(**CODE, writes=["dataset:acme/e@1.0.0"]),
+                "pipelines/acme/p/2.0.0.yaml": pipeline("p", "2.0.0", **CODE),
+            },
+            [("decide", "dataset:acme/e@1.0.0", None, None)],
+            id="what-nothing-writes-any-more-is-for-a-person",
+        ),
+        pytest.param(
+            "config:acme/defaults@1.0.0",
+            {
+                path_of(): model(),
+                path_of("other"): model("other"),
+                "configs/acme/defaults/1.0.0.yaml": config(appliesTo=["acme/chat", "acme/other"]),
+                "configs/acme/defaults/2.0.0.yaml": config(version="2.0.0", appliesTo=["acme/chat"]),
+            },
+            [("none", "model:acme/chat@1.0.0", None, None), ("decide", "model:acme/other@1.0.0", None, None)],
+            id="settings-that-the-next-version-has-too",
+        ),
+        pytest.param(
+            "policy:acme/y@1.0.0",
+            {
+                "policies/acme/y/1.0.0.yaml": versioned("Policy", "y", **POLICY),
+                "policies/acme/y/1.1.0.yaml": versioned("Policy", "y", "1.1.0", **POLICY),
+                "policy-links/acme/l.yaml": manifest("PolicyLink", {"namespace": "acme", "name": "l"}, LINK),
+            },
+            [("edit", "policy-link:acme/l", "policy:acme/y@1.1.0", None)],
+            id="what-has-no-versions-is-edited-in-place",
+        ),
+        pytest.param(
+            V, {**B, **suite("s", "acme/b@^1")}, [("none", "suite:acme/s@1.0.0", None, None)], id="a-suite-stays"
+        ),
+    ],
+)
+def test_what_is_done_goes_by_the_relation(world: World, target: str, files: Any, expected: Any) -> None:
+    here = world.corner(files)
+    assert here.steps(target) == expected
+    assert [bad for bad in world.index.reader().quarantine() if here.name in bad["path"]] == []
+
+
+def test_a_reference_that_admits_several_of_what_changes_has_one_step(world: World) -> None:
+    files = [using("p", "acme/b@1.1.0"), using("p", "acme/b@1.1.0", "1.1.0"), needing("x", "pipeline:acme/p@^1")]
+    here = world.corner(B, *files, needing("y", "pipeline:acme/p@1.0.0"))
+    assert [step for step in here.steps(V) if step[1] == "model:acme/x@1.0.0"] == [
+        ("none", "model:acme/x@1.0.0", None, None)
+    ]
+
+
+def test_who_may_be_locked_is_told_what_it_resolves_to(world: World) -> None:
+    (step,) = world.corner(B, needing("a", "acme/b")).told(V, plan=True)["plan"]
+    assert step["satisfiedBy"] == "model:acme/b@2.0.0"
+    assert "locked anew" in step["why"]
+
+
+def test_depth_bounds_the_plan(world: World) -> None:
+    here = world.corner(B, using("p", "acme/b@^1"), needing("pinned", "pipeline:acme/p@1.0.0"))
+    assert [ref for _, ref, _, _ in here.steps(V, depth=1)] == [P]
+
+
+def test_consumers_in_a_circle_are_planned_once_each(world: World) -> None:
+    files = [needing("r0", "acme/r1@1.0.0", "acme/b@1.1.0"), needing("r1", "acme/r0@1.0.0")]
+    steps = world.corner(B, *files).steps(V)
+    assert sorted({ref for _, ref, _, _ in steps}) == ["model:acme/r0@1.0.0", "model:acme/r1@1.0.0"]
+    assert [to for _, _, to, _ in steps if to] == ["model:acme/b@2.0.0", "model:acme/r0@2.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("own", "taken", "is_breaking", "expected"),
+    [
+        pytest.param("1.0.0", [], False, "1.0.1", id="a-patch"),
+        pytest.param("1.0.0", ["1.0.1", "1.0.2"], False, "1.0.3", id="the-first-free"),
+        pytest.param("1.2.3", [], True, "2.0.0", id="a-break"),
+        pytest.param("0.2.3", [], True, "0.3.0", id="a-break-before-1"),
+        pytest.param("1.2.3", ["2.0.0"], True, "3.0.0", id="the-first-free-break"),
+        pytest.param("1.0.0-rc.1", [], False, "1.0.0-rc.2", id="a-prerelease"),
+        pytest.param("1.0.0-rc.1", ["1.0.0-rc.2"], True, "1.0.0-rc.3", id="a-prerelease-may-break"),
+        pytest.param("1.0.0-beta", [], False, "1.0.0-beta.1", id="a-prerelease-without-a-number"),
+    ],
+)
+def test_the_next_version_is_the_first_free_one(own: str, taken: list[str], is_breaking: bool, expected: str) -> None:
+    known = {Version.parse(text) for text in taken}
+    assert str(next_version(Version.parse(own), known, is_breaking=is_breaking)) == expected
+
+
+pairs = st.tuples(st.integers(0, 12), st.integers(0, 12))
+
+
+@given(st.lists(pairs.filter(lambda pair: pair[0] < pair[1]), max_size=40))
+def test_consumers_come_after_all_that_they_depend_on(drawn: list[tuple[int, int]]) -> None:
+    into: dict[str, list[Tie]] = {}
+    for provider, consumer in drawn:
+        edge = Edge(str(consumer), "f", "depends_on", str(provider), "", True, 1)
+        into.setdefault(edge.source, []).append(Tie(str(provider), edge.source, edge, "breaking", None))
+    roots = {tie.provider for ties in into.values() for tie in ties} - set(into)
+    into |= {root: [] for root in roots}
+    order = list(in_order("0", into))
+    assert sorted(order) == sorted(into)
+    assert all(order.index(str(a)) < order.index(str(b)) for a, b in drawn if a)
+
+
+@given(st.lists(pairs, max_size=40))
+def test_what_runs_in_circles_is_put_in_order_all_the_same(drawn: list[tuple[int, int]]) -> None:
+    into: dict[str, list[Tie]] = {str(n): [] for n in range(13)}
+    for provider, consumer in drawn:
+        edge = Edge(str(consumer), "f", "depends_on", str(provider), "", True, 1)
+        into[edge.source].append(Tie(str(provider), edge.source, edge, "breaking", None))
+    assert sorted(in_order("0", into)) == sorted(into)
