@@ -59,7 +59,9 @@ HISTORY: Final = (
     ),
     Change((said("a", "1.1.0", derivedFrom="a@1.0.0 base@stable"), said("base", "2.0.0"))),
     Change((said("base", "2.0.0", "retired"),), aliases={("Model", "base"): {"stable": "2.0.0"}}),
-    Change((said("gone", next="a@^1"), said("x", dependencies="y@^1"), said("y", dependencies="x@1.0.0 y"))),
+    Change(
+        (said("gone", next="a@^1"), said("x", dependencies="y@^1 base base@>=1"), said("y", dependencies="x@1.0.0 y"))
+    ),
     Change((said("a", "1.1.0", "deprecated", derivedFrom="a@1.0.0"),), removed=(said("Dataset:raw").path,)),
     Change((), broken=(said("a").path,), aliases={("Model", "base"): {"stable": "1.0.0"}}),
 )
