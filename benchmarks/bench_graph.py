@@ -1,8 +1,8 @@
 """Measure the graph at a million records and two million references: `python -m benchmarks.bench_graph`.
 
-- Two shapes, each of records with four versions a name that refer by caret ranges: `drawn` as registries are (datasets,
-  models from popular ones, pipelines), and `random`, where each record refers to any two earlier names, which is the
-  worst: ten steps lead to a thousand others.
+- Two shapes, each of records with four versions a name that refer by caret ranges: `drawn` as registries are (twelve
+  layers, each record made of one of the layer before and of a popular one), and `random`, where each record refers to
+  any two earlier names, which is the worst: ten steps lead to a thousand others.
 - `raw` walks as far over bare pairs of numbers in SQLite with one recursive query, nothing resolved, nothing told.
 - One model has ten thousand consumers. The graph is drawn with a fixed seed: it is the same every time.
 """
@@ -28,12 +28,15 @@ from gitreg.versions import Version
 from gitreg_indexer.catalog import Catalog, Making, Position
 from gitreg_indexer.facts import CommitFacts, Folded, Link, Opened
 from gitreg_indexer.graph.data import lineage_data
+from gitreg_indexer.graph.impact import impacted_by, ties_from
+from gitreg_indexer.graph.impact_data import Analysis, analysis_data
 from gitreg_indexer.graph.lineage import Asked, trace
-from gitreg_indexer.graph.state import State
+from gitreg_indexer.graph.state import State, name_of
 from gitreg_indexer.graph.ways import closed_by
 
 VERSIONS: Final = 4
 PER_COMMIT: Final = 100
+LAYERS: Final = 12
 ROUNDS: Final = 200
 CONSUMERS: Final = 10_000
 KINDS: Final = (("Dataset", "dataset", "datasets"), ("Model", "model", "models"), ("Pipeline", "pipeline", "pipelines"))
@@ -62,11 +65,13 @@ def _random_links(draw: random.Random, name: int) -> tuple[Link, ...]:
 
 
 def _drawn_links(draw: random.Random, name: int, names: int) -> tuple[Link, ...]:
-    """Refer as a record of its layer does: to a few near ones, and to popular ones by Zipf's law."""
-    if name < 10:
+    """Refer as a record of its layer does: to one of the layer before, and to a popular one by Zipf's law."""
+    size = -(-names // LAYERS)
+    begins = name // size * size
+    if begins == 0:
         return ()
-    popular = min(int(draw.paretovariate(0.9)) * 7, name - 1)
-    near = max(0, name - 1 - draw.randrange(max(1, names // 50)))
+    popular = min(int(draw.paretovariate(0.9)) * 7, begins - 1)
+    near = begins - size + draw.randrange(size)
     relations: tuple[tuple[Relation, str, int], ...] = (
         ("derived_from", "spec.derivedFrom[0].ref", popular),
         ("depends_on", "spec.dependencies[0].ref", near),
@@ -195,6 +200,16 @@ def ask(catalog: Catalog, names: int, *, is_random: bool, raw: Raw | None) -> No
 
         return work
 
+    hub = _record(names // 8, VERSIONS - 1, 0, (), is_random=is_random).ref
+
+    def impacted(_: str) -> int:
+        with catalog.reading() as db:
+            state = State(db, None, lambda _: {})
+            state.read_names([name_of(hub)])
+            found = impacted_by(state, ties_from(state, hub, "breaking", 1), hub, 1)
+            orjson.dumps(analysis_data(Analysis(hub, "breaking", Position(last, ""), found, None)))
+        return len(found)
+
     def checked(ref: str) -> int:
         other = Ref.parse(refs[draw.randrange(ROUNDS)].replace("@1.3.0", "@^1.0"))
         with catalog.reading() as db:
@@ -206,6 +221,7 @@ def ask(catalog: Catalog, names: int, *, is_random: bool, raw: Raw | None) -> No
     measure("the same, as JSON", traced(UP, None, is_told=True), refs)
     measure("the same, as of the middle of the past", traced(UP, last // 2, is_told=False), early)
     measure("downstream, 10 deep", traced(DOWN, None, is_told=False), refs)
+    measure("impact on ten thousand consumers, as JSON", impacted, refs[:40])
     measure("would a reference close a circle", checked, refs)
     _measure_adding(catalog, refs, is_random=is_random)
 

@@ -55,8 +55,8 @@ def test_the_page_says_the_bounds(said: str) -> None:
 
 
 def test_the_page_says_how_many_are_answered_at_once() -> None:
-    assert (endpoints.GRAPHS_AT_ONCE, endpoints.DRAWN_AT_ONCE) == (4, 2)
-    assert "Four questions are answered at once by each worker, and two SVGs" in PAGE.replace("\n", " ")
+    assert (endpoints.GRAPHS_AT_ONCE, endpoints.DRAWN_AT_ONCE) == (2, 1)
+    assert "Two questions are answered at once by each worker, and one SVG" in PAGE.replace("\n", " ")
 
 
 @pytest.mark.parametrize("form", ["svg", "mermaid", "dot", "text"])

@@ -185,6 +185,24 @@ def test_a_seq_that_is_on_its_way_is_waited_for(tmp_path: Path) -> None:
         assert (answer.status_code, answer.headers["x-gitreg-seq"]) == (200, "9"), answer.text
 
 
+def test_what_is_not_there_is_said_only_of_a_state_that_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record lands after it was looked for in vain, and before that is said: it is looked for again."""
+    api = api_on(graph_registry(tmp_path / "registry"))
+
+    def moving(*words: Any) -> Any:
+        if api.registry.repo.seq(api.registry.repo.tip() or "") == LAST:
+            commit(api.registry, 9, model("late", "1.0.0"))
+            try:
+                return lineage_at(*words).__enter__()
+            finally:
+                api.index.catch_up()
+        return lineage_at(*words)
+
+    monkeypatch.setattr(graph, "lineage_at", moving)
+    answer = api.get("/api/v1/lineage/acme/late")
+    assert (answer.status_code, answer.headers["x-gitreg-seq"]) == (200, "9")
+
+
 def test_what_does_not_come_is_not_waited_for_for_ever(api: Api) -> None:
     for path in (at(TUNED, 9), f"{WAYS}&min_seq=9", f"{DIFF}&to=9", "/api/v1/graph/diff?from=9", f"{TRIAGE}/dag?at=9"):
         answer = api.get(path)

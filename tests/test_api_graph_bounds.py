@@ -121,6 +121,11 @@ def test_what_is_not_there_is_said_with_a_hint(api: Api, path: str, mend: str) -
     assert mend in answer.json()["mend"]
 
 
+@pytest.mark.parametrize("path", ["/api/v1/lineage", "/api/v1/graph", "/api/v1/graph/paht"])
+def test_a_path_that_leads_nowhere_is_not_what_was_meant(api: Api, path: str) -> None:
+    assert "did you mean" not in api.get(path).json()["mend"]
+
+
 @pytest.mark.parametrize(
     "ref",
     [

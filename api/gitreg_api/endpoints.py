@@ -19,10 +19,11 @@ from gitreg_api.parameters import Waiting, only
 from gitreg_api.source import Source
 
 Endpoint = Callable[..., Any]
-GRAPHS_AT_ONCE: Final = 4
+GRAPHS_AT_ONCE: Final = 2
 """Questions to the graph that are answered at once."""
-DRAWN_AT_ONCE: Final = 2
-"""SVGs that are made at once, beside them: the layout of a large one takes seconds."""
+DRAWN_AT_ONCE: Final = 1
+"""SVGs that are made at once, beside them: the layout of a large one takes seconds. More threads would only take the
+processor from the others."""
 
 
 def add_route(app: FastAPI, path: str, endpoint: Endpoint, asking: type[BaseModel] | None, **about: Any) -> None:

@@ -116,4 +116,5 @@ def nearest_path(path: str) -> str | None:
     near = get_close_matches(first.casefold(), known, n=1, cutoff=0.7)
     if not near:
         return None
-    return f"{ROOT}/{known[near[0]]}" + (f"/{tail}" if tail else "")
+    meant = f"{ROOT}/{known[near[0]]}" + (f"/{tail}" if tail else "")
+    return None if meant == path else meant

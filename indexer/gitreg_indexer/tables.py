@@ -69,7 +69,7 @@ edges = sa.Table(
     sa.Column("upstream", sa.Boolean, nullable=False),  # whether the target comes before the source
     sa.Column("seq_from", sa.BigInteger, nullable=False),
     sa.Column("seq_to", sa.BigInteger, nullable=False),
-    sa.Index("edges_by_source", "source_key", "seq_to"),
+    sa.Index("edges_by_source", "source_key", "upstream", "seq_to"),
     sa.Index("edges_by_target", "target_key", "upstream", "seq_to"),
     sa.Index("edges_by_start", "seq_from"),
     sa.Index("edges_by_end", "seq_to"),

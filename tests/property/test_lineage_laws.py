@@ -166,5 +166,6 @@ def test_these_laws_are_about_records_that_can_be_read() -> None:
         listed.append(Said(kind, name, "1.0.0", slots=slots))
     with _standing(World({one.path: one for one in listed}, {})) as state:
         assert all(state.standing(one.ref) for one in listed)
-        assert all(len(state.out(one.ref)) == len(one.slots) for one in listed)
+        said = {one.ref: [*state.out(one.ref, upstream=True), *state.out(one.ref, upstream=False)] for one in listed}
+        assert all(len(said[one.ref]) == len(one.slots) for one in listed)
     assert {kind for kind, _ in NAMED} < set(KINDS)

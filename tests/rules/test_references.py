@@ -148,7 +148,12 @@ def ended(status: str, **lifecycle: object) -> dict[str, bytes]:
 
 TICKETS = "dataset:acme/tickets@1.0.0"
 RETIRED = "model:acme/p@1.0.0 means model:acme/p@1.0.0, which is retired"
+D = "datasets/acme/tickets/1.0.0.yaml"
+RETIRED_D = {D: dataset(lifecycle={"status": "retired"})}
 ALIVE = [
+    Case("what a pipeline writes may have ended", {PIPELINE: pipeline(writes=["acme/tickets@^1"])}, over=RETIRED_D),
+    Case("what a pipeline reads", {PIPELINE: pipeline(reads=["acme/tickets@^1"])}, "which is retired",
+         "spec.reads[0]", over=RETIRED_D),
     Case("active", {NEW: needing("acme/chat@1.0.0")}),
     Case("experimental", {NEW: needing("acme/p@1.0.0")}, over=ended("experimental")),
     Case("what is not there is another rule's matter", {NEW: needing("acme/no@1.0.0")}),
@@ -178,6 +183,9 @@ ALIVE = [
 ]  # fmt: skip
 
 BOUNDED = [
+    Case("what a pipeline writes", {PIPELINE: pipeline(writes=["acme/tickets"]), D: dataset()}),
+    Case("any version that a pipeline reads", {PIPELINE: pipeline(reads=["acme/tickets"]), D: dataset()},
+         "names no versions", "spec.reads[0]"),
     Case("a caret", {NEW: needing("acme/chat@^1")}),
     Case("two bounds", {NEW: needing("acme/chat@>=1.0.0 <9.0.0")}),
     Case("a version", {NEW: needing("acme/chat@1.0.0")}),

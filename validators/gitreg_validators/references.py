@@ -7,7 +7,7 @@ from typing import Final
 
 from gitreg.errors import NotFoundError, Severity
 from gitreg.kinds import Aliases, Namespace, RoleBinding, lifecycle_of
-from gitreg.kinds.references import Reference, references_of
+from gitreg.kinds.references import Reference, is_upstream, references_of
 from gitreg.refs import KINDS, Address, Ref
 from gitreg.repository.snapshot import Snapshot
 from gitreg.resolution import ENDED
@@ -15,6 +15,7 @@ from gitreg.validation import Fault, Rule, Subject, each
 from gitreg.versions import Range, Version
 
 DEPENDING: Final = frozenset({"depends_on", "derived_from", "uses", "validates"})
+"""The relations in which a record needs another; and it needs what it reads."""
 _OPEN: Final = Version(9_007_199_254_740_991, 0, 0)
 
 
@@ -60,7 +61,7 @@ def check_alive(subject: Subject) -> Iterator[Fault]:
     """Nothing new depends on what is retired, nor, if it can be helped, on what is deprecated."""
     for reference in references_of(subject.manifest):
         ref = reference.ref
-        if reference.relation not in DEPENDING or not KINDS[ref.kind].is_versioned:
+        if not _is_needed(reference):
             continue
         target = _resolved(subject.state, ref)
         record = subject.state.record(target) if target else None
@@ -71,6 +72,12 @@ def check_alive(subject: Subject) -> Iterator[Fault]:
         severity = Severity.WARNING if lifecycle.status == "deprecated" else None
         says = f"{ref} means {record.address.ref}, which is {lifecycle.status}"
         yield Fault(says, mend, field=reference.field, severity=severity)
+
+
+def _is_needed(reference: Reference) -> bool:
+    """Tell whether a record needs versions of another: what a pipeline reads it needs, what it writes it makes."""
+    is_read = reference.relation == "transforms" and is_upstream(reference.relation, reference.field)
+    return (is_read or reference.relation in DEPENDING) and KINDS[reference.ref.kind].is_versioned
 
 
 def _resolved(state: Snapshot, ref: Ref) -> Address | None:
@@ -84,7 +91,7 @@ def check_bounded(subject: Subject) -> Iterator[Fault]:
     """A range says which majors it is for: what breaks tomorrow is not taken today."""
     for reference in references_of(subject.manifest):
         ref = reference.ref
-        if reference.relation not in DEPENDING or not KINDS[ref.kind].is_versioned:
+        if not _is_needed(reference):
             continue
         if isinstance(subject.manifest, Namespace):  # it names policies, whose versions the links choose
             continue

@@ -65,15 +65,25 @@ def edges_into(db: sa.Connection, names: Iterable[str], at: int | None, *, upstr
     return (edge for edge in _edges(db, where, asked, at) if edge.target in asked)
 
 
+def is_spoken_of(db: sa.Connection, name: str, at: int | None) -> bool:
+    """Tell whether a record that comes after a name may refer to it."""
+    query = _edge_query(db.dialect.name, "upstream = true AND target_key", is_now=at is None)
+    return db.execute(query, {"keys": _listed(db, [name]), **_moment(at)}).first() is not None
+
+
 def _edges(db: sa.Connection, where: str, asked: set[str], at: int | None) -> Iterator[Edge]:
     if not asked:
         return
-    keys = ",".join(str(edge_key(text)) for text in sorted(asked))
-    listed = f"[{keys}]" if db.dialect.name == "sqlite" else f"{{{keys}}}"
     query = _edge_query(db.dialect.name, where, is_now=at is None)
-    rows = db.execute(query, {"keys": listed, **_moment(at)}).all()
+    rows = db.execute(query, {"keys": _listed(db, sorted(asked)), **_moment(at)}).all()
     for source, field, relation, target, selector, required, since in rows:
         yield Edge(source, field, relation, target, selector, bool(required), since)
+
+
+def _listed(db: sa.Connection, refs: Iterable[str]) -> str:
+    """Write the numbers of refs as one text, as the database reads lists."""
+    keys = ",".join(str(edge_key(text)) for text in refs)
+    return f"[{keys}]" if db.dialect.name == "sqlite" else f"{{{keys}}}"
 
 
 def named(db: sa.Connection, places: Sequence[tuple[str, str, str]], at: int | None) -> Iterator[Named]:

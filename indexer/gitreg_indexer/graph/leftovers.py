@@ -49,7 +49,8 @@ def orphans(state: State, asked: Asked, *, after: str = "", size: int = PART) ->
     rows = state.db.execute(_next_records(state.at, kinds, after).limit(size)).all()
     known = {row.ref: Orphan(row.ref, row.kind, row.status) for row in rows}
     asked = replace(asked, reading="admitted", kinds=())
-    used = {line.upstream for line in lines_from(state, known, asked, is_up=False) if line.upstream != line.downstream}
+    lines = lines_from(state, known, asked, is_up=False)
+    used = {line.upstream for line in lines if not line.is_missing and line.upstream != line.downstream}
     found = tuple(orphan for ref, orphan in known.items() if ref not in used)
     return Part(orphans=found, cursor=rows[-1].path if len(rows) == size else None)
 

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, get_args
@@ -89,6 +89,7 @@ def trace(state: State, root: str, asked: Asked) -> Lineage:
     ups = {"up": (True,), "down": (False,), "both": (True, False)}[asked.direction]
     cuts = [_walk(state, root, asked, found, is_up=is_up) for is_up in ups]
     missing = {line.target for line in found.lines.values() if line.is_missing}
+    state.read_names(name_of(ref) for ref in found.distances if ref not in missing)
     nodes = [_node(state, ref, distance, is_missing=ref in missing) for ref, distance in found.distances.items()]
     depth = max(abs(node.distance) for node in nodes)
     lines = (found.lines[key] for key in sorted(found.lines))
@@ -140,25 +141,52 @@ def _end(line: Line, *, is_up: bool) -> str:
 
 def lines_from(state: State, refs: Collection[str], asked: Asked, *, is_up: bool) -> Iterator[Line]:
     """Give the edges that lead from records one step upstream or downstream."""
-    state.read_out(refs)
-    state.read_into({name_of(ref) for ref in refs}, upstream=not is_up)
+    ways = _ways_on(asked.relations, is_up=is_up)
+    for way in ways:
+        if way.is_out:
+            state.read_out(refs, upstream=way.upstream)
+        else:
+            state.read_into({name_of(ref) for ref in refs}, upstream=way.upstream)
     for ref in refs:
-        for line in _lines_of(state, ref, asked.reading, is_up=is_up):
+        for line in _lines_of(state, ref, asked.reading, ways):
             is_entered = not asked.kinds or kind_of(_end(line, is_up=is_up)) in asked.kinds
             if is_entered and line.edge.relation in asked.relations:
                 yield line
 
 
-def _lines_of(state: State, ref: str, reading: Reading, *, is_up: bool) -> Iterator[Line]:
-    for edge in state.out(ref):
-        if is_upstream(edge.relation, edge.field) == is_up:
-            targets = state.targets(edge, reading)
-            yield from (Line(ref, target, edge) for target in state.looked_at(targets))
-            if not targets:
-                yield Line(ref, edge.wanted, edge, is_missing=True)
-    for edge in state.looked_at(state.into(name_of(ref), upstream=not is_up)):
-        if state.leads_to(edge, ref, reading):
-            yield Line(edge.source, ref, edge)
+class _WayOn(NamedTuple):
+    """One of the ways in which edges lead on: from who refers or what is referred to, and by which of two flows."""
+
+    is_out: bool
+    upstream: bool
+
+
+def _ways_on(relations: Collection[str], *, is_up: bool) -> list[_WayOn]:
+    """Tell how edges lead upstream or downstream; what only rare relations do is left out where none is asked for."""
+    usual, rare = _WayOn(is_up, upstream=True), _WayOn(not is_up, upstream=False)
+    return [usual, rare] if _LEADING_DOWN.intersection(relations) else [usual]
+
+
+_LEADING_DOWN: Final = frozenset({"configures", "replaces", "transforms"})
+"""The relations in which what a record names may come after it."""
+
+
+def _lines_of(state: State, ref: str, reading: Reading, ways: Sequence[_WayOn]) -> Iterator[Line]:
+    for way in ways:
+        if way.is_out:
+            yield from _lines_out(state, ref, reading, upstream=way.upstream)
+        else:
+            for edge in state.looked_at(state.into(name_of(ref), upstream=way.upstream)):
+                if state.leads_to(edge, ref, reading):
+                    yield Line(edge.source, ref, edge)
+
+
+def _lines_out(state: State, ref: str, reading: Reading, *, upstream: bool) -> Iterator[Line]:
+    for edge in state.out(ref, upstream=upstream):
+        targets = state.targets(edge, reading)
+        yield from (Line(ref, target, edge) for target in state.looked_at(targets))
+        if not targets:
+            yield Line(ref, edge.wanted, edge, is_missing=True)
 
 
 @lru_cache(maxsize=65536)

@@ -59,18 +59,19 @@ class State:
         self.most = most
         self._cost = 0.0
         self._aliases = aliases
-        self._out: dict[str, tuple[Edge, ...]] = {}
+        self._out: dict[tuple[str, bool], tuple[Edge, ...]] = {}
         self._into: dict[tuple[str, bool], tuple[Edge, ...]] = {}
         self._names: dict[str, _Name] = {}
         self._meant: dict[tuple[str, str], str | None] = {}
         self._admitted: dict[tuple[str, str], tuple[str, ...]] = {}
         self._among: dict[tuple[str, str], frozenset[str]] = {}
 
-    def read_out(self, refs: Iterable[str]) -> None:
-        """Read what records say of others, for all of them at once, with the names that they speak of."""
-        asked = {ref for ref in refs if ref not in self._out}
-        found = _grouped(self.counted(edges_out_of(self.db, asked, self.at)), lambda edge: edge.source)
-        self._out.update({ref: tuple(found.get(ref, ())) for ref in asked})
+    def read_out(self, refs: Iterable[str], *, upstream: bool) -> None:
+        """Read what records say of those that come before them (`upstream`), or after, with the names of these."""
+        asked = {ref for ref in refs if (ref, upstream) not in self._out}
+        edges = self.counted(edges_out_of(self.db, asked, self.at, upstream=upstream))
+        found = _grouped(edges, lambda edge: edge.source)
+        self._out.update({(ref, upstream): tuple(found.get(ref, ())) for ref in asked})
         self.read_names(edge.target for edges in found.values() for edge in edges)
 
     def read_into(self, names: Iterable[str], *, upstream: bool) -> None:
@@ -115,11 +116,11 @@ class State:
             versions = {**known.versions, _version(version): Standing(None, None)}
             self._names[name] = _Name(_sorted(versions), None)
 
-    def out(self, ref: str) -> tuple[Edge, ...]:
-        """Give what a record says of others."""
-        if ref not in self._out:
-            self.read_out([ref])
-        return self._out[ref]
+    def out(self, ref: str, *, upstream: bool) -> tuple[Edge, ...]:
+        """Give what a record says of those that come before it (`upstream`), or after."""
+        if (ref, upstream) not in self._out:
+            self.read_out([ref], upstream=upstream)
+        return self._out[ref, upstream]
 
     def into(self, name: str, *, upstream: bool) -> tuple[Edge, ...]:
         """Give what is said of a name by records that it comes before (`upstream`), or after."""

@@ -1,7 +1,7 @@
 """Ways from one record to another: the shortest, or all of them, and whether a new reference would close a circle.
 
 - A way goes downstream, from what comes first to what is made of it.
-- The shortest is looked for from both ends, each time from the end with fewer records at its edge.
+- The shortest is looked for from both ends, each time from the one where a step costs less.
 - All ways are given shortest first, each record at most once on a way; where they are too many to go through, it is
   told that there are more.
 """
@@ -16,14 +16,16 @@ from typing import Final
 
 from gitreg.kinds.references import NEEDING
 from gitreg.refs import Ref
-from gitreg_indexer.graph.asking import Edge
+from gitreg_indexer.graph.asking import Edge, is_spoken_of
 from gitreg_indexer.graph.lineage import Asked, Line, lines_from
-from gitreg_indexer.graph.state import State
+from gitreg_indexer.graph.state import State, name_of
 
 MOST_STEPS: Final = 50_000
 """Beginnings of ways that are looked at for all ways between two records."""
 MOST_ROOM: Final = 2_000_000
 """Records on the beginnings of ways that are remembered at once."""
+_LEANING: Final = 32
+"""How many records are stepped from upstream for one downstream: a record needs a few, but thousands may need it."""
 Way = tuple[str, ...]
 """Refs of records, the first upstream of all others."""
 
@@ -43,7 +45,7 @@ def shortest(state: State, source: str, targets: Collection[str], asked: Asked) 
         return (source,)
     down, up = _Side(state, asked, [source], is_up=False), _Side(state, asked, targets, is_up=True)
     while down.edge and up.edge:
-        side, other = (down, up) if len(down.edge) <= len(up.edge) else (up, down)
+        side, other = (down, up) if len(down.edge) * _LEANING <= len(up.edge) else (up, down)
         met = side.step() & other.came.keys()
         if met:
             middle = min(met, key=lambda ref: (down.distance[ref] + up.distance[ref], ref))
@@ -159,5 +161,8 @@ def closed_by(state: State, source: str, wanted: Ref) -> Way | None:
     state.suppose(source)
     edge = Edge(source, "", "depends_on", wanted.place, wanted.written or "", True, 0)
     state.read_names([edge.target])
-    way = shortest(state, source, state.admitted(edge), _OF_NEEDS)
+    starts = state.admitted(edge)
+    if source not in starts and not is_spoken_of(state.db, name_of(source), state.at):
+        return None
+    way = shortest(state, source, starts, _OF_NEEDS)
     return None if way is None else (source, *reversed(way))
