@@ -1,7 +1,7 @@
 """Measure the graph at a million records and two million references: `python -m benchmarks.bench_graph`.
 
 - Two shapes, each of records with four versions a name that refer by caret ranges: `drawn` as registries are (twelve
-  layers, each record made of one of the layer before and of a popular one), and `random`, where each record refers to
+  layers, each name made of one of the layer before and of a popular one), and `random`, where each record refers to
   any two earlier names, which is the worst: ten steps lead to a thousand others.
 - `raw` walks as far over bare pairs of numbers in SQLite with one recursive query, nothing resolved, nothing told.
 - One model has ten thousand consumers. The graph is drawn with a fixed seed: it is the same every time.
@@ -50,9 +50,10 @@ def records(names: int, *, is_random: bool, seed: int = 11) -> Iterator[Opened]:
     hub = names // 8
     number = 0
     for name in range(names):
+        drawn = _drawn_links(draw, name, names)
         for minor in range(VERSIONS):
             number += 1
-            links = _random_links(draw, name) if is_random else _drawn_links(draw, name, names)
+            links = _random_links(draw, name) if is_random else drawn
             if hub < name <= hub + CONSUMERS // VERSIONS:
                 links = (*links[:1], _link("uses", "spec.dag.nodes[9].model", hub, is_random=is_random))
             yield _record(name, minor, 1 + (number - 1) // PER_COMMIT, links, is_random=is_random)
