@@ -73,7 +73,7 @@ def answer_lineage(source: Source, ref: str, asking: LineageAsking) -> Answer:
 def answer_ways(source: Source, asking: PathAsking) -> Answer:
     """Answer with the ways from one record to another."""
     form, asked, hold = checked(asking.format, TEXTUAL, "format"), asking.asked(), hold_of(asking.at)
-    most = asking.limit if asking.all else 1
+    most = asking.limit if asking.all else None
 
     def ask(reader: Reader, when: str | None) -> tuple[Answer, Position]:
         if form == "json":

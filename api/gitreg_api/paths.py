@@ -12,28 +12,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final, Literal
-from urllib.parse import quote
 
 from gitreg.errors import NotFoundError, UsageError
+from gitreg.links import COLLECTION_OF
+from gitreg.links import COLLECTIONS as COLLECTIONS
+from gitreg.links import ROOT as ROOT
+from gitreg.links import href_of as href_of
 from gitreg.refs import KINDS, KindAddress, Ref, Shape, kind_named
 
-ROOT: Final = "/api/v1"
 Part = Literal["versions", "history", "aliases", "similar", "dag", "lock", "matrix"]
 _OF_VERSIONS: Final[tuple[Part, ...]] = ("versions", "history", "aliases", "similar")
 _OF_PIPELINES: Final[tuple[Part, ...]] = ("dag", "lock", "matrix")
 OWN_PATHS: Final = ("search", "resolve", "quarantine", "changes", "lineage", "impact", "graph")
 """What stands beside the collections."""
 
-_OWN_WORDS: Final = {
-    "Registry": "registries",
-    "Aliases": "aliases",
-    "Role": "roles",
-    "RoleBinding": "role-bindings",
-}
-COLLECTIONS: Final[dict[str, KindAddress]] = {
-    _OWN_WORDS.get(kind, address.folder): address for kind, address in KINDS.items()
-}
-COLLECTION_OF: Final[dict[str, str]] = {address.kind: name for name, address in COLLECTIONS.items()}
 _SLASHES: Final = {
     Shape.VERSION: 1,
     Shape.NAME: 1,
@@ -99,12 +91,6 @@ def read_kind(word: str) -> str:
     """Read a kind by its name, its word or its collection; `UsageError` with the nearest otherwise."""
     place = COLLECTIONS.get(word)
     return (place or kind_named(word)).kind
-
-
-def href_of(kind: str, ref: str) -> str:
-    """Give the path of a record, from its kind and its ref."""
-    body = ref.partition(":")[2] or ref
-    return f"{ROOT}/{COLLECTION_OF[kind]}/{quote(body, safe='/@')}"
 
 
 def nearest_path(path: str) -> str | None:

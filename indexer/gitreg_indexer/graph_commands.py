@@ -97,7 +97,7 @@ def lineage(
         else:
             _print_picture(picture_of(found, graph.position, _link(links)), form)
     if found.is_cut and form != "json":
-        remark(f"there is more: {limit} records are shown at most; name another --limit, or a --depth")
+        remark(f"there is more than --limit {limit}: name another one, or a --depth")
 
 
 def path(
@@ -126,7 +126,7 @@ def path(
     """
     form = _format(format_, as_json=as_json)
     asked = asked_of(relations=_words(relation), kinds=_words(kind), reading=reading)
-    most = limit if every else 1
+    most = limit if every else None
     reader = _reader(repo, folder, catalog, quiet=as_json)
     if form == "json":
         print_json(path_data(reader, source, target, asked, most=most, when=at))
@@ -139,8 +139,6 @@ def path(
                 print_line(line)
         else:
             _print_picture(picture_of_ways(joined, _link(links)), form)
-    if joined.ways.is_cut and every:
-        remark("there may be more ways")
 
 
 def orphans(
@@ -215,7 +213,7 @@ def diff(
 
 
 def _sentence(edge: dict[str, Any]) -> str:
-    return f"{edge['ref']} {edge['relation']} {edge['constraint']}"
+    return f"{edge['ref']} {edge['relation']} {edge['constraint']}" + ("" if edge["required"] else " (not required)")
 
 
 @app.command("check")
@@ -251,7 +249,12 @@ def _reader(repo: Path | None, folder: Path | None, catalog: str | None, *, quie
 
 def _words(given: list[str] | None) -> tuple[str, ...]:
     """Read words that are separated by commas, repeated, or both."""
-    return tuple(word.strip() for each in given or () for word in each.split(",") if word.strip())
+    words = tuple(word.strip() for each in given or () for word in each.split(",") if word.strip())
+    if given and not words:
+        raise UsageError(
+            "an option that takes words was given none", got=", ".join(given), mend="name one, or leave it out"
+        )
+    return words
 
 
 def _format(name: str, *, as_json: bool) -> str:

@@ -51,9 +51,9 @@ LEXICAL: Final = "lexical"
 _REMEMBERED: Final = 64
 """Commits of which the custom fields are remembered."""
 MOST_TOLD: Final = 10_000
+"""After how many changes an answer with what commits did ends, at the end of a commit."""
 MOST_SERVED: Final = 300_000
 """References and records that one question to the graph may read where the reader serves others."""
-"""After how many changes an answer with what commits did ends, at the end of a commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +131,7 @@ class Reader:
         cannot be read.
         """
         with self._generation().catalog.reading() as db:
-            try:
-                return _resolve(db, ref, at)
-            except NotFoundError:
-                _refuse_unreadable(db, ref, at)
-                raise
+            return _resolve_readable(db, ref, at)
 
     def versions(self, ref: Ref, *, at: int | None = None) -> tuple[Fact, ...]:
         """List the versions of a name, highest first."""
@@ -336,7 +332,7 @@ def _graph_in(db: sa.Connection, at: int | None, most: int | None) -> GraphAt:
 
     seq = position_in(db).seq if at is None else at
     state = State(db, at, lambda ref: _aliases(db, ref, at), most)
-    return GraphAt(state, Position(seq, _oid_of(db, seq)), lambda ref: _resolve(db, ref, at))
+    return GraphAt(state, Position(seq, _oid_of(db, seq)), lambda ref: _resolve_readable(db, ref, at))
 
 
 def _now_and_at(query: sa.Select[Any]) -> dict[bool, sa.Select[Any]]:
@@ -383,6 +379,14 @@ def _resolve(db: sa.Connection, ref: Ref, at: int | None) -> Fact:
         if found is not None:
             return found
     return _choose(db, ref, at)
+
+
+def _resolve_readable(db: sa.Connection, ref: Ref, at: int | None) -> Fact:
+    try:
+        return _resolve(db, ref, at)
+    except NotFoundError:
+        _refuse_unreadable(db, ref, at)
+        raise
 
 
 def _choose(db: sa.Connection, ref: Ref, at: int | None) -> Fact:

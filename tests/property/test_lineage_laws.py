@@ -103,8 +103,7 @@ def _check_cut(part: Lineage, whole: Lineage, limit: int, *, is_both: bool) -> N
     assert set(part.lines) <= set(whole.lines)
     assert all({line.source, line.target} <= known for line in part.lines)
     assert {node.ref for node in part.nodes} <= {node.ref for node in whole.nodes}
-    if not is_both:
-        assert part.nodes == whole.nodes[:limit]
+    assert part.nodes == whole.nodes[:limit]
     if not part.is_cut:
         assert part == whole
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
-from gitreg.errors import NotFoundError, UsageError
+from gitreg.errors import NotFoundError, Rejected, UsageError
 from gitreg.refs import Ref, kind_named
 from gitreg_indexer.catalog import Position
 from gitreg_indexer.graph.between import difference, difference_of
 from gitreg_indexer.graph.data import difference_data, edge_data, line_data, times_of
 from gitreg_indexer.graph.leftovers import PART, dangling, orphans
 from gitreg_indexer.graph.lineage import DIRECTIONS, FOLLOWED, MOST_NODES, RELATIONS, Asked, Direction, Lineage, trace
-from gitreg_indexer.graph.state import READINGS, Reading
+from gitreg_indexer.graph.state import READINGS, Reading, name_of
 from gitreg_indexer.graph.ways import Ways, closed_by, ways_between
 from gitreg_indexer.reader import GraphAt, Reader
 
@@ -80,25 +81,35 @@ class Joined(NamedTuple):
     direction: str | None
     ways: Ways
     position: Position
+    statuses: Mapping[str, str | None]
+    """Of each record on the ways, its status."""
 
 
 @contextmanager
 def ways_at(
-    reader: Reader, source: str, target: str, asked: Asked, most: int, when: str | None
+    reader: Reader, source: str, target: str, asked: Asked, most: int | None, when: str | None
 ) -> Iterator[tuple[GraphAt, Joined]]:
     """Find the ways from one record to another, downstream; where there is none, upstream."""
     with graph_at(reader, when) as graph:
         one, other = (graph.resolve(Ref.parse(text)).ref for text in (source, target))
         down = ways_between(graph.state, one, other, asked, most=most)
         if down.ways:
-            yield graph, Joined(one, other, "down", down, graph.position)
+            yield graph, Joined(one, other, "down", down, graph.position, _statuses(graph, down, (one, other)))
             return
         up = ways_between(graph.state, other, one, asked, most=most)
-        yield graph, Joined(one, other, "up" if up.ways else None, up, graph.position)
+        statuses = _statuses(graph, up, (one, other))
+        yield graph, Joined(one, other, "up" if up.ways else None, up, graph.position, statuses)
+
+
+def _statuses(graph: GraphAt, ways: Ways, ends: tuple[str, str]) -> dict[str, str | None]:
+    refs = {*ends, *(ref for way in ways.ways for ref in way)}
+    graph.state.read_names(map(name_of, refs))
+    standing = {ref: graph.state.standing(ref) for ref in sorted(refs)}
+    return {ref: known.status if known else None for ref, known in standing.items()}
 
 
 def path_data(
-    reader: Reader, source: str, target: str, asked: Asked, *, most: int = 1, when: str | None = None
+    reader: Reader, source: str, target: str, asked: Asked, *, most: int | None = None, when: str | None = None
 ) -> dict[str, Any]:
     """Tell the ways from one record to another; with direction `up` each is told from the last record to the first."""
     with ways_at(reader, source, target, asked, most, when) as (graph, joined):
@@ -123,6 +134,7 @@ def loose_data(
     There may be fewer than `limit`, even none, and more to come: `cursor` is null after the last.
     """
     seq, stage, place = (None, "records", "") if cursor is None else _read_cursor(cursor)
+    said = _with_all(asked)
     with graph_at(reader, when if seq is None else str(seq)) as graph:
         found: list[dict[str, Any]] = []
         loose: list[dict[str, Any]] = []
@@ -136,11 +148,16 @@ def loose_data(
                 found += [{"ref": each.ref, "kind": each.kind, "status": each.status} for each in part.orphans]
                 stage, place = ("records", part.cursor) if part.cursor else ("references", "0")
             else:
-                part = dangling(fresh.state, asked, after=int(place), size=min(PART, left))
+                part = dangling(fresh.state, said, after=int(place), size=min(PART, left))
                 loose += [edge_data(edge) for edge in part.dangling]
                 stage, place = ("references", part.cursor) if part.cursor else ("end", "")
         following = None if stage == "end" else f"{graph.position.seq}:{stage}:{place}"
         return {"orphans": found, "dangling": loose, "cursor": following, **_of(graph.position)}
+
+
+def _with_all(asked: Asked) -> Asked:
+    """Have every relation in, where none is named: what is said is said, though walks pass it by."""
+    return replace(asked, relations=RELATIONS) if asked.relations is FOLLOWED else asked
 
 
 def seq_of_cursor(cursor: str) -> int:
@@ -198,7 +215,7 @@ def diff_data(
     with reader.graph(at=last.seq) as new:
         old = new.then(first.seq)
         if ref is None:
-            found = difference(old.state, new.state, first.seq, last.seq, asked)
+            found = difference(old.state, new.state, first.seq, last.seq, _with_all(asked))
         else:
             found = difference_of(*_lineages(old, new, ref, asked))
         return difference_data(found, old.position, new.position)
@@ -225,7 +242,7 @@ def _lineages(old: GraphAt, new: GraphAt, ref: str, asked: Asked) -> tuple[Linea
 def _lineage_or_none(graph: GraphAt, ref: str, asked: Asked) -> Lineage | None:
     try:
         return trace(graph.state, graph.resolve(Ref.parse(ref)).ref, asked)
-    except NotFoundError:
+    except (NotFoundError, Rejected):
         return None
 
 

@@ -18,6 +18,9 @@ from gitreg_indexer.edges import edge_key
 from gitreg_indexer.facts import name_column
 from gitreg_indexer.layout import FOREVER
 
+_TOGETHER: Final = 1_000
+"""Rows that are taken from the database at a time: who has enough takes no more."""
+
 
 class Edge(NamedTuple):
     """One reference as it stands: who refers, in which field and relation, to which name, to which versions of it."""
@@ -71,13 +74,41 @@ def is_spoken_of(db: sa.Connection, name: str, at: int | None) -> bool:
     return db.execute(query, {"keys": _listed(db, [name]), **_moment(at)}).first() is not None
 
 
+class Wanted(NamedTuple):
+    """What is asked of a name, and by whom: the first and the last who ask for it, one where only one does."""
+
+    target: str
+    selector: str
+    first: str
+    last: str
+
+
+def wanted_of(db: sa.Connection, names: Iterable[str], relations: Iterable[str], at: int | None) -> Iterator[Wanted]:
+    """Give what those that come after names ask of them, each selector once, however many ask for it."""
+    asked = set(names)
+    if asked:
+        listed = {"keys": _listed(db, sorted(asked)), "relations": sorted(relations), **_moment(at)}
+        rows = db.execute(_wanted_query(db.dialect.name, is_now=at is None), listed)
+        yield from (Wanted(*row) for row in rows if row[0] in asked)
+
+
+@cache
+def _wanted_query(dialect: str, *, is_now: bool) -> sa.TextClause:
+    return sa.text(  # all words are our own
+        "SELECT target, selector, min(source), max(source) FROM edges "  # noqa: S608
+        f"WHERE upstream = true AND target_key {_one_of(dialect)} AND {_holds('', is_now=is_now)} "
+        "AND relation IN :relations GROUP BY target, selector"
+    ).bindparams(sa.bindparam("relations", expanding=True))
+
+
 def _edges(db: sa.Connection, where: str, asked: set[str], at: int | None) -> Iterator[Edge]:
     if not asked:
         return
     query = _edge_query(db.dialect.name, where, is_now=at is None)
-    rows = db.execute(query, {"keys": _listed(db, sorted(asked)), **_moment(at)}).all()
-    for source, field, relation, target, selector, required, since in rows:
-        yield Edge(source, field, relation, target, selector, bool(required), since)
+    found = db.execute(query, {"keys": _listed(db, sorted(asked)), **_moment(at)})
+    for part in found.partitions(_TOGETHER):
+        for source, field, relation, target, selector, required, since in part:
+            yield Edge(source, field, relation, target, selector, bool(required), since)
 
 
 def _listed(db: sa.Connection, refs: Iterable[str]) -> str:
@@ -90,7 +121,9 @@ def named(db: sa.Connection, places: Sequence[tuple[str, str, str]], at: int | N
     """Give the records that stand under names: each name is (kind, namespace, name) as the catalog stores it."""
     if places:
         asked = {"places": orjson.dumps(places).decode(), **_moment(at)}
-        yield from map(Named._make, db.execute(_name_query(db.dialect.name, is_now=at is None), asked).all())
+        found = db.execute(_name_query(db.dialect.name, is_now=at is None), asked)
+        for part in found.partitions(_TOGETHER):
+            yield from map(Named._make, part)
 
 
 def standings(db: sa.Connection, refs: Sequence[str], at: int | None) -> Iterator[tuple[str, str | None, str | None]]:
@@ -138,11 +171,14 @@ def _standing_query(dialect: str, *, is_now: bool) -> sa.TextClause:
 
 @cache
 def _edge_query(dialect: str, where: str, *, is_now: bool) -> sa.TextClause:
-    one_of = "IN (SELECT value FROM json_each(:keys))" if dialect == "sqlite" else "= ANY(CAST(:keys AS BIGINT[]))"
     return sa.text(  # all words are our own
         "SELECT source, field, relation, target, selector, required, seq_from FROM edges "  # noqa: S608
-        f"WHERE {where} {one_of} AND {_holds('', is_now=is_now)}"
+        f"WHERE {where} {_one_of(dialect)} AND {_holds('', is_now=is_now)}"
     )
+
+
+def _one_of(dialect: str) -> str:
+    return "IN (SELECT value FROM json_each(:keys))" if dialect == "sqlite" else "= ANY(CAST(:keys AS BIGINT[]))"
 
 
 @cache

@@ -51,10 +51,10 @@ def difference(before: State, after: State, first: int, last: int, asked: Asked)
     records, names = _touched_records(after.db, low, high)
     gone, come = (_listed(records, seq, other) for seq, other in ((first, last), (last, first)))
     spoken = [edge for edge in _touched_edges(after.db, low, high) if edge[0].relation in asked.relations]
-    removed = (edge for edge, begins, ends in spoken if begins <= first < ends and not begins <= last < ends)
-    added = (edge for edge, begins, ends in spoken if begins <= last < ends and not begins <= first < ends)
+    old = {_key(edge): edge for edge, begins, ends in spoken if begins <= first < ends}
+    new = {_key(edge): edge for edge, begins, ends in spoken if begins <= last < ends}
     moved = _moved(before, after, names, asked)
-    return Difference(come, gone, _sorted(added), _sorted(removed), tuple(moved))
+    return Difference(come, gone, _only_in(new, old), _only_in(old, new), tuple(moved))
 
 
 def difference_of(before: Lineage | None, after: Lineage | None) -> Difference:
@@ -69,13 +69,14 @@ def difference_of(before: Lineage | None, after: Lineage | None) -> Difference:
     return Difference(
         tuple(sorted(others - ones)),
         tuple(sorted(ones - others)),
-        _sorted(new[key][0] for key in new.keys() - old.keys()),
-        _sorted(old[key][0] for key in old.keys() - new.keys()),
+        _only_in({key: edge for key, (edge, _) in new.items()}, old),
+        _only_in({key: edge for key, (edge, _) in old.items()}, new),
         tuple(moved),
     )
 
 
-_Key = tuple[str, str, str, str]
+_Key = tuple[str, str, str, bool]
+"""What a reference says, in whatever field: who refers, in what relation, to what, and whether it is required."""
 
 
 def _nodes(lineage: Lineage | None) -> set[str]:
@@ -93,15 +94,15 @@ def _edges_of(lineage: Lineage | None) -> Mapping[_Key, tuple[Edge, tuple[str, .
 
 
 def _key(edge: Edge) -> _Key:
-    return edge.source, edge.field, edge.relation, edge.wanted
+    return edge.source, edge.relation, edge.wanted, edge.required
 
 
 def _only(refs: tuple[str, ...]) -> str | None:
     return ", ".join(refs) or None
 
 
-def _sorted(found: Iterable[Edge]) -> tuple[Edge, ...]:
-    return tuple(sorted(found, key=_key))
+def _only_in(some: Mapping[_Key, Edge], others: Mapping[_Key, Any]) -> tuple[Edge, ...]:
+    return tuple(some[key] for key in sorted(some.keys() - others.keys()))
 
 
 _Span = tuple[int, int]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gitreg.links import href_of
 from gitreg.pictures import Arrow, Box, Picture
-from gitreg.refs import KINDS, Ref
 from gitreg.resolution import ENDED
 from gitreg_indexer.catalog import Position
 from gitreg_indexer.graph.lineage import Line, Lineage, Node, kind_of
@@ -22,14 +22,7 @@ Link = Callable[[str], str | None]
 
 def api_link(base: str = "") -> Link:
     """Make links to the API's records, below an address of the server."""
-
-    def link(ref: str) -> str:
-        name = Ref.parse(name_of(ref))
-        version = ref.partition("@")[2]
-        rest = ref.partition(":")[2].partition("@")[0]
-        return f"{base}/api/v1/{KINDS[name.kind].folder}/{rest}" + (f"@{version}" if version else "")
-
-    return link
+    return lambda ref: f"{base}{href_of(kind_of(ref), ref)}"
 
 
 def no_link(_ref: str) -> None:
@@ -50,8 +43,8 @@ def picture_of(lineage: Lineage, position: Position, link: Link) -> Picture:
 def picture_of_ways(joined: Joined, link: Link) -> Picture:
     """Draw the ways between two records."""
     ends = (joined.first, joined.last)
-    refs = sorted({ref for way in joined.ways.ways for ref in way} | set(ends))
-    boxes = [replace(_box(Node(ref, kind_of(ref), None, 0), "", link), is_root=ref in ends) for ref in refs]
+    nodes = (Node(ref, kind_of(ref), status, 0) for ref, status in joined.statuses.items())
+    boxes = [replace(_box(node, "", link), is_root=node.ref in ends) for node in nodes]
     position = joined.position
     return Picture(
         title=f"From {joined.first} to {joined.last}",

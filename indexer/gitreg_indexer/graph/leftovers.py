@@ -7,15 +7,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from gitreg_indexer.graph.asking import Edge
-from gitreg_indexer.graph.lineage import Asked, lines_from
-from gitreg_indexer.graph.state import State
+from gitreg_indexer.graph.asking import Edge, wanted_of
+from gitreg_indexer.graph.lineage import Asked
+from gitreg_indexer.graph.state import State, name_of
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.tables import edges, facts
 
@@ -48,11 +48,24 @@ def orphans(state: State, asked: Asked, *, after: str = "", size: int = PART) ->
     kinds = sorted(asked.kinds or USED_KINDS)
     rows = state.db.execute(_next_records(state.at, kinds, after).limit(size)).all()
     known = {row.ref: Orphan(row.ref, row.kind, row.status) for row in rows}
-    asked = replace(asked, reading="admitted", kinds=())
-    lines = lines_from(state, known, asked, is_up=False)
-    used = {line.upstream for line in lines if not line.is_missing and line.upstream != line.downstream}
+    used = _used(state, list(known), asked.relations)
     found = tuple(orphan for ref, orphan in known.items() if ref not in used)
     return Part(orphans=found, cursor=rows[-1].path if len(rows) == size else None)
+
+
+def _used(state: State, refs: Sequence[str], relations: Collection[str]) -> set[str]:
+    """Tell after which of some records others come. What many ask for in the same words is looked at once."""
+    state.read_names(map(name_of, refs))
+    used: set[str] = set()
+    for wanted in wanted_of(state.db, map(name_of, refs), relations, state.at):
+        edge = Edge(wanted.first, "", "", wanted.target, wanted.selector, True, 0)
+        used.update(ref for ref in state.admitted(edge) if ref != wanted.first or ref != wanted.last)
+    state.read_out(refs, upstream=False)
+    for ref in refs:
+        edges = (edge for edge in state.out(ref, upstream=False) if edge.relation in relations)
+        if any(target != ref for edge in edges for target in state.admitted(edge)):
+            used.add(ref)
+    return used
 
 
 def dangling(state: State, asked: Asked, *, after: int = 0, size: int = PART) -> Part:

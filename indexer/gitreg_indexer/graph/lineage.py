@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count, takewhile
 from typing import Final, Literal, NamedTuple, get_args
 
 from gitreg.kinds.references import Relation, is_upstream
@@ -87,13 +88,17 @@ def trace(state: State, root: str, asked: Asked) -> Lineage:
     """Follow lineage from a record that stands."""
     found = _Found({root: 0}, {})
     ups = {"up": (True,), "down": (False,), "both": (True, False)}[asked.direction]
-    cuts = [_walk(state, root, asked, found, is_up=is_up) for is_up in ups]
+    walks = [_Walk(state, root, asked, found, is_up=is_up) for is_up in ups]
+    steps = count(1) if asked.depth is None else range(1, asked.depth + 1)
+    for distance in takewhile(lambda _: any(walk.breadth for walk in walks), steps):
+        for walk in walks:
+            walk.step(distance)
     missing = {line.target for line in found.lines.values() if line.is_missing}
     state.read_names(name_of(ref) for ref in found.distances if ref not in missing)
     nodes = [_node(state, ref, distance, is_missing=ref in missing) for ref, distance in found.distances.items()]
     depth = max(abs(node.distance) for node in nodes)
     lines = (found.lines[key] for key in sorted(found.lines))
-    return Lineage(root, depth, tuple(sorted(nodes, key=_order)), tuple(lines), any(cuts))
+    return Lineage(root, depth, tuple(sorted(nodes, key=_order)), tuple(lines), any(walk.is_cut for walk in walks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,26 +118,42 @@ def _node(state: State, ref: str, distance: int, *, is_missing: bool) -> Node:
     return Node(ref, kind_of(ref), standing.status if standing else None, distance, is_missing)
 
 
-def _walk(state: State, root: str, asked: Asked, found: _Found, *, is_up: bool) -> bool:
-    """Walk in one direction, breadth by breadth; tell whether the walk was cut short."""
-    seen, breadth, distance = {root}, [root], 0
-    while breadth and (asked.depth is None or distance < asked.depth):
-        distance += 1
+class _Walk:
+    """A walk in one direction. Several go on in turn, so that what is nearest is found first, in whatever direction."""
+
+    def __init__(self, state: State, root: str, asked: Asked, found: _Found, *, is_up: bool) -> None:
+        self._state, self._asked, self._found, self._is_up = state, asked, found, is_up
+        self._seen = {root}
+        self.breadth = [root]
+        self.is_cut = False
+
+    def step(self, distance: int) -> None:
+        """Go to what is so far away; where the bound is reached, the walk ends."""
         above: list[str] = []
-        found_now = state.counted(lines_from(state, breadth, asked, is_up=is_up))
-        lines = ((_end(line, is_up=is_up), line) for line in found_now)
-        for end, line in sorted(lines, key=lambda led: led[0]):  # so that what is cut off is the same every time
-            if end not in seen:
-                known = found.distances.get(end)
-                if known is None and len(found.distances) >= asked.limit:
-                    return True
-                seen.add(end)
-                if known is None or distance < abs(known):
-                    found.distances[end] = -distance if is_up else distance
+        for end, line in self._led():
+            if end not in self._seen:
+                if not self._is_taken(end, distance):
+                    self.breadth, self.is_cut = [], True
+                    return
+                self._seen.add(end)
                 above += [] if line.is_missing else [end]
-            found.lines[line.source, line.edge.field, line.target] = line
-        breadth = above
-    return False
+            self._found.lines[line.source, line.edge.field, line.target] = line
+        self.breadth = above
+
+    def _led(self) -> list[tuple[str, Line]]:
+        """Give the edges that lead on, and where to, in an order that is the same every time."""
+        lines = self._state.counted(lines_from(self._state, self.breadth, self._asked, is_up=self._is_up))
+        return sorted(((_end(line, is_up=self._is_up), line) for line in lines), key=lambda led: led[0])
+
+    def _is_taken(self, ref: str, distance: int) -> bool:
+        """Take a record in, unless there are as many as there may be."""
+        distances = self._found.distances
+        known = distances.get(ref)
+        if known is None and len(distances) >= self._asked.limit:
+            return False
+        if known is None or distance < abs(known):
+            distances[ref] = -distance if self._is_up else distance
+        return True
 
 
 def _end(line: Line, *, is_up: bool) -> str:

@@ -37,6 +37,8 @@ def tree_of(lineage: Lineage) -> Iterator[str]:
         if steps.get(lineage.root) and wanted:
             yield title
             yield from _branches(lineage.root, steps, nodes)
+    if lineage.is_cut:
+        yield "(there is more)"
 
 
 def _reached(lineage: Lineage, *, is_up: bool) -> bool:
@@ -88,10 +90,15 @@ def _named(node: Node) -> str:
 
 def ways_text(found: Ways) -> Iterator[str]:
     """Give the lines of text of ways between two records, with an empty one between ways."""
-    relations = {(line.upstream, line.downstream): line.edge.relation for line in found.lines}
+    relations: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for line in found.lines:
+        if line.edge.relation not in relations[line.upstream, line.downstream]:
+            relations[line.upstream, line.downstream].append(line.edge.relation)
     for n, way in enumerate(found.ways):
         if n:
             yield ""
         yield way[0]
         for step in pairwise(way):
-            yield f"  {relations[step]}  {step[1]}"
+            yield f"  {', '.join(relations[step])}  {step[1]}"
+    if found.is_cut:
+        yield "(there may be more ways)"

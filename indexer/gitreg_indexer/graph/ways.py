@@ -87,12 +87,12 @@ def _ends(line: Line, *, is_up: bool) -> tuple[str, str]:
     return (line.downstream, line.upstream) if is_up else (line.upstream, line.downstream)
 
 
-def ways_between(state: State, source: str, target: str, asked: Asked, *, most: int) -> Ways:
-    """Find the ways downstream from one record to another, the shortest first, at most so many."""
+def ways_between(state: State, source: str, target: str, asked: Asked, *, most: int | None = None) -> Ways:
+    """Find a shortest way downstream from one record to another; with `most` all ways, the shortest first."""
     first = shortest(state, source, [target], asked)
     if first is None:
         return Ways((), ())
-    if most == 1 or source == target:
+    if most is None or source == target:
         return Ways((first,), _lines_on(state, asked, [first]), is_cut=False)
     before, is_cut = _before(state, target, asked)
     found: list[Way] = []
