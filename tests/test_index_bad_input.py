@@ -37,7 +37,7 @@ def repo(made: Path, tmp_path: Path) -> Path:
 
 
 def catalog_of(repo: Path) -> Path:
-    return repo / "gitreg/index/2-1/catalog.sqlite3"
+    return repo / "gitreg/index/3-1/catalog.sqlite3"
 
 
 def call(repo: Path, word: str, *more: str | Path) -> Run:

@@ -86,7 +86,7 @@ def test_a_current_index_is_told_in_full(tmp_path: Path) -> None:
     assert data == {
         "folder": str(index.folder),
         "format": "3",
-        "generation": "2-1",
+        "generation": "3-1",
         "commit": registry.repo.tip(),
         "seq": 3,
         "behind": 0,
@@ -105,7 +105,7 @@ def test_a_current_index_is_told_in_full(tmp_path: Path) -> None:
         "3: 2 Model, 1 Registry",
         "quarantined  1",
         "full",
-        "2-1 in",
+        "3-1 in",
         "catalog",
         "bad/1.0.0",
     ):
@@ -155,15 +155,15 @@ def test_who_writes_it_is_told_while_it_does(tmp_path: Path) -> None:
 def test_a_rebuild_in_the_making_is_told_with_how_far_it_is(tmp_path: Path) -> None:
     registry, index = indexed(tmp_path, *(model(f"a{number}") for number in range(4)))
     made = Index.emptied(registry)
-    assert status_data(registry)["rebuild"] == {"generation": "2-2", "seq": 0, "behind": 5, "by": None}
+    assert status_data(registry)["rebuild"] == {"generation": "3-2", "seq": 0, "behind": 5, "by": None}
     assert "by nobody now" in status_text(registry)
     made._bring_up(made.generation(), None)
     commit(registry.repo, model("later"))
     with held(index.folder, MAKING_LOCK) as process:
         data = status_data(registry)
-        assert data["rebuild"] == {"generation": "2-2", "seq": 5, "behind": 1, "by": process}
+        assert data["rebuild"] == {"generation": "3-2", "seq": 5, "behind": 1, "by": process}
         assert data["size"]["rebuild"] > 1000
-        assert f"2-2 at seq 5, 1 commits to go, by process {process}" in status_text(registry)
+        assert f"3-2 at seq 5, 1 commits to go, by process {process}" in status_text(registry)
     made.catch_up()
     assert status_data(registry)["rebuild"] is None
 
@@ -184,7 +184,7 @@ def test_a_damaged_index_is_told_and_the_rest_all_the_same(tmp_path: Path) -> No
         data = status_data(registry)
         assert data["trouble"]["code"] == "broken-index"
         assert data["trouble"]["mend"]
-        assert (data["generation"], data["writer"], data["behind"]) == ("2-1", process, None)
+        assert (data["generation"], data["writer"], data["behind"]) == ("3-1", process, None)
     assert "TROUBLE" in status_text(registry)
 
 
@@ -309,7 +309,7 @@ def test_what_was_not_rewritten_is_not_accepted(tmp_path: Path, how: str) -> Non
     assert (refused.code, refused.error["code"]) == (2, "not-rewritten")
     assert "not rewritten" in refused.error["says"]
     assert "gitreg index" in refused.error["mend"]
-    assert Index.open(registry).generation().folder.name == "2-1"
+    assert Index.open(registry).generation().folder.name == "3-1"
 
 
 def test_a_main_without_anything_in_common_can_be_accepted(tmp_path: Path) -> None:
