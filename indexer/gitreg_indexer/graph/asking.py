@@ -42,15 +42,8 @@ class Edge(NamedTuple):
         return f"{self.target}@{self.selector}" if self.selector else self.target
 
 
-class Named(NamedTuple):
-    """One record of a name: its version (empty where the kind has none) and what the graph needs to know of it."""
-
-    kind: str
-    namespace: str
-    name: str
-    version: str
-    status: str | None
-    severity: str | None
+Named = tuple[str, str, str, str, str | None, str | None]
+"""A record of a name: kind, namespace, name, version (empty where the kind has none), status and severity."""
 
 
 def edges_out_of(
@@ -123,7 +116,7 @@ def named(db: sa.Connection, places: Sequence[tuple[str, str, str]], at: int | N
         asked = {"places": orjson.dumps(places).decode(), **_moment(at)}
         found = db.execute(_name_query(db.dialect.name, is_now=at is None), asked)
         for part in found.partitions(_TOGETHER):
-            yield from map(Named._make, part)
+            yield from map(tuple, part)
 
 
 def standings(db: sa.Connection, refs: Sequence[str], at: int | None) -> Iterator[tuple[str, str | None, str | None]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from operator import itemgetter
 from typing import Final, Literal, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from gitreg.refs import Address, Ref, read_selector
 from gitreg.resolution import ENDED, choose
 from gitreg.versions import Range, Version
 from gitreg_indexer.facts import name_column
-from gitreg_indexer.graph.asking import Edge, Named, edges_into, edges_out_of, named
+from gitreg_indexer.graph.asking import Edge, edges_into, edges_out_of, named
 
 Reading = Literal["resolved", "admitted"]
 READINGS: Final[tuple[Reading, ...]] = ("resolved", "admitted")
@@ -40,9 +41,14 @@ class Standing(NamedTuple):
     severity: str | None
 
 
+_Records = tuple[tuple[str, str | None, str | None], ...]
+"""The records of a name: version (empty where the kind has none), status and severity of each, by version as text."""
+
+
 class _Name(NamedTuple):
     """The records of a name: by version, highest first; or the only one, where the kind has no versions."""
 
+    records: _Records
     versions: Mapping[Version, Standing]
     only: Standing | None
 
@@ -85,10 +91,10 @@ class State:
     def read_names(self, names: Iterable[str]) -> None:
         """Read which records stand under names, for all of them at once."""
         places = {_place_of(name): name for name in names if name not in self._names}
-        found: dict[str, list[Named]] = defaultdict(list)
-        for record in self.counted(named(self.db, list(places), self.at)):
-            found[places[record.kind, record.namespace, record.name]].append(record)
-        self._names.update({name: _name(found.get(name, [])) for name in places.values()})
+        found: dict[str, list[tuple[str, str | None, str | None]]] = {name: [] for name in places.values()}
+        for kind, namespace, name, version, status, severity in self.counted(named(self.db, list(places), self.at)):
+            found[places[kind, namespace, name]].append((version, status, severity))
+        self._names.update({name: _name(tuple(sorted(records))) for name, records in found.items()})
 
     def counted(self, rows: Iterable[_T]) -> Iterable[_T]:
         """Hand on what is read or kept; `UsageError` where it becomes too much."""
@@ -113,8 +119,7 @@ class State:
         name, _, version = ref.partition("@")
         known = self._name(name)
         if version and _version(version) not in known.versions:
-            versions = {**known.versions, _version(version): Standing(None, None)}
-            self._names[name] = _Name(_sorted(versions), None)
+            self._names[name] = _name(tuple(sorted((*known.records, (version, None, None)))))
 
     def out(self, ref: str, *, upstream: bool) -> tuple[Edge, ...]:
         """Give what a record says of those that come before it (`upstream`), or after."""
@@ -174,10 +179,11 @@ class State:
         return self.meant(edge) == ref
 
     def _chosen(self, name: str, written: str) -> str | None:
-        known = self._name(name)
+        known, selector = self._name(name), selector_of(written)
         if known.only is not None:
             return name
-        chosen = self.choose(name, selector_of(written), known.versions)
+        is_alias = isinstance(selector, str)
+        chosen = self.choose(name, selector, known.versions) if is_alias else _best(known.records, written)
         return None if chosen is None else f"{name}@{chosen}"
 
     def aliases(self, name: str) -> Mapping[str, str]:
@@ -186,9 +192,8 @@ class State:
 
     def choose(self, name: str, selector: Selector, versions: Mapping[Version, Standing]) -> Version | None:
         """Choose among versions of a name, highest first, as a ref with a selector would."""
-        is_alias = isinstance(selector, str) and bool(versions)
-        aliases = self._aliases(Ref.parse(name)) if is_alias else {}
-        return choose(selector, tuple(versions), aliases, lambda version: versions[version].status in ENDED)
+        aliases = self.aliases(name) if isinstance(selector, str) and versions else {}
+        return _chosen_of(selector, versions, aliases)
 
     def _satisfying(self, name: str, written: str) -> Iterator[str]:
         known, selector = self._name(name), selector_of(written)
@@ -198,9 +203,7 @@ class State:
             chosen = self.choose(name, selector, known.versions)
             yield from [] if chosen is None else [f"{name}@{chosen}"]
         else:
-            for version in known.versions:
-                if selector.allows(version) if isinstance(selector, Range) else selector in (None, version):
-                    yield f"{name}@{version}"
+            yield from (f"{name}@{version}" for version in _satisfying(known.records, written))
 
 
 @lru_cache(maxsize=65536)
@@ -225,17 +228,36 @@ def _place_of(name: str) -> tuple[str, str, str]:
     return ref.kind, ref.namespace, name_column(Address(ref.kind, ref.namespace, ref.name, None, ref.of))
 
 
-def _name(records: list[Named]) -> _Name:
-    read = [(record, Standing(record.status, record.severity)) for record in records]
-    if len(read) == 1:
-        record, standing = read[0]
-        return _Name({_version(record.version): standing}, None) if record.version else _Name({}, standing)
-    versions = {_version(record.version): standing for record, standing in read}
-    return _Name(_sorted(versions), None)
+@lru_cache(maxsize=16384)
+def _name(records: _Records) -> _Name:
+    """Put the records of a name in order; many names have the same, and share what was made of them."""
+    read = {version: Standing(status, severity) for version, status, severity in records}
+    if "" in read:
+        return _Name(records, {}, read[""])
+    versions = sorted(((_version(text), standing) for text, standing in read.items()), reverse=True, key=_FIRST)
+    return _Name(records, dict(versions), None)
 
 
-def _sorted(versions: Mapping[Version, Standing]) -> dict[Version, Standing]:
-    return dict(sorted(versions.items(), key=lambda item: item[0], reverse=True))
+_FIRST: Final = itemgetter(0)
+
+
+@lru_cache(maxsize=65536)
+def _best(records: _Records, written: str) -> Version | None:
+    """Choose among records as a selector would that is no alias."""
+    return _chosen_of(selector_of(written), _name(records).versions, {})
+
+
+def _chosen_of(selector: Selector, versions: Mapping[Version, Standing], aliases: Mapping[str, str]) -> Version | None:
+    return choose(selector, tuple(versions), aliases, lambda version: versions[version].status in ENDED)
+
+
+@lru_cache(maxsize=65536)
+def _satisfying(records: _Records, written: str) -> tuple[Version, ...]:
+    """Give the versions that satisfy a selector that is no alias, the highest first."""
+    selector, versions = selector_of(written), _name(records).versions
+    if isinstance(selector, Range):
+        return tuple(version for version in versions if selector.allows(version))
+    return tuple(version for version in versions if selector in (None, version))
 
 
 def _grouped(edges: Iterable[Edge], end: Callable[[Edge], str]) -> dict[str, list[Edge]]:
