@@ -196,6 +196,29 @@ def test_twice_the_same_is_unchanged(registry: Path) -> None:
         assert again.json["commit"] == first.json["commit"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["--set", "metadata.description=Edited"], id="a-description"),
+        pytest.param(
+            ["--set", "spec.lifecycle.status=deprecated", "--set", "spec.lifecycle.reason=Old."],
+            id="its-end",
+        ),
+        pytest.param(["--set", "metadata.labels.team=nlp", "--set", "spec.custom.nlp.x=1"], id="several"),
+    ],
+)
+@pytest.mark.parametrize("version", [pytest.param("", id="any-version"), pytest.param("@1.0.0", id="one-version")])
+def test_what_was_edited_since_stays_edited(registry: Path, words: list[str], version: str) -> None:
+    made(registry, "acme/answer", "acme/qa", "--set", MODEL, "--description", "Answers.")
+    fine("update", "pipeline:acme/qa", *words, "--repo", registry, "--author", AUTHOR)
+    before = state_of(registry)
+    call_again = ("acme/answer", f"acme/qa{version}", "--set", MODEL, "--description", "Answers.", "--json")
+    assert landed(made(registry, *call_again)) == [("pipeline:acme/qa@1.0.0", "unchanged")]
+    assert state_of(registry) == before
+    written_out = call(registry, "instantiate", *call_again[:-1], "--output", "-").out
+    assert written_out == (registry / "pipelines/acme/qa/1.0.0.yaml").read_text(encoding="utf-8")
+
+
 def test_a_name_with_versions_asks_for_the_next(registry: Path) -> None:
     made(registry, "acme/answer", "acme/qa", "--set", MODEL)
     made(registry, "acme/answer", "acme/qa@1.1.0", "--set", MODEL, "--set", "timeoutMs=5")

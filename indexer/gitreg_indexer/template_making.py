@@ -1,12 +1,13 @@
 """`gitreg template instantiate`: make a pipeline from a template, and register it, propose it or write it.
 
 - The manifest carries the exact version of the template that was asked for, and the parameters that were given.
-- The same call twice makes nothing new. A name that has versions already gets another one only by its number.
+- The same call twice makes nothing new: what stands and is this, frozen field for frozen field, is left as it stands,
+  whatever was edited since. A name that has versions already gets another one only by its number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -32,10 +33,10 @@ from gitreg.cli.propose import print_proposed
 from gitreg.cli.receipts import checked_approvers, known_rules, print_receipt
 from gitreg.errors import ConflictError, GitregError, Rejected, UsageError
 from gitreg.forges import open_forge, propose
-from gitreg.kinds import Pipeline
-from gitreg.manifests import is_same, manifest_from_data, read_manifest, to_data, write_manifest
-from gitreg.refs import Ref
-from gitreg.registry import Draft
+from gitreg.kinds import Pipeline, PipelineTemplate, mutable_paths
+from gitreg.manifests import is_same, manifest_from_data, read_manifest, to_data, without, write_manifest
+from gitreg.refs import Address, Ref
+from gitreg.registry import Draft, Registry
 from gitreg.templates import instantiate
 from gitreg.versions import Version
 from gitreg_indexer.options import CatalogOption, IndexOption
@@ -111,7 +112,7 @@ def instantiate_command(
     registry = open_registry(repo)
     standing = open_standing(registry, None, folder, quiet=quiet or as_json, catalog=catalog)
     stated = {"description": description, "owner": owner, "tags": tag}
-    made = _made(standing, asked, called, parameters, {key: value for key, value in stated.items() if value})
+    made = _made(registry, standing, asked, called, parameters, {key: value for key, value in stated.items() if value})
     if output is not None:
         _write(made, output, as_json=as_json, quiet=quiet)
     elif proposing:
@@ -174,15 +175,30 @@ def _refuse_idle_options(way: Mapping[str, bool], given: Mapping[str, object]) -
 
 
 def _made(
-    standing: Standing, asked: Ref, called: Ref, parameters: Mapping[str, Any], stated: Mapping[str, Any]
+    registry: Registry,
+    standing: Standing,
+    asked: Ref,
+    called: Ref,
+    parameters: Mapping[str, Any],
+    stated: Mapping[str, Any],
 ) -> Made:
     template = template_in(standing, asked)
     who = {"namespace": called.namespace, "name": called.name, "version": str(called.selector or FIRST)}
     made = instantiate(template, parameters, standing.template, {**who, **stated})
     if made.pipeline is None:
         raise refusal("no pipeline was made", template.address.ref, made.faults)
-    pipeline = made.pipeline if called.selector else _of_free_version(standing, called, made.pipeline)
-    raw, address = write_manifest(pipeline), pipeline.address
+    pipeline, known = made.pipeline, standing.versions(called)
+    asked_for = known if called.selector is None else [version for version in known if version == called.selector]
+    for one in (_with_version(pipeline, version) for version in asked_for):
+        raw = _standing_raw(registry, standing, one)
+        if raw is not None:
+            return _made_of(raw, one.address, template)
+    if known and called.selector is None:
+        raise _taken(called, known)
+    return _made_of(write_manifest(pipeline), pipeline.address, template)
+
+
+def _made_of(raw: bytes, address: Address, template: PipelineTemplate) -> Made:
     reading = read_manifest(raw, path=address.path)
     if reading.manifest is None:
         mend = "give other parameters, or take another version of the template"
@@ -190,18 +206,20 @@ def _made(
     return Made(address.ref, template.address.ref, Draft(raw, address.path), to_data(reading.manifest))
 
 
-def _of_free_version(standing: Standing, called: Ref, pipeline: Pipeline) -> Pipeline:
-    """Give the pipeline as the version that stands already, or as the first; `UsageError` where others stand."""
-    known = standing.versions(called)
-    if not known:
-        return pipeline
-    for version in known:
-        one = _with_version(pipeline, version)
-        if is_same(_standing_data(standing, called, version), to_data(one)):
-            return one
+def _standing_raw(registry: Registry, standing: Standing, pipeline: Pipeline) -> bytes | None:
+    """Give the file of a version that stands, if it is this pipeline but for what may be edited."""
+    address, paths = pipeline.address, mutable_paths("Pipeline")
+    found = registry.snapshot(standing.position.commit or None).read(address.path)
+    manifest = read_manifest(found[1]).manifest if found else None
+    if found is None or manifest is None:  # a file that cannot be read is not the same
+        return None
+    return found[1] if is_same(*(without(to_data(each), paths) for each in (manifest, pipeline))) else None
+
+
+def _taken(called: Ref, known: Sequence[Version]) -> UsageError:
     shown = ", ".join(map(str, known[:_SHOWN])) + (", ..." if len(known) > _SHOWN else "")
     following = known[0].bump("minor")
-    raise UsageError(
+    return UsageError(
         f"{called.place} has versions already, and none of them is this: {shown}",
         got=str(called),
         expected="namespace/name@version",
@@ -214,13 +232,6 @@ def _with_version(pipeline: Pipeline, version: Version) -> Pipeline:
     found = manifest_from_data({**data, "metadata": {**data["metadata"], "version": str(version)}}).manifest
     assert isinstance(found, Pipeline)  # noqa: S101 - a version that stands is one
     return found
-
-
-def _standing_data(standing: Standing, called: Ref, version: Version) -> Any:
-    try:
-        return to_data(standing.manifest(Ref(called.kind, called.namespace, called.name, version)))
-    except GitregError:  # a file that cannot be read is not the same
-        return None
 
 
 def _write(made: Made, output: Path, *, as_json: bool, quiet: bool) -> None:
