@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +262,37 @@ def test_it_may_only_be_written(registry: Path, tmp_path: Path) -> None:
     file.unlink()
     call(registry, *words)
     fine("register", file, "--repo", registry, "--author", AUTHOR)
+
+
+def test_what_is_no_file_is_written_to_and_never_read(registry: Path, tmp_path: Path) -> None:
+    pipe, words = tmp_path / "pipe", ("instantiate", "acme/answer", "acme/qa", "--set", MODEL, "--output")
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reading = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reading.start()
+    done = call(registry, *words, pipe)
+    reading.join(timeout=30)
+    assert (done.code, done.out) == (0, ""), done.err
+    assert done.err.startswith("written ")
+    assert read == [call(registry, *words, "-").out.encode()]
+    empty = written(tmp_path, "empty.yaml", "")
+    assert call(registry, *words, empty).code == 0
+    assert empty.read_bytes() == read[0]
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_written(
+    registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gitreg.cli.files.os.fsync", refuse)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    done = call(registry, "instantiate", "acme/answer", "acme/qa", "--set", MODEL, "--output", folder / "a.yaml")
+    assert done.code == 2
+    assert "No space left on device" in done.err
+    assert list(folder.iterdir()) == []
 
 
 def test_it_may_be_proposed(registry: Path) -> None:

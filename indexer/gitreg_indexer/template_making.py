@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gitreg.cli.files import printable_name
+from gitreg.cli.files import STDIN, printable_name, write_output
 from gitreg.cli.options import (
     ApproveOption,
     ApproverOption,
@@ -27,11 +27,12 @@ from gitreg.cli.options import (
     open_registry,
     print_json,
     print_line,
+    remark,
 )
 from gitreg.cli.output import print_bytes
 from gitreg.cli.propose import print_proposed
 from gitreg.cli.receipts import checked_approvers, known_rules, print_receipt
-from gitreg.errors import ConflictError, GitregError, Rejected, UsageError
+from gitreg.errors import ConflictError, Rejected, UsageError
 from gitreg.forges import open_forge, propose
 from gitreg.kinds import Pipeline, PipelineTemplate, mutable_paths
 from gitreg.manifests import is_same, manifest_from_data, read_manifest, to_data, without, write_manifest
@@ -235,7 +236,7 @@ def _with_version(pipeline: Pipeline, version: Version) -> Pipeline:
 
 
 def _write(made: Made, output: Path, *, as_json: bool, quiet: bool) -> None:
-    if str(output) == "-":
+    if str(output) == STDIN:
         if as_json:
             print_json(made.data)
         else:
@@ -246,35 +247,36 @@ def _write(made: Made, output: Path, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         print_json({"status": status, "ref": made.ref, "template": made.template, "file": file})
     elif not quiet:
-        print_line(f"{status} {file}: {made.ref}, made from {made.template}")
+        tell = print_line if _is_file(output) else remark  # what is written to /dev/stdout stays a manifest
+        tell(f"{status} {file}: {made.ref}, made from {made.template}")
 
 
 def _written(output: Path, raw: bytes) -> str:
-    """Write a new file; one that is there already must hold just this."""
-    try:
-        with output.open("xb") as file:
-            file.write(raw)
-    except FileExistsError:
-        if _holds(output, raw):
-            return "unchanged"
+    """Write a new file, whole or not at all; one that is there already must be empty or hold just this."""
+    there = _beginning(output, len(raw) + 1) if _is_file(output) else b""
+    if there == raw:
+        return "unchanged"
+    if there != b"":
         raise ConflictError(
             "there is another file already",
             where=printable_name(str(output)),
             mend="name a new file, or remove this one",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise GitregError(
-            "the file cannot be written",
-            where=printable_name(str(output)),
-            got=(error.strerror if isinstance(error, OSError) else None) or str(error),
-            mend="name a file in a folder that can be written",
-        ) from error
+        )
+    write_output(str(output), raw)
     return "written"
 
 
-def _holds(path: Path, raw: bytes) -> bool:
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, a NUL: whoever writes it will say so
+        return False
+
+
+def _beginning(path: Path, count: int) -> bytes | None:
+    """Give the first bytes of a file; None where it cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(len(raw) + 1) == raw
+            return file.read(count)
     except OSError:
-        return False
+        return None
