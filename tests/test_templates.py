@@ -404,6 +404,16 @@ def test_a_template_is_made_of_so_many_others_at_most() -> None:
     assert any("more than 32 templates" in fault.says for fault in rendering.faults)
 
 
+def test_thousands_of_edges_are_each_looked_up_and_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> bool:
+        raise AssertionError("each edge is compared with each")
+
+    monkeypatch.setattr("gitreg.templates.composing.is_same", refuse)
+    base = made({"dag": {"edges": [edge(f"n{n}", f"n{n + 1}") for n in range(2000)]}}, name="base")
+    own = made({"dag": {"edges": [edge(f"n{n}", f"n{n + 1}") for n in range(1000, 4000)]}}, extends="acme/base@1")
+    assert len(compose(own, fetching(base)).body["dag"]["edges"]) == 4000
+
+
 @pytest.mark.parametrize("body", [{"dag": 5}, {"dag": {"nodes": 5, "edges": {}}}, {"dag": {"nodes": ["x", {"id": 1}]}}])
 def test_a_body_of_another_shape_is_merged_too(body: Any) -> None:
     base = made({"dag": {"nodes": [stage("a")], "edges": [edge("a", "b")]}}, name="base")

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from gitreg.errors import UsageError
 from gitreg.kinds import PipelineTemplate
 from gitreg.kinds.template import Parameter
-from gitreg.manifests.difference import is_same
+from gitreg.manifests.difference import is_same, sameness
 from gitreg.refs import Ref
 from gitreg.templates.faults import Fault
 
@@ -179,7 +179,7 @@ def _merged(under: Any, over: Any, path: tuple[str, ...]) -> Any:
         if path == ("dag", "nodes"):
             return _merged_stages(under, over)
         if path == ("dag", "edges"):
-            return [*under, *(edge for n, edge in enumerate(over) if not _is_in(edge, [*under, *over[:n]]))]
+            return _merged_edges(under, over)
     return over
 
 
@@ -195,5 +195,12 @@ def _merged_stages(under: list[Any], over: list[Any]) -> list[Any]:
     return found
 
 
-def _is_in(value: Any, values: list[Any]) -> bool:
-    return any(is_same(value, other) for other in values)
+def _merged_edges(under: list[Any], over: list[Any]) -> list[Any]:
+    """Add the edges that are not there yet, each once."""
+    found, known = list(under), set(map(sameness, under))
+    for edge in over:
+        key = sameness(edge)
+        if key not in known:
+            known.add(key)
+            found.append(edge)
+    return found
