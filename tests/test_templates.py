@@ -226,6 +226,20 @@ def test_all_faults_are_told() -> None:
             [("spec.parameters.a.schema", "no JSON Schema")],
             id="pattern-that-is-none",
         ),
+        pytest.param({"a": ANY}, {"a": [float("inf")]}, [("parameters.a", "not finite, or too large")], id="infinite"),
+        pytest.param({"a": ANY}, {"a": {1}}, [("parameters.a", "is not JSON")], id="no-JSON"),
+        pytest.param(
+            {"a": ANY, "b": ANY, "c": ANY},
+            {"a": float("nan"), "b": 1, "c": float("-inf"), "d": 1},
+            [("parameters.d", "no parameter"), ("parameters.a", "not finite"), ("parameters.c", "not finite")],
+            id="several-numbers-that-are-none",
+        ),
+        pytest.param(
+            {"a": ANY, "b": ANY},
+            {"a": "x" * 140_000, "b": "x" * 140_000},
+            [("parameters", "longer than 262144 characters")],
+            id="long-together",
+        ),
         pytest.param({"self": ANY}, {"self": 1}, [("spec.parameters.self", "cannot be the name")], id="reserved"),
         pytest.param(
             {"a": ANY, "b": ANY},
