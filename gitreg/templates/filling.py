@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, TemplateError, TemplateRuntimeError, nodes
+from jinja2 import StrictUndefined, TemplateError, TemplateRuntimeError, Undefined, nodes
 from jinja2.filters import do_default
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -27,6 +27,8 @@ from gitreg.templates.parameters import MOST_CHARACTERS
 LONGEST_EXPRESSIVE_TEXT: Final = 8192
 """Characters of a text with expressions in it."""
 _MOST_NODES: Final = 200
+_MOST_ARGUMENTS: Final = {"default": 2}
+"""Arguments that a filter takes beside its value; others take none."""
 _MARKS: Final = ("{{", "{%", "{#")
 _ALLOWED: Final = (
     *(nodes.Const, nodes.Filter, nodes.Getattr, nodes.Getitem, nodes.Name, nodes.Output, nodes.TemplateData),
@@ -37,7 +39,9 @@ class _Environment(SandboxedEnvironment):
     """A sandbox in which `.` and `[]` lead to items of data alone, never to attributes of Python's objects."""
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Go to an item of a mapping or a list."""
+        """Go to an item of a mapping or a list; what is undefined already stays so, and says itself what it is."""
+        if isinstance(obj, Undefined):
+            return obj
         is_key = isinstance(obj, dict) and isinstance(argument, str) and argument in obj
         is_index = isinstance(obj, list) and type(argument) is int and 0 <= argument < len(obj)
         return obj[argument] if is_key or is_index else self.undefined(obj=obj, name=argument)
@@ -184,10 +188,19 @@ def _check_node(node: nodes.Node, values: Mapping[str, Any] | None) -> None:
         )
     if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
         raise TemplateRuntimeError(f"the attribute {node.attr!r} is not allowed in a template")
-    if isinstance(node, nodes.Filter) and node.name not in _ENVIRONMENT.filters:
+    if isinstance(node, nodes.Filter):
+        _check_filter(node)
+
+
+def _check_filter(node: nodes.Filter) -> None:
+    if node.name not in _ENVIRONMENT.filters:
         raise TemplateRuntimeError(f"the filter {node.name!r} is not allowed in a template")
-    if isinstance(node, nodes.Filter) and (node.kwargs or node.dyn_args or node.dyn_kwargs):
+    if node.kwargs or node.dyn_args or node.dyn_kwargs:
         raise TemplateRuntimeError(f"the filter {node.name!r} takes plain arguments only")
+    most = _MOST_ARGUMENTS.get(node.name, 0)
+    if len(node.args) > most:
+        taken = f"at most {most}" if most else "no"
+        raise TemplateRuntimeError(f"the filter {node.name!r} takes {taken} arguments, not {len(node.args)}")
 
 
 def _value_of(text: str, tree: nodes.Template, values: Mapping[str, Any]) -> Any:
