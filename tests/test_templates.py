@@ -110,6 +110,11 @@ def test_what_is_filled_in_is_a_copy() -> None:
         pytest.param("{{ deep.gone | default(n) }}", 7, id="default-of-a-name"),
         pytest.param("{{ deep.gone.further[0] | default('d') }}", "d", id="default-of-a-missing-way"),
         pytest.param("{{ nothing | default('d', true) }}", "d", id="default-of-nothing"),
+        pytest.param("a\r\nb\rc\n\r{{ n }}\r\n", "a\r\nb\rc\n\r7\r\n", id="carriage-returns-kept"),
+        pytest.param("{{ deep.gone | default('\r\n') }}", "\r\n", id="carriage-returns-of-a-constant"),
+        pytest.param("{{\r\n n\r}}", 7, id="carriage-returns-as-blanks"),
+        pytest.param("\x0b\r\x0c{{ n }}", "\x0b\r\x0c7", id="carriage-returns-beside-other-blanks"),
+        pytest.param("{# note #}{{ n }}", "7", id="comment-beside-an-expression"),
         pytest.param("{{ deep | tojson }}", '{"list": [1, {"name": "x"}]}', id="tojson"),
         pytest.param("a {{ '{{' }} b", "a {{ b", id="braces"),
         pytest.param("{% raw %}".replace("%", "#").replace("{# raw #}", "{# note #}x"), "x", id="comment"),
@@ -166,6 +171,10 @@ def test_an_expression_is_filled_in(text: str, expected: Any) -> None:
 )
 def test_what_is_not_plain_filling_in_is_refused(text: str, says: str) -> None:
     assert says in fault_of(text, s="Ab", n=7, deep={"a": 1})
+
+
+def test_a_text_of_every_blank_is_refused() -> None:
+    assert "every kind of blank" in fault_of("".join(filter(str.isspace, map(chr, range(0x3001)))) + "{{ n }}", n=7)
 
 
 def test_a_key_is_no_template() -> None:

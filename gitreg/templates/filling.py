@@ -18,6 +18,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, TemplateError, TemplateRuntimeError, Undefined, nodes
+from jinja2.environment import TemplateExpression
 from jinja2.filters import do_default
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -30,6 +31,8 @@ _MOST_NODES: Final = 200
 _MOST_ARGUMENTS: Final = {"default": 2}
 """Arguments that a filter takes beside its value; others take none."""
 _MARKS: Final = ("{{", "{%", "{#")
+# Each is a blank to Jinja and no end of a line.
+_BLANKS: Final = "\x0b\x0c\x1c\x1d\x1e\x1f\x85\u2028\u2029\u2000\u2001\u2002"
 _ALLOWED: Final = (
     *(nodes.Const, nodes.Filter, nodes.Getattr, nodes.Getitem, nodes.Name, nodes.Output, nodes.TemplateData),
 )
@@ -162,8 +165,9 @@ def _checked_tree(text: str, values: Mapping[str, Any] | None) -> nodes.Template
     """Parse a text and refuse all that is not plain filling in; without values any name will do."""
     if len(text) > LONGEST_EXPRESSIVE_TEXT:
         raise TemplateRuntimeError(f"a text with expressions has at most {LONGEST_EXPRESSIVE_TEXT} characters")
+    stand_in = _stand_in(text)
     try:
-        tree = _ENVIRONMENT.parse(text)
+        tree = _ENVIRONMENT.parse(text.replace("\r", stand_in))
     except RecursionError:
         raise TemplateRuntimeError("it is nested too deep") from None
     waiting: list[nodes.Node] = list(tree.body)
@@ -174,8 +178,25 @@ def _checked_tree(text: str, values: Mapping[str, Any] | None) -> nodes.Template
         if count == _MOST_NODES:
             break
         _check_node(node, values)
+        _put_back(node, stand_in)
         waiting.extend(node.iter_child_nodes())
     raise TemplateRuntimeError(f"a text holds at most {_MOST_NODES} pieces of expressions")
+
+
+def _stand_in(text: str) -> str:
+    """Give a blank that is not in a text, to stand for carriage returns: Jinja makes line feeds of these."""
+    found = next((blank for blank in _BLANKS if blank not in text), None)
+    if found is None:
+        raise TemplateRuntimeError("a text with expressions holds every kind of blank that there is")
+    return found
+
+
+def _put_back(node: nodes.Node, stand_in: str) -> None:
+    """Put carriage returns back where a stand-in is text."""
+    if isinstance(node, nodes.TemplateData):
+        node.data = node.data.replace(stand_in, "\r")
+    elif isinstance(node, nodes.Const) and isinstance(node.value, str):
+        node.value = node.value.replace(stand_in, "\r")
 
 
 def _check_node(node: nodes.Node, values: Mapping[str, Any] | None) -> None:
@@ -205,21 +226,24 @@ def _check_filter(node: nodes.Filter) -> None:
 
 def _value_of(text: str, tree: nodes.Template, values: Mapping[str, Any]) -> Any:
     """Give the value of a text that is one expression, or else the text that it becomes."""
+    expression = _only_expression(text, tree)
     try:
-        if _is_one_expression(text, tree):
-            inside = text[2:-2].removeprefix("-").removeprefix("+").removesuffix("-").removesuffix("+")
-            value = _ENVIRONMENT.compile_expression(inside, undefined_to_none=False)(**values)
-            return _string(value) if isinstance(value, StrictUndefined) else value
-        return _ENVIRONMENT.from_string(text).render(**values)
+        if expression is None:
+            return _ENVIRONMENT.from_string(tree).render(**values)
+        named = nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)
+        compiled = _ENVIRONMENT.from_string(nodes.Template([named], lineno=1))
+        value = TemplateExpression(compiled, undefined_to_none=False)(**values)
+        return _string(value) if isinstance(value, StrictUndefined) else value
     except (TypeError, ValueError, RecursionError) as error:
         raise TemplateRuntimeError(str(error)[:200]) from error
 
 
-def _is_one_expression(text: str, tree: nodes.Template) -> bool:
+def _only_expression(text: str, tree: nodes.Template) -> nodes.Expr | None:
+    """Give the expression that a text is, with nothing beside it, not even a comment."""
     if not (text.startswith("{{") and text.endswith("}}")) or len(tree.body) != 1:
-        return False
+        return None
     pieces = tree.body[0].nodes if isinstance(tree.body[0], nodes.Output) else []
-    return len(pieces) == 1 and not isinstance(pieces[0], nodes.TemplateData)
+    return None if len(pieces) != 1 or isinstance(pieces[0], nodes.TemplateData) else pieces[0]
 
 
 def _plain(value: Any) -> Any:

@@ -82,6 +82,13 @@ def test_parameters_stay_what_they_are(value: Any, text: str) -> None:
 
 
 @LAW
+@given(st.text(st.sampled_from("\r\n\t \x0b\x0c\x1c\u2028a"), max_size=8), st.text("\r\n\x0b", max_size=4))
+def test_what_stands_beside_an_expression_stays_as_it_is(text: str, value: str) -> None:
+    rendering = render(template_of({"x": f"{text}{{{{ b }}}}{text}."}), {"a": 1, "b": value}, lambda _: None)
+    assert rendering.spec == {"x": f"{text}{value}{text}."}, rendering.faults
+
+
+@LAW
 @given(evil, data, data)
 def test_any_text_is_filled_in_or_refused_and_each_time_alike(text: str, a: Any, b: Any) -> None:
     template = template_of({"x": text, "y": [text]})
