@@ -425,6 +425,19 @@ def test_what_cannot_be_composed_is_told(own: Any, others: list[Any], field: str
     assert told[0].mend
 
 
+def test_a_stage_that_was_changed_on_one_way_only_is_told_with_the_templates_it_is_from() -> None:
+    low = made({"dag": {"nodes": [stage("a"), stage("b")]}}, name="low")
+    one = made({"dag": {"nodes": [stage("a", timeout=1)]}}, name="one", extends="acme/low@1")
+    two = made({}, name="two", extends="acme/low@1")
+    whole = compose(made({}, includes=["acme/one@1", "acme/two@1"]), fetching(low, one, two))
+    assert [(fault.field, fault.says) for fault in whole.faults] == [("spec.includes[1]", "two stages are called 'a'")]
+    assert whole.faults[0].mend.endswith(
+        "one is from template:acme/low@1.0.0 and template:acme/one@1.0.0, the other from template:acme/low@1.0.0"
+    )
+    again = compose(made({}, extends="acme/one@1", includes=["acme/one@1"]), fetching(low, one))
+    assert again.faults == ()
+
+
 def test_a_template_is_made_of_so_many_others_at_most() -> None:
     """Each includes the next one twice: without a bound there are two to the power of their number."""
     chain = [made({}, name=f"t{n}", includes=[f"acme/t{n + 1}@1"] * 2) for n in range(30)]
