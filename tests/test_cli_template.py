@@ -18,6 +18,7 @@ from template_support import BODY, MODEL, PARAMETERS, TEXT, call, made, smuggled
 from gitreg.errors import GitregError
 from gitreg.kinds import Pipeline
 from gitreg.manifests import read_manifest, to_data
+from gitreg.registry import Registry
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +298,7 @@ def test_a_file_that_cannot_be_written_whole_is_not_written(
 
 def test_it_may_be_proposed(registry: Path) -> None:
     words = ("instantiate", "acme/answer", "acme/qa", "--set", MODEL, "--propose", "--author", AUTHOR, "--json")
+    words = (*words, "--forge", "local")
     tip = git(registry, "rev-parse", "main")
     done = call(registry, *words)
     assert done.code == 0, done.err
@@ -305,9 +307,25 @@ def test_it_may_be_proposed(registry: Path) -> None:
     assert git(registry, "rev-parse", "main") == tip
 
 
+def test_it_is_made_anew_where_somebody_lands_first(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    register, newer = Registry.register, template(version="1.1.0", parameters=PARAMETERS, body=BODY)
+
+    def late(self: Registry, *args: Any, **more: Any) -> Any:
+        monkeypatch.setattr(Registry, "register", register)
+        registered(registry, newer)
+        return self.register(*args, **more)
+
+    monkeypatch.setattr(Registry, "register", late)
+    done = made(registry, "acme/answer", "acme/qa", "--set", MODEL, "--json")
+    assert landed(done) == [("pipeline:acme/qa@1.0.0", "registered")]
+    stands = fine("get", "pipeline:acme/qa", "--repo", registry, "--json").json
+    assert stands["spec"]["template"]["ref"] == "template:acme/answer@1.1.0"
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        pytest.param(["--forge", "local"], "--forge says nothing without --propose", id="forge"),
         pytest.param(["--propose", "--output", "a.yaml"], "exclude each other", id="two-ways"),
         pytest.param(["--title", "T"], "--title says nothing without --propose", id="title"),
         pytest.param(["--propose", "--message", "M"], "--message says nothing with --propose", id="message"),

@@ -1,5 +1,6 @@
 """`gitreg template instantiate`: make a pipeline from a template, and register it, propose it or write it.
 
+- It is made of what stands where it lands: where somebody else lands first, it is made anew.
 - The manifest carries the exact version of the template that was asked for, and the parameters that were given.
 - The same call twice makes nothing new: what stands and is this, frozen field for frozen field, is left as it stands,
   whatever was edited since. A name that has versions already gets another one only by its number.
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from gitreg.cli.files import STDIN, printable_name, write_output
+from gitreg.cli.landing import Landing, land
 from gitreg.cli.options import (
     ApproveOption,
     ApproverOption,
@@ -23,25 +25,23 @@ from gitreg.cli.options import (
     MessageOption,
     QuietOption,
     RepoOption,
-    author_of,
     open_registry,
     print_json,
     print_line,
     remark,
 )
 from gitreg.cli.output import print_bytes
-from gitreg.cli.propose import print_proposed
-from gitreg.cli.receipts import checked_approvers, known_rules, print_receipt
+from gitreg.cli.proposals import ForgeOption
 from gitreg.errors import ConflictError, Rejected, UsageError
-from gitreg.forges import open_forge, propose
 from gitreg.kinds import Pipeline, PipelineTemplate, mutable_paths
 from gitreg.manifests import is_same, manifest_from_data, read_manifest, to_data, without, write_manifest
 from gitreg.refs import Address, Ref
-from gitreg.registry import Draft, Registry
+from gitreg.registry import Registry
+from gitreg.repository.snapshot import Snapshot
 from gitreg.templates import instantiate
 from gitreg.versions import Version
-from gitreg_indexer.options import CatalogOption, IndexOption
-from gitreg_indexer.standing import Standing, open_standing
+from gitreg_indexer.catalog import Position
+from gitreg_indexer.standing import GitStanding
 from gitreg_indexer.template_options import (
     ParamsOption,
     SetOption,
@@ -90,8 +90,7 @@ def instantiate_command(
     author: AuthorOption = None,
     approve: ApproveOption = None,
     approver: ApproverOption = None,
-    folder: IndexOption = None,
-    catalog: CatalogOption = None,
+    forge: ForgeOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,29 +106,21 @@ def instantiate_command(
     """
     way = {"--propose": proposing, "--output": output is not None}
     asked, called, parameters = template_ref_of(ref), _pipeline_ref(name), parameters_of(put, params)
-    _refuse_idle_options(
-        way, {"--title": title, "--message": message, "--approve": approve, "--approver": approver, "--author": author}
-    )
+    idle = {"--title": title, "--message": message, "--approve": approve, "--approver": approver, "--author": author}
+    _refuse_idle_options(way, {**idle, "--forge": forge})
     registry = open_registry(repo)
-    standing = open_standing(registry, None, folder, quiet=quiet or as_json, catalog=catalog)
     stated = {"description": description, "owner": owner, "tags": tag}
-    made = _made(registry, standing, asked, called, parameters, {key: value for key, value in stated.items() if value})
+
+    def make(state: Snapshot) -> Made:
+        return _made(registry, state, asked, called, parameters, {key: value for key, value in stated.items() if value})
+
+    made = make(registry.snapshot())
     if output is not None:
         _write(made, output, as_json=as_json, quiet=quiet)
-    elif proposing:
-        proposed = propose(
-            registry, open_forge(registry), [made.draft], title=title or made.title, author=author_of(author)
-        )
-        print_proposed(proposed, as_json=as_json, quiet=quiet)
-    else:
-        receipt = registry.register(
-            [made.draft],
-            author=author_of(author),
-            message=message,
-            approve=known_rules(approve),
-            approvers=checked_approvers(approver),
-        )
-        print_receipt(receipt, as_json=as_json, quiet=quiet)
+        return
+    said = (title or None) if proposing else message
+    landing = Landing(proposing, None, forge, said, author, approve, approver, quiet, as_json)
+    land(registry, lambda state: make(state).raw, made.title, landing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +129,12 @@ class Made:
 
     ref: str
     template: str
-    draft: Draft
+    raw: bytes
     data: Any
 
     @property
     def title(self) -> str:
-        """Say what a proposal of it does."""
+        """Say what landing it does."""
         return f"Add {self.ref}, made from {self.template}"
 
 
@@ -166,7 +157,7 @@ def _refuse_idle_options(way: Mapping[str, bool], given: Mapping[str, object]) -
         raise UsageError("--propose and --output exclude each other", mend="leave one of them out")
     means = {
         (): ("--message", "--approve", "--approver", "--author"),
-        ("--propose",): ("--title", "--author"),
+        ("--propose",): ("--title", "--author", "--forge"),
         ("--output",): (),
     }[tuple(chosen)]
     for option, value in given.items():
@@ -177,12 +168,14 @@ def _refuse_idle_options(way: Mapping[str, bool], given: Mapping[str, object]) -
 
 def _made(
     registry: Registry,
-    standing: Standing,
+    state: Snapshot,
     asked: Ref,
     called: Ref,
     parameters: Mapping[str, Any],
     stated: Mapping[str, Any],
 ) -> Made:
+    commit = state.commit or ""
+    standing = GitStanding(registry, Position(registry.repo.seq(commit) if commit else 0, commit))
     template = template_in(standing, asked)
     who = {"namespace": called.namespace, "name": called.name, "version": str(called.selector or FIRST)}
     made = instantiate(template, parameters, standing.template, {**who, **stated})
@@ -191,7 +184,7 @@ def _made(
     pipeline, known = made.pipeline, standing.versions(called)
     asked_for = known if called.selector is None else [version for version in known if version == called.selector]
     for one in (_with_version(pipeline, version) for version in asked_for):
-        raw = _standing_raw(registry, standing, one)
+        raw = _standing_raw(state, one)
         if raw is not None:
             return _made_of(raw, one.address, template)
     if known and called.selector is None:
@@ -204,17 +197,15 @@ def _made_of(raw: bytes, address: Address, template: PipelineTemplate) -> Made:
     if reading.manifest is None:
         mend = "give other parameters, or take another version of the template"
         raise Rejected("what was made cannot be a manifest", reading.findings, mend=mend)
-    return Made(address.ref, template.address.ref, Draft(raw, address.path), to_data(reading.manifest))
+    return Made(address.ref, template.address.ref, raw, to_data(reading.manifest))
 
 
-def _standing_raw(registry: Registry, standing: Standing, pipeline: Pipeline) -> bytes | None:
+def _standing_raw(state: Snapshot, pipeline: Pipeline) -> bytes | None:
     """Give the file of a version that stands, if it is this pipeline but for what may be edited."""
-    address, paths = pipeline.address, mutable_paths("Pipeline")
-    found = registry.snapshot(standing.position.commit or None).read(address.path)
-    manifest = read_manifest(found[1]).manifest if found else None
-    if found is None or manifest is None:  # a file that cannot be read is not the same
+    record, paths = state.record(pipeline.address), mutable_paths("Pipeline")
+    if record is None:  # a file that cannot be read is not the same
         return None
-    return found[1] if is_same(*(without(to_data(each), paths) for each in (manifest, pipeline))) else None
+    return record.raw if is_same(*(without(to_data(each), paths) for each in (record.manifest, pipeline))) else None
 
 
 def _taken(called: Ref, known: Sequence[Version]) -> UsageError:
@@ -240,9 +231,9 @@ def _write(made: Made, output: Path, *, as_json: bool, quiet: bool) -> None:
         if as_json:
             print_json(made.data)
         else:
-            print_bytes(made.draft.raw)
+            print_bytes(made.raw)
         return
-    status = _written(output, made.draft.raw)
+    status = _written(output, made.raw)
     file = printable_name(str(output))
     if as_json:
         print_json({"status": status, "ref": made.ref, "template": made.template, "file": file})
