@@ -298,12 +298,11 @@ def test_a_file_that_cannot_be_written_whole_is_not_written(
 
 def test_it_may_be_proposed(registry: Path) -> None:
     words = ("instantiate", "acme/answer", "acme/qa", "--set", MODEL, "--propose", "--author", AUTHOR, "--json")
-    words = (*words, "--forge", "local")
     tip = git(registry, "rev-parse", "main")
     done = call(registry, *words)
     assert done.code == 0, done.err
     assert done.json["proposal"]["title"] == "Add pipeline:acme/qa@1.0.0, made from template:acme/answer@1.0.0"
-    assert call(registry, *words).json["status"] == "unchanged"
+    assert call(registry, *words, "--forge", "local").json["status"] == "unchanged"
     assert git(registry, "rev-parse", "main") == tip
 
 
