@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from template_support import BODY, MODEL, PARAMETERS, TEXT, call, made, smuggled
 from gitreg.errors import GitregError
 from gitreg.kinds import Pipeline
 from gitreg.manifests import read_manifest, to_data
+from gitreg.registry import Registry
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +200,29 @@ def test_twice_the_same_is_unchanged(registry: Path) -> None:
         assert again.json["commit"] == first.json["commit"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["--set", "metadata.description=Edited"], id="a-description"),
+        pytest.param(
+            ["--set", "spec.lifecycle.status=deprecated", "--set", "spec.lifecycle.reason=Old."],
+            id="its-end",
+        ),
+        pytest.param(["--set", "metadata.labels.team=nlp", "--set", "spec.custom.nlp.x=1"], id="several"),
+    ],
+)
+@pytest.mark.parametrize("version", [pytest.param("", id="any-version"), pytest.param("@1.0.0", id="one-version")])
+def test_what_was_edited_since_stays_edited(registry: Path, words: list[str], version: str) -> None:
+    made(registry, "acme/answer", "acme/qa", "--set", MODEL, "--description", "Answers.")
+    fine("update", "pipeline:acme/qa", *words, "--repo", registry, "--author", AUTHOR)
+    before = state_of(registry)
+    call_again = ("acme/answer", f"acme/qa{version}", "--set", MODEL, "--description", "Answers.", "--json")
+    assert landed(made(registry, *call_again)) == [("pipeline:acme/qa@1.0.0", "unchanged")]
+    assert state_of(registry) == before
+    written_out = call(registry, "instantiate", *call_again[:-1], "--output", "-").out
+    assert written_out == (registry / "pipelines/acme/qa/1.0.0.yaml").read_text(encoding="utf-8")
+
+
 def test_a_name_with_versions_asks_for_the_next(registry: Path) -> None:
     made(registry, "acme/answer", "acme/qa", "--set", MODEL)
     made(registry, "acme/answer", "acme/qa@1.1.0", "--set", MODEL, "--set", "timeoutMs=5")
@@ -238,19 +265,66 @@ def test_it_may_only_be_written(registry: Path, tmp_path: Path) -> None:
     fine("register", file, "--repo", registry, "--author", AUTHOR)
 
 
+def test_what_is_no_file_is_written_to_and_never_read(registry: Path, tmp_path: Path) -> None:
+    pipe, words = tmp_path / "pipe", ("instantiate", "acme/answer", "acme/qa", "--set", MODEL, "--output")
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reading = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reading.start()
+    done = call(registry, *words, pipe)
+    reading.join(timeout=30)
+    assert (done.code, done.out) == (0, ""), done.err
+    assert done.err.startswith("written ")
+    assert read == [call(registry, *words, "-").out.encode()]
+    empty = written(tmp_path, "empty.yaml", "")
+    assert call(registry, *words, empty).code == 0
+    assert empty.read_bytes() == read[0]
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_written(
+    registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gitreg.cli.files.os.fsync", refuse)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    done = call(registry, "instantiate", "acme/answer", "acme/qa", "--set", MODEL, "--output", folder / "a.yaml")
+    assert done.code == 2
+    assert "No space left on device" in done.err
+    assert list(folder.iterdir()) == []
+
+
 def test_it_may_be_proposed(registry: Path) -> None:
     words = ("instantiate", "acme/answer", "acme/qa", "--set", MODEL, "--propose", "--author", AUTHOR, "--json")
     tip = git(registry, "rev-parse", "main")
     done = call(registry, *words)
     assert done.code == 0, done.err
     assert done.json["proposal"]["title"] == "Add pipeline:acme/qa@1.0.0, made from template:acme/answer@1.0.0"
-    assert call(registry, *words).json["status"] == "unchanged"
+    assert call(registry, *words, "--forge", "local").json["status"] == "unchanged"
     assert git(registry, "rev-parse", "main") == tip
+
+
+def test_it_is_made_anew_where_somebody_lands_first(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    register, newer = Registry.register, template(version="1.1.0", parameters=PARAMETERS, body=BODY)
+
+    def late(self: Registry, *args: Any, **more: Any) -> Any:
+        monkeypatch.setattr(Registry, "register", register)
+        registered(registry, newer)
+        return self.register(*args, **more)
+
+    monkeypatch.setattr(Registry, "register", late)
+    done = made(registry, "acme/answer", "acme/qa", "--set", MODEL, "--json")
+    assert landed(done) == [("pipeline:acme/qa@1.0.0", "registered")]
+    stands = fine("get", "pipeline:acme/qa", "--repo", registry, "--json").json
+    assert stands["spec"]["template"]["ref"] == "template:acme/answer@1.1.0"
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        pytest.param(["--forge", "local"], "--forge says nothing without --propose", id="forge"),
         pytest.param(["--propose", "--output", "a.yaml"], "exclude each other", id="two-ways"),
         pytest.param(["--title", "T"], "--title says nothing without --propose", id="title"),
         pytest.param(["--propose", "--message", "M"], "--message says nothing with --propose", id="message"),

@@ -165,6 +165,54 @@ def test_what_is_wrong_with_a_template_is_told_without_parameters(
     assert told == [field], done.out
 
 
+def graph(*ids: str, edges: tuple[tuple[str, str], ...] = (), **more: Any) -> dict[str, Any]:
+    nodes = [{"id": each, "type": "model", "model": "acme/chat@^1", **more} for each in ids]
+    ways = [{"from": {"node": one, "port": "out"}, "to": {"node": other, "port": "in"}} for one, other in edges]
+    return {"dag": {"nodes": nodes, "edges": ways}, "inputSchema": True, "outputSchema": True}
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "says"),
+    [
+        pytest.param(graph("a", "a"), "spec.dag.nodes[1].id", "two nodes are called 'a'", id="two-of-one-id"),
+        pytest.param(graph("a", edges=(("a", "b"),)), "spec.dag.edges[0].to.node", "there is no node 'b'", id="no-end"),
+        pytest.param(graph("a", edges=(("a", "a"),)), "spec.dag.edges[0]", "flows in a circle: a -> a", id="a-loop"),
+        pytest.param(graph("a", "b"), "spec.dag.nodes[1]", "nothing flows between 'b'", id="two-parts"),
+        pytest.param(
+            {**graph("a", timeout="{{ t }}"), "execution": {"timeout": 4}},
+            "spec.dag.nodes[0].timeout",
+            "may take 5 ms, and the whole run 4 ms",
+            id="what-comes-of-a-default",
+        ),
+    ],
+)
+def test_a_template_that_gives_what_cannot_be_run_is_faulty(
+    registry: Path, tmp_path: Path, body: Any, field: str, says: str
+) -> None:
+    """The gate would refuse each of its instances."""
+    text = template("loose", parameters={"t": {"schema": {"type": "integer"}, "default": 5}}, body=body)
+    done = call(registry, "check", written(tmp_path, "t.yaml", text), "--json")
+    (found,) = done.json["checked"]
+    assert (done.code, found["status"]) == (1, "faulty")
+    assert [fault["field"] for fault in found["faults"]] == [field]
+    assert says in found["faults"][0]["says"]
+    registered(registry, text)
+    rendered = call(registry, "render", "acme/loose", "--json")
+    assert rendered.code == 1
+    assert [(each["rule"], each["field"]) for each in rendered.error["findings"]] == [("GR-034", field)]
+    landing = call(registry, "instantiate", "acme/loose", "acme/none", "--author", AUTHOR, "--json")
+    assert [(each["rule"], each["field"]) for each in landing.error["findings"]] == [("GR-034", field)]
+
+
+def test_a_template_whose_parameters_are_to_be_given_is_not_run(registry: Path, tmp_path: Path) -> None:
+    body = {**graph("a", "a"), "execution": {"timeout": "{{ t }}"}}
+    text = template("open", parameters={"t": {"schema": {"type": "integer"}}}, body=body)
+    assert call(registry, "check", written(tmp_path, "t.yaml", text)).code == 0
+    registered(registry, text)
+    rendered = call(registry, "render", "acme/open", "--set", "t=5", "--json")
+    assert [each["rule"] for each in rendered.error["findings"]] == ["GR-034"]
+
+
 # Newer templates
 
 

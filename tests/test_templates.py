@@ -108,6 +108,13 @@ def test_what_is_filled_in_is_a_copy() -> None:
         pytest.param("{{ '12' | int }}", 12, id="int"),
         pytest.param("{{ deep.gone | default('d') }}", "d", id="default"),
         pytest.param("{{ deep.gone | default(n) }}", 7, id="default-of-a-name"),
+        pytest.param("{{ deep.gone.further[0] | default('d') }}", "d", id="default-of-a-missing-way"),
+        pytest.param("{{ nothing | default('d', true) }}", "d", id="default-of-nothing"),
+        pytest.param("a\r\nb\rc\n\r{{ n }}\r\n", "a\r\nb\rc\n\r7\r\n", id="carriage-returns-kept"),
+        pytest.param("{{ deep.gone | default('\r\n') }}", "\r\n", id="carriage-returns-of-a-constant"),
+        pytest.param("{{\r\n n\r}}", 7, id="carriage-returns-as-blanks"),
+        pytest.param("\x0b\r\x0c{{ n }}", "\x0b\r\x0c7", id="carriage-returns-beside-other-blanks"),
+        pytest.param("{# note #}{{ n }}", "7", id="comment-beside-an-expression"),
         pytest.param("{{ deep | tojson }}", '{"list": [1, {"name": "x"}]}', id="tojson"),
         pytest.param("a {{ '{{' }} b", "a {{ b", id="braces"),
         pytest.param("{% raw %}".replace("%", "#").replace("{# raw #}", "{# note #}x"), "x", id="comment"),
@@ -148,7 +155,10 @@ def test_an_expression_is_filled_in(text: str, expected: Any) -> None:
         pytest.param("{{ s | attr('__class__') }}", "attr", id="attr"),
         pytest.param("{{ s | center(99999999) }}", "center", id="another-filter"),
         pytest.param("{{ s | default(default_value=1) }}", "plain arguments", id="keyword"),
-        pytest.param("{{ s | default(1, 2, 3, 4) }}", "arguments", id="too-many-arguments"),
+        pytest.param("{{ s | default(1, 2, 3) }}", "'default' takes at most 2 arguments, not 3", id="arguments"),
+        pytest.param("{{ n | int(3) }}", "the filter 'int' takes no arguments, not 1", id="an-argument-to-none"),
+        pytest.param("{{ deep['x'].y }}", "'dict object' has no attribute 'x'", id="item-of-a-missing-item"),
+        pytest.param("a {{ deep.x[0].y }}", "'dict object' has no attribute 'x'", id="missing-way-in-text"),
         pytest.param("{{ n | upper }}", "a text is expected", id="filter-of-another-type"),
         pytest.param("{{ s | int }}", "an integer is expected", id="no-integer"),
         pytest.param("a {{ deep }}", "cannot stand within a text", id="mapping-in-text"),
@@ -161,6 +171,10 @@ def test_an_expression_is_filled_in(text: str, expected: Any) -> None:
 )
 def test_what_is_not_plain_filling_in_is_refused(text: str, says: str) -> None:
     assert says in fault_of(text, s="Ab", n=7, deep={"a": 1})
+
+
+def test_a_text_of_every_blank_is_refused() -> None:
+    assert "every kind of blank" in fault_of("".join(filter(str.isspace, map(chr, range(0x3001)))) + "{{ n }}", n=7)
 
 
 def test_a_key_is_no_template() -> None:
@@ -225,6 +239,20 @@ def test_all_faults_are_told() -> None:
             {"a": "x"},
             [("spec.parameters.a.schema", "no JSON Schema")],
             id="pattern-that-is-none",
+        ),
+        pytest.param({"a": ANY}, {"a": [float("inf")]}, [("parameters.a", "not finite, or too large")], id="infinite"),
+        pytest.param({"a": ANY}, {"a": {1}}, [("parameters.a", "is not JSON")], id="no-JSON"),
+        pytest.param(
+            {"a": ANY, "b": ANY, "c": ANY},
+            {"a": float("nan"), "b": 1, "c": float("-inf"), "d": 1},
+            [("parameters.d", "no parameter"), ("parameters.a", "not finite"), ("parameters.c", "not finite")],
+            id="several-numbers-that-are-none",
+        ),
+        pytest.param(
+            {"a": ANY, "b": ANY},
+            {"a": "x" * 140_000, "b": "x" * 140_000},
+            [("parameters", "longer than 262144 characters")],
+            id="long-together",
         ),
         pytest.param({"self": ANY}, {"self": 1}, [("spec.parameters.self", "cannot be the name")], id="reserved"),
         pytest.param(
@@ -397,11 +425,34 @@ def test_what_cannot_be_composed_is_told(own: Any, others: list[Any], field: str
     assert told[0].mend
 
 
+def test_a_stage_that_was_changed_on_one_way_only_is_told_with_the_templates_it_is_from() -> None:
+    low = made({"dag": {"nodes": [stage("a"), stage("b")]}}, name="low")
+    one = made({"dag": {"nodes": [stage("a", timeout=1)]}}, name="one", extends="acme/low@1")
+    two = made({}, name="two", extends="acme/low@1")
+    whole = compose(made({}, includes=["acme/one@1", "acme/two@1"]), fetching(low, one, two))
+    assert [(fault.field, fault.says) for fault in whole.faults] == [("spec.includes[1]", "two stages are called 'a'")]
+    assert whole.faults[0].mend.endswith(
+        "one is from template:acme/low@1.0.0 and template:acme/one@1.0.0, the other from template:acme/low@1.0.0"
+    )
+    again = compose(made({}, extends="acme/one@1", includes=["acme/one@1"]), fetching(low, one))
+    assert again.faults == ()
+
+
 def test_a_template_is_made_of_so_many_others_at_most() -> None:
     """Each includes the next one twice: without a bound there are two to the power of their number."""
     chain = [made({}, name=f"t{n}", includes=[f"acme/t{n + 1}@1"] * 2) for n in range(30)]
     rendering = render(chain[0], {}, fetching(*chain))
     assert any("more than 32 templates" in fault.says for fault in rendering.faults)
+
+
+def test_thousands_of_edges_are_each_looked_up_and_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> bool:
+        raise AssertionError("each edge is compared with each")
+
+    monkeypatch.setattr("gitreg.templates.composing.is_same", refuse)
+    base = made({"dag": {"edges": [edge(f"n{n}", f"n{n + 1}") for n in range(2000)]}}, name="base")
+    own = made({"dag": {"edges": [edge(f"n{n}", f"n{n + 1}") for n in range(1000, 4000)]}}, extends="acme/base@1")
+    assert len(compose(own, fetching(base)).body["dag"]["edges"]) == 4000
 
 
 @pytest.mark.parametrize("body", [{"dag": 5}, {"dag": {"nodes": 5, "edges": {}}}, {"dag": {"nodes": ["x", {"id": 1}]}}])

@@ -210,17 +210,21 @@ def write_output(name: str, raw: bytes) -> None:
         print_bytes(raw)
         return
     try:
-        _write_whole(Path(os.path.realpath(name)), raw)
+        _write_whole(Path(name), raw)
     except (OSError, ValueError) as error:
         raise UsageError(
-            "the output cannot be written", where=name, got=_why(error), mend="name a file that can be written, or -"
+            "the output cannot be written",
+            where=printable_name(name),
+            got=_why(error),
+            mend="name a file that can be written, or -",
         ) from error
 
 
-def _write_whole(target: Path, raw: bytes) -> None:
-    if target.exists() and not target.is_file():
-        target.write_bytes(raw)
+def _write_whole(named: Path, raw: bytes) -> None:
+    if named.exists() and not named.is_file():  # asked before links are followed: a pipe's own name leads nowhere
+        named.write_bytes(raw)
         return
+    target = Path(os.path.realpath(named))
     fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
         with fresh.open("xb") as file:

@@ -1,7 +1,7 @@
 """Manifests: strict YAML in, canonical YAML out."""
 
 from gitreg.manifests._subset import MAX_BYTES, MAX_DEPTH
-from gitreg.manifests.difference import FieldChange, differences, is_same, without
+from gitreg.manifests.difference import FieldChange, differences, is_same, sameness, without
 from gitreg.manifests.reader import Reading, manifest_from_data, point_all, point_at, read_manifest, split_path
 from gitreg.manifests.writer import (
     SCHEMA_FOLDER,
@@ -28,6 +28,7 @@ __all__ = [
     "point_all",
     "point_at",
     "read_manifest",
+    "sameness",
     "schema_line",
     "split_path",
     "to_data",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -51,6 +51,15 @@ def is_same(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(is_same, one, other))
     return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
+
+
+def sameness(value: Any) -> Hashable:
+    """Give a piece of plain data as what is equal for two just where `is_same` says so, to look it up among many."""
+    if isinstance(value, dict):
+        return dict, tuple((key, sameness(value[key])) for key in sorted(value))
+    if isinstance(value, list):
+        return list, tuple(map(sameness, value))
+    return (bool, value) if isinstance(value, bool) else value  # Python hashes 1 and 1.0 alike, and True too
 
 
 def without(data: Any, paths: Iterable[tuple[str, ...]]) -> Any:

@@ -10,13 +10,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from gitreg.errors import UsageError
 from gitreg.kinds import PipelineTemplate
 from gitreg.kinds.template import Parameter
-from gitreg.manifests.difference import is_same
+from gitreg.manifests.difference import is_same, sameness
 from gitreg.refs import Ref
 from gitreg.templates.faults import Fault
 
@@ -50,12 +50,17 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """A template with all that it extends and includes; `taken` has those in the order in which they were come upon."""
+    """A template with all that it extends and includes.
+
+    `taken` has those in the order in which they were come upon; `sources` has for each stage the templates that say
+    something of it, each before those that are laid over it.
+    """
 
     body: dict[str, Any]
     declared: dict[str, Declared]
     taken: tuple[Taken, ...] = ()
     faults: tuple[Fault, ...] = ()
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -91,23 +96,24 @@ class _Composing:
         base = self._taken("spec.extends", "extended", spec.extends, trail) if spec.extends else _EMPTY
         whole = base
         for n, text in enumerate(spec.includes):
-            field = f"spec.includes[{n}]"
-            whole = _included(field, whole, self._taken(field, "included", text, trail))
+            place = f"spec.includes[{n}]"
+            whole = _included(place, whole, self._taken(place, "included", text, trail))
         own = {name: Declared(parameter, ref) for name, parameter in spec.parameters.items()}
         return Composition(
             _merged(whole.body, dict(spec.body), ()),
             {**whole.declared, **own},
             whole.taken,
             (*whole.faults, *_disagreeing(whole.declared, own, base.declared)),
+            {**whole.sources, **{each: (*whole.sources.get(each, ()), ref) for each in _by_id(spec.body)}},
         )
 
-    def _taken(self, field: str, way: Way, text: str, trail: tuple[str, ...]) -> Composition:
-        found = self._fetched(field, text, trail)
+    def _taken(self, place: str, way: Way, text: str, trail: tuple[str, ...]) -> Composition:
+        found = self._fetched(place, text, trail)
         if isinstance(found, Fault):
             return replace(_EMPTY, faults=(found,))
         ref = found.address.ref
         whole = self.compose(found, trail)
-        inner = (replace(fault, says=f"in {ref}: {fault.says}", field=field) for fault in whole.faults)
+        inner = (replace(fault, says=f"in {ref}: {fault.says}", field=place) for fault in whole.faults)
         return replace(
             whole,
             declared={name: replace(declared, way=way) for name, declared in whole.declared.items()},
@@ -115,37 +121,46 @@ class _Composing:
             faults=tuple(inner),
         )
 
-    def _fetched(self, field: str, text: str, trail: tuple[str, ...]) -> PipelineTemplate | Fault:
+    def _fetched(self, place: str, text: str, trail: tuple[str, ...]) -> PipelineTemplate | Fault:
         try:
             ref = Ref.parse(text, kind="PipelineTemplate")
         except UsageError as error:
-            return Fault(field, error.says, error.mend)
+            return Fault(place, error.says, error.mend)
         if ref.kind != "PipelineTemplate":
-            return Fault(field, f"{text!r} is no template", "name one, like `template:acme/rag@1.0.0`")
+            return Fault(place, f"{text!r} is no template", "name one, like `template:acme/rag@1.0.0`")
         if self.count >= MOST_TEMPLATES:
-            return Fault(field, f"it is made of more than {MOST_TEMPLATES} templates", "extend and include fewer")
+            return Fault(place, f"it is made of more than {MOST_TEMPLATES} templates", "extend and include fewer")
         found = self.fetch(ref)
         if found is None:
-            return Fault(field, f"there is no {ref}", "name a template and a version that are registered")
+            return Fault(place, f"there is no {ref}", "name a template and a version that are registered")
         if found.address.ref in trail:
             circle = " -> ".join([*trail[trail.index(found.address.ref) :], found.address.ref])
-            return Fault(field, f"it leads back to itself: {circle}", "break the circle")
+            return Fault(place, f"it leads back to itself: {circle}", "break the circle")
         return found
 
 
-def _included(field: str, whole: Composition, taken: Composition) -> Composition:
+def _included(place: str, whole: Composition, taken: Composition) -> Composition:
     """Take in the stages and the parameters of an included template."""
     faults = [*whole.faults, *taken.faults]
-    faults += [replace(fault, field=field) for fault in _disagreeing(whole.declared, taken.declared, {})]
-    olds = {node["id"]: node for node in _stages(whole.body) if _has_id(node)}
-    for node in _stages(taken.body):
-        if _has_id(node) and not is_same(olds.get(node["id"], node), node):
-            faults.append(Fault(field, f"two stages are called {node['id']!r}", "call one of them otherwise"))
+    faults += [replace(fault, field=place) for fault in _disagreeing(whole.declared, taken.declared, {})]
+    faults += _clashing(place, whole, taken)
     dag = taken.body.get("dag")
     stages = {key: dag[key] for key in ("nodes", "edges") if key in dag} if isinstance(dag, dict) else {}
     body = _merged(whole.body, {"dag": stages}, ()) if stages else whole.body
     declared = {**taken.declared, **whole.declared}
-    return Composition(body, declared, (*whole.taken, *taken.taken), tuple(faults))
+    return Composition(body, declared, (*whole.taken, *taken.taken), tuple(faults), {**taken.sources, **whole.sources})
+
+
+def _clashing(place: str, whole: Composition, taken: Composition) -> Iterator[Fault]:
+    """Find stages of one id that differ, as those of one template do that was changed on one way only."""
+    olds = _by_id(whole.body)
+    for node in _stages(taken.body):
+        if not _has_id(node) or is_same(olds.get(node["id"], node), node):
+            continue
+        each = node["id"]
+        one, other = (" and ".join(side.sources[each]) for side in (whole, taken))
+        mend = f"call one of them otherwise, or let both be the same; one is from {one}, the other from {other}"
+        yield Fault(place, f"two stages are called {each!r}", mend)
 
 
 def _disagreeing(
@@ -164,6 +179,10 @@ def _stages(body: Mapping[str, Any]) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
+def _by_id(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {node["id"]: node for node in _stages(body) if _has_id(node)}
+
+
 def _has_id(node: Any) -> bool:
     return isinstance(node, dict) and isinstance(node.get("id"), str)
 
@@ -179,7 +198,7 @@ def _merged(under: Any, over: Any, path: tuple[str, ...]) -> Any:
         if path == ("dag", "nodes"):
             return _merged_stages(under, over)
         if path == ("dag", "edges"):
-            return [*under, *(edge for n, edge in enumerate(over) if not _is_in(edge, [*under, *over[:n]]))]
+            return _merged_edges(under, over)
     return over
 
 
@@ -195,5 +214,12 @@ def _merged_stages(under: list[Any], over: list[Any]) -> list[Any]:
     return found
 
 
-def _is_in(value: Any, values: list[Any]) -> bool:
-    return any(is_same(value, other) for other in values)
+def _merged_edges(under: list[Any], over: list[Any]) -> list[Any]:
+    """Add the edges that are not there yet, each once."""
+    found, known = list(under), set(map(sameness, under))
+    for edge in over:
+        key = sameness(edge)
+        if key not in known:
+            known.add(key)
+            found.append(edge)
+    return found

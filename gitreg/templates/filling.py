@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, TemplateError, TemplateRuntimeError, nodes
+from jinja2 import StrictUndefined, TemplateError, TemplateRuntimeError, Undefined, nodes
+from jinja2.environment import TemplateExpression
 from jinja2.filters import do_default
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -27,7 +28,11 @@ from gitreg.templates.parameters import MOST_CHARACTERS
 LONGEST_EXPRESSIVE_TEXT: Final = 8192
 """Characters of a text with expressions in it."""
 _MOST_NODES: Final = 200
+_MOST_ARGUMENTS: Final = {"default": 2}
+"""Arguments that a filter takes beside its value; others take none."""
 _MARKS: Final = ("{{", "{%", "{#")
+# Each is a blank to Jinja and no end of a line.
+_BLANKS: Final = "\x0b\x0c\x1c\x1d\x1e\x1f\x85\u2028\u2029\u2000\u2001\u2002"
 _ALLOWED: Final = (
     *(nodes.Const, nodes.Filter, nodes.Getattr, nodes.Getitem, nodes.Name, nodes.Output, nodes.TemplateData),
 )
@@ -37,7 +42,9 @@ class _Environment(SandboxedEnvironment):
     """A sandbox in which `.` and `[]` lead to items of data alone, never to attributes of Python's objects."""
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Go to an item of a mapping or a list."""
+        """Go to an item of a mapping or a list; what is undefined already stays so, and says itself what it is."""
+        if isinstance(obj, Undefined):
+            return obj
         is_key = isinstance(obj, dict) and isinstance(argument, str) and argument in obj
         is_index = isinstance(obj, list) and type(argument) is int and 0 <= argument < len(obj)
         return obj[argument] if is_key or is_index else self.undefined(obj=obj, name=argument)
@@ -158,8 +165,9 @@ def _checked_tree(text: str, values: Mapping[str, Any] | None) -> nodes.Template
     """Parse a text and refuse all that is not plain filling in; without values any name will do."""
     if len(text) > LONGEST_EXPRESSIVE_TEXT:
         raise TemplateRuntimeError(f"a text with expressions has at most {LONGEST_EXPRESSIVE_TEXT} characters")
+    stand_in = _stand_in(text)
     try:
-        tree = _ENVIRONMENT.parse(text)
+        tree = _ENVIRONMENT.parse(text.replace("\r", stand_in))
     except RecursionError:
         raise TemplateRuntimeError("it is nested too deep") from None
     waiting: list[nodes.Node] = list(tree.body)
@@ -170,8 +178,25 @@ def _checked_tree(text: str, values: Mapping[str, Any] | None) -> nodes.Template
         if count == _MOST_NODES:
             break
         _check_node(node, values)
+        _put_back(node, stand_in)
         waiting.extend(node.iter_child_nodes())
     raise TemplateRuntimeError(f"a text holds at most {_MOST_NODES} pieces of expressions")
+
+
+def _stand_in(text: str) -> str:
+    """Give a blank that is not in a text, to stand for carriage returns: Jinja makes line feeds of these."""
+    found = next((blank for blank in _BLANKS if blank not in text), None)
+    if found is None:
+        raise TemplateRuntimeError("a text with expressions holds every kind of blank that there is")
+    return found
+
+
+def _put_back(node: nodes.Node, stand_in: str) -> None:
+    """Put carriage returns back where a stand-in is text."""
+    if isinstance(node, nodes.TemplateData):
+        node.data = node.data.replace(stand_in, "\r")
+    elif isinstance(node, nodes.Const) and isinstance(node.value, str):
+        node.value = node.value.replace(stand_in, "\r")
 
 
 def _check_node(node: nodes.Node, values: Mapping[str, Any] | None) -> None:
@@ -184,29 +209,41 @@ def _check_node(node: nodes.Node, values: Mapping[str, Any] | None) -> None:
         )
     if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
         raise TemplateRuntimeError(f"the attribute {node.attr!r} is not allowed in a template")
-    if isinstance(node, nodes.Filter) and node.name not in _ENVIRONMENT.filters:
+    if isinstance(node, nodes.Filter):
+        _check_filter(node)
+
+
+def _check_filter(node: nodes.Filter) -> None:
+    if node.name not in _ENVIRONMENT.filters:
         raise TemplateRuntimeError(f"the filter {node.name!r} is not allowed in a template")
-    if isinstance(node, nodes.Filter) and (node.kwargs or node.dyn_args or node.dyn_kwargs):
+    if node.kwargs or node.dyn_args or node.dyn_kwargs:
         raise TemplateRuntimeError(f"the filter {node.name!r} takes plain arguments only")
+    most = _MOST_ARGUMENTS.get(node.name, 0)
+    if len(node.args) > most:
+        taken = f"at most {most}" if most else "no"
+        raise TemplateRuntimeError(f"the filter {node.name!r} takes {taken} arguments, not {len(node.args)}")
 
 
 def _value_of(text: str, tree: nodes.Template, values: Mapping[str, Any]) -> Any:
     """Give the value of a text that is one expression, or else the text that it becomes."""
+    expression = _only_expression(text, tree)
     try:
-        if _is_one_expression(text, tree):
-            inside = text[2:-2].removeprefix("-").removeprefix("+").removesuffix("-").removesuffix("+")
-            value = _ENVIRONMENT.compile_expression(inside, undefined_to_none=False)(**values)
-            return _string(value) if isinstance(value, StrictUndefined) else value
-        return _ENVIRONMENT.from_string(text).render(**values)
+        if expression is None:
+            return _ENVIRONMENT.from_string(tree).render(**values)
+        named = nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)
+        compiled = _ENVIRONMENT.from_string(nodes.Template([named], lineno=1))
+        value = TemplateExpression(compiled, undefined_to_none=False)(**values)
+        return _string(value) if isinstance(value, StrictUndefined) else value
     except (TypeError, ValueError, RecursionError) as error:
         raise TemplateRuntimeError(str(error)[:200]) from error
 
 
-def _is_one_expression(text: str, tree: nodes.Template) -> bool:
+def _only_expression(text: str, tree: nodes.Template) -> nodes.Expr | None:
+    """Give the expression that a text is, with nothing beside it, not even a comment."""
     if not (text.startswith("{{") and text.endswith("}}")) or len(tree.body) != 1:
-        return False
+        return None
     pieces = tree.body[0].nodes if isinstance(tree.body[0], nodes.Output) else []
-    return len(pieces) == 1 and not isinstance(pieces[0], nodes.TemplateData)
+    return None if len(pieces) != 1 or isinstance(pieces[0], nodes.TemplateData) else pieces[0]
 
 
 def _plain(value: Any) -> Any:

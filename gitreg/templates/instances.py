@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from gitreg.errors import Finding
 from gitreg.kinds import Manifest, Pipeline, PipelineTemplate
-from gitreg.manifests import is_same, manifest_from_data, to_data
+from gitreg.manifests import is_same, manifest_from_data, sameness, to_data
 from gitreg.refs import Ref
 from gitreg.templates.composing import Fetch
 from gitreg.templates.faults import Fault
@@ -103,8 +103,9 @@ def _spec_faults(pipeline: Pipeline, ref: Ref, rendered: dict[str, Any]) -> Iter
     if not isinstance(reading.manifest, Pipeline):
         return
     given, written = _plain(reading.manifest), _plain(pipeline)
+    stated = set(map(sameness, written["dependencies"]))
     for needed in given.pop("dependencies"):
-        if not _is_among(needed, written["dependencies"]):
+        if sameness(needed) not in stated:
             says = f"{ref} gives the dependency {needed['ref']}, and it is not among these"
             yield Fault("spec.dependencies", says, "take in what the template needs; more may stand beside it")
     for path, before, after in _differing(given, {key: written[key] for key in given}, "spec"):
@@ -132,12 +133,9 @@ def move_to(pipeline: Pipeline, template: PipelineTemplate, fetch: Fetch) -> Mov
         return Move(template.address.ref, made.faults, ())
     here, there = _plain(pipeline), _plain(made.pipeline)
     needs = here["dependencies"]
-    there["dependencies"] = [*needs, *(new for new in there["dependencies"] if not _is_among(new, needs))]
+    known = set(map(sameness, needs))
+    there["dependencies"] = [*needs, *(new for new in there["dependencies"] if sameness(new) not in known)]
     return Move(template.address.ref, (), tuple(_differing(here, there, "spec")))
-
-
-def _is_among(value: Any, values: list[Any]) -> bool:
-    return any(is_same(value, other) for other in values)
 
 
 def _plain(manifest: Manifest) -> dict[str, Any]:

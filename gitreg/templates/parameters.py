@@ -29,9 +29,9 @@ _NOTHING: Final = object()
 def fill_parameters(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
     """Check what is given against what is declared, and fill in the defaults."""
     faults = [_unknown_fault(name, declared) for name in sorted(given.keys() - declared.keys(), key=str)]
-    if not _is_small(list(given.values()), MOST_CHARACTERS):
-        says = f"the parameters are longer than {MOST_CHARACTERS} characters, or not JSON"
-        return {}, [*faults, Fault("parameters", says, "give shorter ones")]
+    unfit = list(_unfit_faults(given))
+    if unfit:
+        return {}, [*faults, *unfit]
     values: dict[str, Any] = {}
     for name, parameter in declared.items():
         values[name] = given.get(name, parameter.default)
@@ -44,6 +44,35 @@ def _unknown_fault(name: str, declared: Mapping[str, Parameter]) -> Fault:
     known = ", ".join(declared) or "none"
     mend = f"did you mean {near[0]!r}?" if near else f"give only what the template declares: {known}"
     return Fault(f"parameters.{name}", f"the template has no parameter {name!r}", mend)
+
+
+def _unfit_faults(given: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find values that are not JSON; where all are, whether they are too long together."""
+    lengths = {name: _json_length(value) for name, value in given.items()}
+    for name, length in lengths.items():
+        if length is None:
+            yield _not_json_fault(str(name), given[name])
+    if None not in lengths.values() and sum(length or 0 for length in lengths.values()) > MOST_CHARACTERS:
+        says = f"the parameters are longer than {MOST_CHARACTERS} characters"
+        yield Fault("parameters", says, "give shorter ones")
+
+
+def _json_length(value: Any, *, is_finite: bool = True) -> int | None:
+    """Count the characters of a value as JSON; None for one that is none, or nests too deep, maybe in a circle."""
+    try:
+        return len(json.dumps(value, allow_nan=not is_finite))
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _not_json_fault(name: str, value: Any) -> Fault:
+    if _json_length(value, is_finite=False) is not None:
+        says = f"the parameter {name!r} holds a number that is not JSON: it is not finite, or too large"
+        return Fault(f"parameters.{name}", says, "give a number like 1.5e300, or a text")
+    says = f"the parameter {name!r} is not JSON, or nests too deep"
+    return Fault(
+        f"parameters.{name}", says, "give texts, finite numbers, true, false, null, lists and mappings of them"
+    )
 
 
 def _parameter_faults(name: str, parameter: Parameter, given: Mapping[str, Any]) -> Iterator[Fault]:
@@ -91,11 +120,3 @@ def _schema_faults(where: str, name: str, schema: Any, value: Any) -> Iterator[F
         for fault in errors:
             inner = fault.json_path.removeprefix("$")
             yield Fault(f"{where}{inner}", fault.message[:200], "give a value that keeps the parameter's schema")
-
-
-def _is_small(value: Any, most: int) -> bool:
-    """Tell whether a value is JSON that is not too long and nests like JSON, not like a circle."""
-    try:
-        return len(json.dumps(value, allow_nan=False)) <= most
-    except (TypeError, ValueError, RecursionError):
-        return False

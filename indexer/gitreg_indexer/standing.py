@@ -1,7 +1,7 @@
 """What stands in a registry at one commit, as manifests: from the index, or through Git where no index can be kept.
 
 - All that is asked of one of these is of one commit, whatever lands meanwhile.
-- A manifest is read once, however often it is asked for.
+- A template is read once, however often it is asked for; any other manifest each time.
 """
 
 from __future__ import annotations

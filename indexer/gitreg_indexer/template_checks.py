@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gitreg.kinds import Pipeline, PipelineTemplate, status_of
+from gitreg.pipelines.soundness import spec_faults
 from gitreg.refs import Ref
 from gitreg.resolution import ENDED
 from gitreg.templates import (
@@ -100,4 +101,10 @@ def check_template(template: PipelineTemplate, fetch: Fetch) -> Checked:
         return Checked(ref, ref, faults)
     made = instantiate(template, {}, fetch)
     told = tuple(fault for fault in made.faults if not fault.field.startswith("parameters"))
-    return Checked(ref, ref, told)
+    return Checked(ref, ref, (*told, *(landing_faults(made.pipeline) if made.pipeline else ())))
+
+
+def landing_faults(pipeline: Pipeline) -> Iterator[Fault]:
+    """Find what keeps a pipeline that a template gives from being run, and so from landing: what GR-034 asks."""
+    for fault in spec_faults(pipeline.spec):
+        yield Fault(fault.field, f"what the template gives cannot be run: {fault.says}", fault.mend)

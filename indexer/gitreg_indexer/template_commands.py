@@ -21,9 +21,10 @@ from gitreg_indexer.commands import short
 from gitreg_indexer.options import AtOption, CatalogOption, IndexOption
 from gitreg_indexer.standing import open_standing
 from gitreg_indexer.template_checking import check
-from gitreg_indexer.template_checks import faults_data
+from gitreg_indexer.template_checks import faults_data, landing_faults
 from gitreg_indexer.template_making import instantiate_command
 from gitreg_indexer.template_options import (
+    OF_THE_GRAPH,
     ParamsOption,
     SetOption,
     TemplateArgument,
@@ -146,7 +147,7 @@ def render(
     """Print the pipeline's spec that a template gives for some parameters, as it would stand in a manifest.
 
     VALUE is read as in a manifest: a number, true, false, null, a list [a, b] or mapping {k: v}, JSON, or else text.
-    Exits 1 with every fault of the parameters and of the template where it gives none.
+    Exits 1 with every fault of the parameters and of the template where it gives none, or none that can be run.
 
     \b
     Examples:
@@ -159,6 +160,9 @@ def render(
     made = instantiate(template, parameters, standing.template)
     if made.pipeline is None:
         raise refusal("the template gives no pipeline", template.address.ref, made.faults)
+    faults = tuple(landing_faults(made.pipeline))
+    if faults:
+        raise refusal("the template gives no pipeline that can be run", template.address.ref, faults, OF_THE_GRAPH)
     spec = to_data(made.pipeline)["spec"]
     del spec["template"]
     if as_json:

@@ -1,19 +1,22 @@
 """`gitreg template instantiate`: make a pipeline from a template, and register it, propose it or write it.
 
+- It is made of what stands where it lands: where somebody else lands first, it is made anew.
 - The manifest carries the exact version of the template that was asked for, and the parameters that were given.
-- The same call twice makes nothing new. A name that has versions already gets another one only by its number.
+- The same call twice makes nothing new: what stands and is this, frozen field for frozen field, is left as it stands,
+  whatever was edited since. A name that has versions already gets another one only by its number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from gitreg.cli.files import printable_name
+from gitreg.cli.files import STDIN, printable_name, write_output
+from gitreg.cli.landing import Landing, land
 from gitreg.cli.options import (
     ApproveOption,
     ApproverOption,
@@ -22,24 +25,23 @@ from gitreg.cli.options import (
     MessageOption,
     QuietOption,
     RepoOption,
-    author_of,
     open_registry,
     print_json,
     print_line,
+    remark,
 )
 from gitreg.cli.output import print_bytes
-from gitreg.cli.propose import print_proposed
-from gitreg.cli.receipts import checked_approvers, known_rules, print_receipt
-from gitreg.errors import ConflictError, GitregError, Rejected, UsageError
-from gitreg.forges import open_forge, propose
-from gitreg.kinds import Pipeline
-from gitreg.manifests import is_same, manifest_from_data, read_manifest, to_data, write_manifest
-from gitreg.refs import Ref
-from gitreg.registry import Draft
+from gitreg.cli.proposals import ForgeOption
+from gitreg.errors import ConflictError, Rejected, UsageError
+from gitreg.kinds import Pipeline, PipelineTemplate, mutable_paths
+from gitreg.manifests import is_same, manifest_from_data, read_manifest, to_data, without, write_manifest
+from gitreg.refs import Address, Ref
+from gitreg.registry import Registry
+from gitreg.repository.snapshot import Snapshot
 from gitreg.templates import instantiate
 from gitreg.versions import Version
-from gitreg_indexer.options import CatalogOption, IndexOption
-from gitreg_indexer.standing import Standing, open_standing
+from gitreg_indexer.catalog import Position
+from gitreg_indexer.standing import GitStanding
 from gitreg_indexer.template_options import (
     ParamsOption,
     SetOption,
@@ -88,8 +90,7 @@ def instantiate_command(
     author: AuthorOption = None,
     approve: ApproveOption = None,
     approver: ApproverOption = None,
-    folder: IndexOption = None,
-    catalog: CatalogOption = None,
+    forge: ForgeOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -105,29 +106,21 @@ def instantiate_command(
     """
     way = {"--propose": proposing, "--output": output is not None}
     asked, called, parameters = template_ref_of(ref), _pipeline_ref(name), parameters_of(put, params)
-    _refuse_idle_options(
-        way, {"--title": title, "--message": message, "--approve": approve, "--approver": approver, "--author": author}
-    )
+    idle = {"--title": title, "--message": message, "--approve": approve, "--approver": approver, "--author": author}
+    _refuse_idle_options(way, {**idle, "--forge": forge})
     registry = open_registry(repo)
-    standing = open_standing(registry, None, folder, quiet=quiet or as_json, catalog=catalog)
     stated = {"description": description, "owner": owner, "tags": tag}
-    made = _made(standing, asked, called, parameters, {key: value for key, value in stated.items() if value})
+
+    def make(state: Snapshot) -> Made:
+        return _made(registry, state, asked, called, parameters, {key: value for key, value in stated.items() if value})
+
+    made = make(registry.snapshot())
     if output is not None:
         _write(made, output, as_json=as_json, quiet=quiet)
-    elif proposing:
-        proposed = propose(
-            registry, open_forge(registry), [made.draft], title=title or made.title, author=author_of(author)
-        )
-        print_proposed(proposed, as_json=as_json, quiet=quiet)
-    else:
-        receipt = registry.register(
-            [made.draft],
-            author=author_of(author),
-            message=message,
-            approve=known_rules(approve),
-            approvers=checked_approvers(approver),
-        )
-        print_receipt(receipt, as_json=as_json, quiet=quiet)
+        return
+    said = (title or None) if proposing else message
+    landing = Landing(proposing, None, forge, said, author, approve, approver, quiet, as_json)
+    land(registry, lambda state: make(state).raw, made.title, landing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +129,12 @@ class Made:
 
     ref: str
     template: str
-    draft: Draft
+    raw: bytes
     data: Any
 
     @property
     def title(self) -> str:
-        """Say what a proposal of it does."""
+        """Say what landing it does."""
         return f"Add {self.ref}, made from {self.template}"
 
 
@@ -164,7 +157,7 @@ def _refuse_idle_options(way: Mapping[str, bool], given: Mapping[str, object]) -
         raise UsageError("--propose and --output exclude each other", mend="leave one of them out")
     means = {
         (): ("--message", "--approve", "--approver", "--author"),
-        ("--propose",): ("--title", "--author"),
+        ("--propose",): ("--title", "--author", "--forge"),
         ("--output",): (),
     }[tuple(chosen)]
     for option, value in given.items():
@@ -174,34 +167,51 @@ def _refuse_idle_options(way: Mapping[str, bool], given: Mapping[str, object]) -
 
 
 def _made(
-    standing: Standing, asked: Ref, called: Ref, parameters: Mapping[str, Any], stated: Mapping[str, Any]
+    registry: Registry,
+    state: Snapshot,
+    asked: Ref,
+    called: Ref,
+    parameters: Mapping[str, Any],
+    stated: Mapping[str, Any],
 ) -> Made:
+    commit = state.commit or ""
+    standing = GitStanding(registry, Position(registry.repo.seq(commit) if commit else 0, commit))
     template = template_in(standing, asked)
     who = {"namespace": called.namespace, "name": called.name, "version": str(called.selector or FIRST)}
     made = instantiate(template, parameters, standing.template, {**who, **stated})
     if made.pipeline is None:
         raise refusal("no pipeline was made", template.address.ref, made.faults)
-    pipeline = made.pipeline if called.selector else _of_free_version(standing, called, made.pipeline)
-    raw, address = write_manifest(pipeline), pipeline.address
+    pipeline, known = made.pipeline, standing.versions(called)
+    asked_for = known if called.selector is None else [version for version in known if version == called.selector]
+    for one in (_with_version(pipeline, version) for version in asked_for):
+        raw = _standing_raw(state, one)
+        if raw is not None:
+            return _made_of(raw, one.address, template)
+    if known and called.selector is None:
+        raise _taken(called, known)
+    return _made_of(write_manifest(pipeline), pipeline.address, template)
+
+
+def _made_of(raw: bytes, address: Address, template: PipelineTemplate) -> Made:
     reading = read_manifest(raw, path=address.path)
     if reading.manifest is None:
         mend = "give other parameters, or take another version of the template"
         raise Rejected("what was made cannot be a manifest", reading.findings, mend=mend)
-    return Made(address.ref, template.address.ref, Draft(raw, address.path), to_data(reading.manifest))
+    return Made(address.ref, template.address.ref, raw, to_data(reading.manifest))
 
 
-def _of_free_version(standing: Standing, called: Ref, pipeline: Pipeline) -> Pipeline:
-    """Give the pipeline as the version that stands already, or as the first; `UsageError` where others stand."""
-    known = standing.versions(called)
-    if not known:
-        return pipeline
-    for version in known:
-        one = _with_version(pipeline, version)
-        if is_same(_standing_data(standing, called, version), to_data(one)):
-            return one
+def _standing_raw(state: Snapshot, pipeline: Pipeline) -> bytes | None:
+    """Give the file of a version that stands, if it is this pipeline but for what may be edited."""
+    record, paths = state.record(pipeline.address), mutable_paths("Pipeline")
+    if record is None:  # a file that cannot be read is not the same
+        return None
+    return record.raw if is_same(*(without(to_data(each), paths) for each in (record.manifest, pipeline))) else None
+
+
+def _taken(called: Ref, known: Sequence[Version]) -> UsageError:
     shown = ", ".join(map(str, known[:_SHOWN])) + (", ..." if len(known) > _SHOWN else "")
     following = known[0].bump("minor")
-    raise UsageError(
+    return UsageError(
         f"{called.place} has versions already, and none of them is this: {shown}",
         got=str(called),
         expected="namespace/name@version",
@@ -216,54 +226,48 @@ def _with_version(pipeline: Pipeline, version: Version) -> Pipeline:
     return found
 
 
-def _standing_data(standing: Standing, called: Ref, version: Version) -> Any:
-    try:
-        return to_data(standing.manifest(Ref(called.kind, called.namespace, called.name, version)))
-    except GitregError:  # a file that cannot be read is not the same
-        return None
-
-
 def _write(made: Made, output: Path, *, as_json: bool, quiet: bool) -> None:
-    if str(output) == "-":
+    if str(output) == STDIN:
         if as_json:
             print_json(made.data)
         else:
-            print_bytes(made.draft.raw)
+            print_bytes(made.raw)
         return
-    status = _written(output, made.draft.raw)
+    status = _written(output, made.raw)
     file = printable_name(str(output))
     if as_json:
         print_json({"status": status, "ref": made.ref, "template": made.template, "file": file})
     elif not quiet:
-        print_line(f"{status} {file}: {made.ref}, made from {made.template}")
+        tell = print_line if _is_file(output) else remark  # what is written to /dev/stdout stays a manifest
+        tell(f"{status} {file}: {made.ref}, made from {made.template}")
 
 
 def _written(output: Path, raw: bytes) -> str:
-    """Write a new file; one that is there already must hold just this."""
-    try:
-        with output.open("xb") as file:
-            file.write(raw)
-    except FileExistsError:
-        if _holds(output, raw):
-            return "unchanged"
+    """Write a new file, whole or not at all; one that is there already must be empty or hold just this."""
+    there = _beginning(output, len(raw) + 1) if _is_file(output) else b""
+    if there == raw:
+        return "unchanged"
+    if there != b"":
         raise ConflictError(
             "there is another file already",
             where=printable_name(str(output)),
             mend="name a new file, or remove this one",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise GitregError(
-            "the file cannot be written",
-            where=printable_name(str(output)),
-            got=(error.strerror if isinstance(error, OSError) else None) or str(error),
-            mend="name a file in a folder that can be written",
-        ) from error
+        )
+    write_output(str(output), raw)
     return "written"
 
 
-def _holds(path: Path, raw: bytes) -> bool:
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, a NUL: whoever writes it will say so
+        return False
+
+
+def _beginning(path: Path, count: int) -> bytes | None:
+    """Give the first bytes of a file; None where it cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(len(raw) + 1) == raw
+            return file.read(count)
     except OSError:
-        return False
+        return None

@@ -15,7 +15,8 @@ from gitreg.templates import Fault
 from gitreg_indexer.standing import Standing
 
 KIND: Final = "PipelineTemplate"
-_RULE: Final = ("GR-037", "template-instance")
+OF_THE_TEMPLATE: Final = ("GR-037", "template-instance")
+OF_THE_GRAPH: Final = ("GR-034", "pipeline-dag")
 
 TemplateArgument = Annotated[
     str,
@@ -61,9 +62,9 @@ def parameters_of(put: Sequence[str] | None, source: str | None) -> dict[str, An
     return {**(read_mapping(source) if source is not None else {}), **told}
 
 
-def refusal(says: str, ref: str, faults: Iterable[Fault]) -> Rejected:
-    """Make the error that tells all faults of a template or of its parameters."""
-    findings = [Finding(*_RULE, fault.says, fault.mend, ref=ref, field=fault.field) for fault in faults]
+def refusal(says: str, ref: str, faults: Iterable[Fault], rule: tuple[str, str] = OF_THE_TEMPLATE) -> Rejected:
+    """Make the error that tells all faults of a template, of its parameters or of what it gives."""
+    findings = [Finding(*rule, fault.says, fault.mend, ref=ref, field=fault.field) for fault in faults]
     count = len(findings)
     said = f"{says}: {count} fault{'s' * (count != 1)}"
     mend = f"mend that, and try again; `gitreg template show {ref}` tells its parameters"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from gitreg.kinds import Pipeline, PipelineTemplate
-from gitreg.manifests import manifest_from_data, read_manifest, to_data, write_manifest
+from gitreg.manifests import is_same, manifest_from_data, read_manifest, sameness, to_data, write_manifest
 from gitreg.repository.snapshot import Snapshot
-from gitreg.templates import instance_faults, instantiate, move_to, render, standing_faults
+from gitreg.templates import compose, instance_faults, instantiate, move_to, render, standing_faults
 from gitreg_validators.pipelines import RULES
 
 LAW: Final = settings(max_examples=tries(60, 500), deadline=None, derandomize=True, database=None)
@@ -81,6 +82,13 @@ def test_parameters_stay_what_they_are(value: Any, text: str) -> None:
 
 
 @LAW
+@given(st.text(st.sampled_from("\r\n\t \x0b\x0c\x1c\u2028a"), max_size=8), st.text("\r\n\x0b", max_size=4))
+def test_what_stands_beside_an_expression_stays_as_it_is(text: str, value: str) -> None:
+    rendering = render(template_of({"x": f"{text}{{{{ b }}}}{text}."}), {"a": 1, "b": value}, lambda _: None)
+    assert rendering.spec == {"x": f"{text}{value}{text}."}, rendering.faults
+
+
+@LAW
 @given(evil, data, data)
 def test_any_text_is_filled_in_or_refused_and_each_time_alike(text: str, a: Any, b: Any) -> None:
     template = template_of({"x": text, "y": [text]})
@@ -88,6 +96,36 @@ def test_any_text_is_filled_in_or_refused_and_each_time_alike(text: str, a: Any,
     assert render(template, {"a": a, "b": b}, lambda _: None) == first
     assert (first.spec is None) is bool(first.faults)
     assert all(fault.field and fault.says and fault.mend for fault in first.faults)
+
+
+# Edges
+
+near_ones = st.sampled_from([None, False, True, 0, 1, 1.0, -0.0, "", "1", "dict", 2**53, float(2**53), 2**53 + 1])
+near: SearchStrategy[Any] = st.recursive(
+    near_ones,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
+    max_leaves=3,
+)
+
+
+@LAW
+@given(st.lists(near, max_size=6))
+def test_values_are_looked_up_as_they_are_compared(values: list[Any]) -> None:
+    for one, other in product(values, values):
+        assert (sameness(one) == sameness(other)) is is_same(one, other)
+
+
+@LAW
+@given(st.lists(near, max_size=4), st.lists(near, max_size=6))
+def test_each_edge_is_added_once(under: list[Any], over: list[Any]) -> None:
+    base, own = template_of({"dag": {"edges": under}}), template_of({"dag": {"edges": over}})
+    own = own.model_copy(update={"spec": own.spec.model_copy(update={"extends": "template:acme/base@1.0.0"})})
+    expected = list(under)
+    for edge in over:
+        if not any(is_same(edge, other) for other in expected):
+            expected.append(edge)
+    base = base.model_copy(update={"metadata": base.metadata.model_copy(update={"name": "base"})})
+    assert repr(compose(own, lambda _: base).body["dag"]["edges"]) == repr(expected)
 
 
 # Instances
