@@ -185,6 +185,20 @@ def test_a_rollback_that_breaks_says_so(registry: Path) -> None:
     receipt = done(registry, *words, "--migration-guide", "https://acme.example/move")
     assert receipt["records"][0]["ref"] == "pipeline:acme/p@2.0.0"
     assert "breakingChanges: true" in landed(registry, "p/2.0.0")
+    again = done(registry, *words, "--migration-guide", "https://acme.example/move")
+    assert (again["records"][0]["status"], again["commit"]) == ("unchanged", receipt["commit"])
+    other = call(registry, *words, "--migration-guide", "https://acme.example/other")
+    assert (other.code, "leave --migration-guide out" in other.err) == (2, True)
+
+
+def test_a_rollback_to_what_only_a_draft_says_makes_an_active_version(registry: Path) -> None:
+    done(registry, "clone", "acme/p", "acme/copy")
+    done(registry, "clone", "acme/p", "acme/copy", "--version", "1.1.0")
+    receipt = done(registry, "rollback", "acme/copy", "--to", "1.0.0")
+    assert [(each["ref"], each["status"]) for each in receipt["records"]] == [
+        ("pipeline:acme/copy@1.1.1", "registered")
+    ]
+    assert "status: active" in landed(registry, "copy/1.1.1")
 
 
 def test_a_rollback_to_the_newest_changes_nothing(registry: Path) -> None:
@@ -294,9 +308,24 @@ def test_a_branch_that_always_moves_is_given_up(registry: Path, monkeypatch: pyt
         pytest.param(["rollback", "acme/p", "--to", "1.2.4", "--alias", "x"], 2, "no alias 'x'", id="no such alias"),
         pytest.param(
             ["rollback", "acme/p", "--to", "1.2.4", "--migration-guide", "nowhere"],
-            1,
-            "migrationGuide",
+            2,
+            "'nowhere' is no URL",
             id="a guide that is no URL",
+        ),
+        pytest.param(
+            ["rollback", "acme/p", "--to", "1.3.0", "--migration-guide", "nowhere"],
+            2,
+            "'nowhere' is no URL",
+            id="a guide that is no URL where nothing is to be done",
+        ),
+        pytest.param(
+            ["rollback", "acme/p", "--to", "1.3.0", "--bump", "major"], 2, "no new version is made", id="an idle bump"
+        ),
+        pytest.param(
+            ["rollback", "acme/p", "--to", "1.3.0", "--migration-guide", "https://acme.example/move"],
+            2,
+            "leave --migration-guide out",
+            id="an idle guide",
         ),
         pytest.param(
             ["rollback", "acme/p", "--to", "1.2.4", "--alias", "stable", "--migration-guide", "https://a.example"],
