@@ -18,6 +18,7 @@ from index_support import UID, commit, found
 
 from gitreg.errors import NotFoundError, Rejected, UsageError
 from gitreg.kinds import Manifest
+from gitreg.pipelines.lock_check import is_admitted
 from gitreg.pipelines.locking import BadLockError, Lock, Standing, digest_of, read_lock, write_lock
 from gitreg.pipelines.matrix import Named
 from gitreg.refs import Ref
@@ -351,6 +352,15 @@ def test_a_lock_that_was_edited_is_found_out(world: World, change: Callable[[Any
     assert holds == (slugs == {"rewritten"})
 
 
+@pytest.mark.parametrize(
+    "wants", [pytest.param(f"model:acme/chat{which}", id=which or "any") for which in ("", "@stable", "@^1", "@1.0.0")]
+)
+@pytest.mark.parametrize("means", ["model:acme/chat", "model:acme/chat@stable", "model:acme/chat@^1"])
+def test_what_is_no_version_is_never_what_is_wanted(world: World, wants: str, means: str) -> None:
+    stated = lock_in(world(), REF).references[0].model_copy(update={"wants": wants, "means": means})
+    assert not is_admitted(stated, world().resolve)
+
+
 # the file
 
 
@@ -367,6 +377,14 @@ def test_a_lock_that_was_edited_is_found_out(world: World, change: Callable[[Any
         pytest.param(lambda data: data["records"][0].update(ref="model:acme/chat"), "no exact", id="no version"),
         pytest.param(lambda data: data["references"][0].update(by="acme"), "references[0].by", id="no ref"),
         pytest.param(lambda data: data["references"][0].update(means="acme/chat@stable"), "no exact", id="an alias"),
+        pytest.param(lambda data: repin(data, ref="model:acme/base@production"), "no exact version", id="a pinned alias"),
+        pytest.param(lambda data: repin(data, ref="model:acme/base@latest"), "no exact version", id="the latest"),
+        pytest.param(lambda data: repin(data, ref="model:acme/base@^1"), "no exact version", id="a pinned range"),
+        pytest.param(
+            lambda data: data["references"][0].update(means="model:acme/chat@stable"), "no exact", id="an alias meant"
+        ),
+        pytest.param(lambda data: data.update(pipeline="pipeline:acme/p@live"), "no exact", id="an alias locked"),
+        pytest.param(lambda data: data.update(pipeline="model:acme/base@1.0.0"), "no pipeline", id="a locked model"),
         pytest.param(lambda data: data["records"].append(data["records"][0]), "twice", id="a record twice"),
         pytest.param(lambda data: data["records"].clear(), "records", id="no records"),
     ],

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gitreg.errors import Finding, NotFoundError, Rejected, Severity
 from gitreg.pipelines.locking import Lock, Pin, Resolve, Standing, Wanted, make_lock, missing_of, needs_of, pin_of
-from gitreg.refs import Ref
+from gitreg.refs import KINDS, Ref
 from gitreg.resolution import ENDED
 from gitreg.versions import Range, Version
 
@@ -138,8 +138,12 @@ def is_admitted(each: Wanted, resolve: Resolve) -> bool:
     wants, means = Ref.parse(each.wants), Ref.parse(each.means or "")
     if (wants.kind, wants.place) != (means.kind, means.place):
         return False
+    if not KINDS[means.kind].is_versioned:
+        return True
+    if not isinstance(means.selector, Version):
+        return False
     if isinstance(wants.selector, Range):
-        return isinstance(means.selector, Version) and wants.selector.allows(means.selector)
+        return wants.selector.allows(means.selector)
     if isinstance(wants.selector, str):
         found = _standing(resolve, each.wants)
         return isinstance(found, Standing) and found.manifest.address.ref == each.means
