@@ -225,7 +225,7 @@ def test_a_lock_of_the_past_is_the_lock_that_was_made_then(
         lock = lock_in(state, REF)
         locks.append(lock)
         found = checked_in(state, REF, read_lock(write_lock(lock), "the lock"))
-        assert (found.holds, found.drifts) == (all(pin.status != "retired" for pin in lock.records), ())
+        assert (found.holds, found.drifts) == (True, ())
     for lock in locks:
         then = index.reader().moment(lock.commit)
         assert lock_of(index.reader(), REF, then.seq) == json.loads(write_lock(lock))
@@ -304,6 +304,13 @@ def test_a_lock_is_held_against_what_stands_there_now(
     assert len(found[2]) == drifts, found[2]
 
 
+def test_what_had_ended_when_it_was_locked_is_a_warning(world: World) -> None:
+    files = {**chat("1.1.0", lifecycle={"status": "retired"}), P: uses("acme/chat@1.1.0")}
+    state = world(files)
+    lock = lock_in(state, REF)
+    assert told(state, lock) == (True, [("ended", CHAT[1])], [])
+
+
 def damaged(lock: Lock, change: Callable[[Any], Any]) -> Lock:
     data = json.loads(write_lock(lock))
     change(data)
@@ -377,7 +384,9 @@ def test_what_is_no_version_is_never_what_is_wanted(world: World, wants: str, me
         pytest.param(lambda data: data["records"][0].update(ref="model:acme/chat"), "no exact", id="no version"),
         pytest.param(lambda data: data["references"][0].update(by="acme"), "references[0].by", id="no ref"),
         pytest.param(lambda data: data["references"][0].update(means="acme/chat@stable"), "no exact", id="an alias"),
-        pytest.param(lambda data: repin(data, ref="model:acme/base@production"), "no exact version", id="a pinned alias"),
+        pytest.param(
+            lambda data: repin(data, ref="model:acme/base@production"), "no exact version", id="a pinned alias"
+        ),
         pytest.param(lambda data: repin(data, ref="model:acme/base@latest"), "no exact version", id="the latest"),
         pytest.param(lambda data: repin(data, ref="model:acme/base@^1"), "no exact version", id="a pinned range"),
         pytest.param(

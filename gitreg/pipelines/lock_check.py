@@ -2,7 +2,8 @@
 
 - Errors are what a lock must not have: content that may never change is another one, a record is gone or at its end, a
   version is not what is wanted, the lock names more or less than what is needed.
-- Warnings are what may happen to a good lock: mutable fields were edited, a version was deprecated.
+- Warnings are what may happen to a good lock: mutable fields were edited, a version was deprecated, or was at its end
+  already when it was locked.
 - That a fresh lock would mean other versions is no fault; it is told beside the findings.
 """
 
@@ -19,6 +20,7 @@ from gitreg.resolution import ENDED
 from gitreg.versions import Range, Version
 
 RULE: Final = "lock"
+_LEAVE: Final = "plan the move to its successor"
 _RELOCK: Final = "lock again, and look at what differs"
 
 
@@ -103,10 +105,12 @@ def _pin_findings(pin: Pin, found: Standing | Finding) -> Iterator[Finding]:
         yield _warning("edited", pin.ref, says, f"see what: `gitreg history {pin.ref}`; lock again to take it in")
     elif pin.blob != now.blob:
         yield _warning("rewritten", pin.ref, "its comments or its layout have changed since it was locked", _RELOCK)
-    if now.status in ENDED:
+    if now.status in ENDED and pin.status in ENDED:
+        yield _warning("ended", pin.ref, f"it is {now.status}, as it was when it was locked", _LEAVE)
+    elif now.status in ENDED:
         yield _error("ended", pin.ref, f"it is {now.status}", "move to a version that is kept, and lock again")
     elif now.status == "deprecated":
-        yield _warning("deprecated", pin.ref, "it is deprecated", "plan the move to its successor")
+        yield _warning("deprecated", pin.ref, "it is deprecated", _LEAVE)
 
 
 def _is_other(pin: Pin, now: Pin) -> bool:
