@@ -93,6 +93,11 @@ class Over:
             raise Rejected(f"{address.ref} cannot be read", [], mend="mend it")
         return Standing(record.manifest, record.blob)
 
+    def seq_of(self, commit: str) -> int | None:
+        if commit != self.position.commit:
+            raise NotFoundError("main had no such commit", mend="fetch it")
+        return self.position.seq
+
     def versions(self, ref: Ref) -> list[Manifest]:
         raise NotImplementedError
 
@@ -321,6 +326,10 @@ def repin(data: Any, **fields: Any) -> None:
     next(pin for pin in data["records"] if pin["ref"] == "model:acme/base@1.0.0").update(fields)
 
 
+def edits(**fields: Any) -> Callable[[Any], Any]:
+    return lambda data: data.update(fields)
+
+
 DIGEST = f"sha256:{'0' * 64}"
 
 
@@ -346,6 +355,8 @@ DAMAGES: list[Any] = [
     pytest.param(lambda data: data["references"].pop(), {"left-out"}, id="a reference taken out"),
     pytest.param(lambda data: data["records"].pop(0), {"left-out"}, id="a record taken out"),
     pytest.param(lambda data: data["records"].pop(), {"left-out"}, id="the pipeline taken out"),
+    pytest.param(lambda data: data.update(seq=3), {"origin"}, id="another seq"),
+    pytest.param(lambda data: data.update(commit="1" * 40), {"origin"}, id="another commit"),
     pytest.param(lambda data: data.update(registry="other"), {"other-registry"}, id="another registry"),
 ]
 
@@ -366,6 +377,20 @@ def test_a_lock_that_was_edited_is_found_out(world: World, change: Callable[[Any
 def test_what_is_no_version_is_never_what_is_wanted(world: World, wants: str, means: str) -> None:
     stated = lock_in(world(), REF).references[0].model_copy(update={"wants": wants, "means": means})
     assert not is_admitted(stated, world().resolve)
+
+
+@pytest.mark.parametrize("state_of", [in_index, in_git])
+def test_a_lock_is_of_a_commit_that_main_had_at_its_seq(tmp_path: Path, state_of: Callable[[Registry], State]) -> None:
+    registry = made(tmp_path, WORLD)
+    lock = lock_in(state_of(registry), REF)
+    first = registry.repo.commit(lock.commit).parents[0]
+    commit(registry.repo, chat("0.9.0"))
+    later = state_of(registry)
+    assert told(later, lock)[:2] == (True, [])
+    changes: list[dict[str, Any]] = [{"seq": 3}, {"seq": 2**53 - 1}, {"commit": first}, {"commit": "1" * 40}]
+    for change in changes:
+        found = told(later, damaged(lock, edits(**change)))
+        assert found[:2] == (False, [("origin", "acme/p@1.0.0")]), change
 
 
 # the file
