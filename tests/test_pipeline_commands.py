@@ -153,6 +153,7 @@ def test_the_past_is_shown_as_it_was(registry: Registry) -> None:
         pytest.param(["matrix", "acme/p@1.0.0"], 2, "selects one version", id="a matrix of one version"),
         pytest.param(["matrix", "acme/nobody"], 1, "there is no pipeline:acme/nobody", id="a matrix of nothing"),
         pytest.param(["matrix", "acme/p", "--model", "acme/chap"], 1, "did you mean model:acme/chat?", id="no model"),
+        pytest.param(["matrix", "acme/p", "--model", "acme/chat@^1"], 2, "selects among them", id="a model's versions"),
         pytest.param(["matrix", "acme/p", "--model", "x"], 2, "is not a ref", id="no name of a model"),
         pytest.param(["show", "acme/p", "--at", "99"], 1, "main had no commit", id="a moment to come"),
         pytest.param(["show", "acme/p", "--at", "1"], 1, "there is no pipeline:acme/p", id="before it was there"),
@@ -343,7 +344,12 @@ def test_a_pipeline_is_drawn(registry: Registry) -> None:
     assert ask(registry, "show", "acme/p@live", "--format", "svg").out.startswith("<svg ")
     assert ask(registry, "show", "acme/p@live", "--format", "dot").out.startswith("digraph {")
     assert "flowchart LR" in ask(registry, "show", "acme/p@live", "--format", "mermaid").out
-    assert asked(registry, "show", "acme/p@live", "--format", "svg")["ref"] == "pipeline:acme/p@1.0.0"
+
+
+@pytest.mark.parametrize("form", ["svg", "dot", "mermaid"])
+def test_a_picture_is_no_json(registry: Registry, form: str) -> None:
+    done = ask(registry, "show", "acme/p@live", "--format", form, "--json")
+    assert (done.code, f"--json and --format {form} exclude each other" in done.error["says"]) == (2, True)
 
 
 def test_a_picture_shows_what_flows_and_what_is_not_known_to_fit() -> None:

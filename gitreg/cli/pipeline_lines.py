@@ -115,6 +115,10 @@ def branch(
         raise UsageError(
             "a branch has a name or a prerelease of its own", mend="give --prerelease ID, --name NEW, or both"
         )
+    if bump is not None and prerelease is None:
+        raise UsageError(
+            "--bump is for --prerelease: under another name the version stays", mend="leave it out, or add --prerelease"
+        )
     asked = pipeline_ref(ref)
     holder = _holder(asked, name)
 
@@ -166,8 +170,9 @@ def rollback(
         raise UsageError(f"{to!r} is no version", got=to, expected="one version, like 1.2.3", mend="name one")
     if guide is not None:
         check_url(guide)
-    if alias is not None and guide is not None:
-        raise UsageError("--migration-guide is for a new version, and --alias makes none", mend="leave one of them out")
+    idle = "--migration-guide" if guide is not None else "--bump" if bump is not None else None
+    if alias is not None and idle:
+        raise UsageError(f"{idle} is for a new version, and --alias makes none", mend="leave one of them out")
     named = pipeline_name(ref, "rollback")
     old = Ref.parse(f"{named.place}@{to}")
 
@@ -187,8 +192,14 @@ def _holder(asked: Ref, name: str | None) -> Address:
     """Give the name that a branch goes by; without a namespace in it, beside the pipeline itself."""
     if name is None:
         return asked.address()
-    named = pipeline_name(name if "/" in name else f"{asked.namespace}/{name}", "branch")
-    return named.address()
+    bare, at, _ = name.partition("@")
+    if at:
+        raise UsageError(
+            f"a branch goes by a name, and {name!r} selects one version of it",
+            got=f"--name {name}",
+            mend=f"cut it from '@' on: `--name {bare}`; the version is that of REF",
+        )
+    return pipeline_ref(name if "/" in name else f"{asked.namespace}/{name}").address()
 
 
 def _source(state: Snapshot, ref: Ref) -> Source:

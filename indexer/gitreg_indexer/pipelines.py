@@ -234,12 +234,24 @@ def check_data(state: State, lock: Lock, found: LockCheck) -> dict[str, Any]:
 
 def matrix_in(state: State, ref: Ref, model: str | None = None) -> dict[str, Any]:
     """Give the matrix of a pipeline's versions as of a state; `model` names one of its models."""
+    place = None if model is None else _named_model(model)
     pipelines = [each for each in state.versions(ref) if isinstance(each, Pipeline)]
-    place = None if model is None else Ref.parse(model).place
     data = matrix_data(pipelines, state.named, place)
     if place is not None and not data["models"]:
         raise _not_its_model(ref, place, matrix_data(pipelines, _nothing)["models"])
     return {"pipeline": ref.place, **data, **_of(state)}
+
+
+def _named_model(text: str) -> str:
+    ref = Ref.parse(text)
+    if ref.selector is not None:
+        raise UsageError(
+            f"a matrix is about all versions of a model, and {text!r} selects among them",
+            got=text,
+            expected=ref.place,
+            mend="cut it from '@' on",
+        )
+    return ref.place
 
 
 def _nothing(_ref: Ref) -> Named:
