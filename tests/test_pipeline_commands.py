@@ -212,7 +212,8 @@ def test_a_lock_that_holds_no_more_exits_with_1(registry: Registry, tmp_path: Pa
     written(tmp_path, "p.lock.json", file.read_text().replace('"status": "active"', '"status": "retired"'))
     done = ask(registry, "lock", "acme/p@1.0.0", "--check", file)
     assert done.code == 1
-    assert "model:acme/chat@1.1.0: error lock content: it is not what was locked" in done.out
+    assert "model:acme/chat@1.1.0: error lock content: its file is the one that was locked" in done.out
+    assert "written by another version of gitreg, or edited by hand" in done.out
     assert done.out.endswith("pipeline:acme/p@1.0.0: the lock does not hold: 2 errors\n")
     assert ask(registry, "lock", "acme/p@1.0.0", "--check", file, "--json").json["holds"] is False
 

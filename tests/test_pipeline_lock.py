@@ -326,6 +326,17 @@ def repin(data: Any, **fields: Any) -> None:
     next(pin for pin in data["records"] if pin["ref"] == "model:acme/base@1.0.0").update(fields)
 
 
+def test_what_differs_tells_who_may_have_changed_it(world: World) -> None:
+    state = world()
+    lock = lock_in(state, REF)
+    of_lock = checked_in(state, REF, damaged(lock, lambda data: repin(data, frozen=DIGEST))).findings
+    assert [each.slug for each in of_lock] == ["content"]
+    assert "written by another version of gitreg, or edited by hand" in of_lock[0].says
+    of_file = checked_in(world(base("1.0.0", license="mit")), REF, lock).findings
+    assert [each.slug for each in of_file] == ["content"]
+    assert "what may never change is another, here or in the lock" in of_file[0].says
+
+
 def edits(**fields: Any) -> Callable[[Any], Any]:
     return lambda data: data.update(fields)
 
@@ -345,6 +356,7 @@ DAMAGES: list[Any] = [
     pytest.param(lambda data: repin(data, kind="Dataset"), {"content"}, id="a kind"),
     pytest.param(lambda data: repin(data, version="1.0.1"), {"content"}, id="a version"),
     pytest.param(lambda data: repin(data, status="retired"), {"content"}, id="a status"),
+    pytest.param(lambda data: repin(data, status="retired", blob="0" * 40), {"content"}, id="a status and a blob"),
     pytest.param(lambda data: repin(data, artifact=None), {"content"}, id="an artifact"),
     in_reference(0, "not-allowed left-out unasked", "another constraint", wants="acme/chat@^2"),
     in_reference(0, "not-allowed unasked", "another name", means="model:acme/base@1.0.0"),

@@ -97,13 +97,18 @@ def _pin_findings(pin: Pin, found: Standing | Finding) -> Iterator[Finding]:
         yield found
         return
     now = pin_of(found)
-    if _is_other(pin, now):
+    if pin.blob == now.blob:
+        if pin != now:
+            says = "its file is the one that was locked, and the lock tells otherwise of it: "
+            says += "the lock was written by another version of gitreg, or edited by hand"
+            yield _error("content", pin.ref, says, f"{_RELOCK}: `git log -p` of the lock tells who changed it")
+    elif _fixed(pin) != _fixed(now) or (pin.content == now.content and pin.status != now.status):
         says = "it is not what was locked: what may never change is another, here or in the lock"
         yield _error("content", pin.ref, says, "find out who changed which: `git log -p` of its file and of the lock")
     elif pin.content != now.content:
         says = "fields that may change have changed since it was locked"
         yield _warning("edited", pin.ref, says, f"see what: `gitreg history {pin.ref}`; lock again to take it in")
-    elif pin.blob != now.blob:
+    else:
         yield _warning("rewritten", pin.ref, "its comments or its layout have changed since it was locked", _RELOCK)
     if now.status in ENDED and pin.status in ENDED:
         yield _warning("ended", pin.ref, f"it is {now.status}, as it was when it was locked", _LEAVE)
@@ -113,11 +118,9 @@ def _pin_findings(pin: Pin, found: Standing | Finding) -> Iterator[Finding]:
         yield _warning("deprecated", pin.ref, "it is deprecated", _LEAVE)
 
 
-def _is_other(pin: Pin, now: Pin) -> bool:
-    """Tell whether what a lock says of a record was never true of the record that stands there."""
-    is_edited = pin.blob == now.blob and (pin.content, pin.status) != (now.content, now.status)
-    fixed = [(each.kind, each.version, each.frozen, each.artifact) for each in (pin, now)]
-    return is_edited or fixed[0] != fixed[1]
+def _fixed(pin: Pin) -> tuple[Any, ...]:
+    """Give what a pin says that is true of its record for ever."""
+    return pin.kind, pin.version, pin.frozen, pin.artifact
 
 
 def _reference_findings(lock: Lock, standing: dict[str, Standing], resolve: Resolve) -> Iterator[Finding]:

@@ -5,7 +5,8 @@
   `beside` it.
 - What is needed must be there. What an optional reference leads to may be missing, and is told with no `means`.
 - `frozen` is the digest of what may never change, `content` that of all that the record says, `blob` that of its file:
-  which of them differ tells tampering from an edit of mutable fields, and that from an edit of comments.
+  which of them differ tells tampering from an edit of mutable fields, and that from an edit of comments. Where the
+  file is the same and a digest is not, the lock was edited, or another version of gitreg read the file otherwise.
 """
 
 from __future__ import annotations
