@@ -325,6 +325,17 @@ def test_a_word_that_is_not_one_of_the_list_is_refused_with_the_nearest(
             "Pipeline", ("spec", "resources", "memory"), "4 GB", "spec.resources.memory", "matches", id="quantity"
         ),
         pytest.param(
+            "Pipeline", ("spec", "resources", "cpu"), "9" * 33, "spec.resources.cpu", "at most 32", id="many-cores"
+        ),
+        pytest.param(
+            "Pipeline",
+            ("spec", "resources", "storage"),
+            f"{'9' * 400_000}Gi",
+            "spec.resources.storage",
+            "at most 32",
+            id="many-bytes",
+        ),
+        pytest.param(
             "TestSuite",
             ("spec", "config"),
             {"coverage": {"enabled": True, "threshold": 101}},

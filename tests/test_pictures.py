@@ -259,13 +259,22 @@ def many(count: int) -> tuple[Box, ...]:
             ),
             id="long arrows",
         ),
+        pytest.param(
+            Picture(
+                "",
+                many(60),
+                tuple(Arrow(f"{m:05}", f"{n:05}", f"{m} {n}") for n in range(60) for m in range(n)),
+            ),
+            id="many ways",
+        ),
     ],
 )
 def test_what_nobody_could_read_is_refused_with_a_mend(picture: Picture) -> None:
     with pytest.raises(UsageError, match="too large to be drawn") as refused:
         svg(picture)
-    assert "--depth" in refused.value.mend
-    assert "--relation" in refused.value.mend
+    assert "ask for less of it" in refused.value.mend
+    assert "Mermaid, DOT or JSON" in refused.value.mend
+    assert "--" not in refused.value.mend
 
 
 def test_a_picture_touches_nothing_outside_of_itself() -> None:

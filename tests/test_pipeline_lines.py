@@ -67,7 +67,8 @@ def registry(made_once: Path, tmp_path: Path) -> Path:
 
 
 def call(registry: Path, *words: str, author: str = AUTHOR) -> Run:
-    return run("pipeline", *words, "--repo", registry, "--author", author)
+    signed = [] if {"--output", "-o"} & {*words} and "--author" not in words else ["--author", author]
+    return run("pipeline", *words, "--repo", registry, *signed)
 
 
 def done(registry: Path, *words: str) -> Any:
@@ -185,6 +186,20 @@ def test_a_rollback_that_breaks_says_so(registry: Path) -> None:
     receipt = done(registry, *words, "--migration-guide", "https://acme.example/move")
     assert receipt["records"][0]["ref"] == "pipeline:acme/p@2.0.0"
     assert "breakingChanges: true" in landed(registry, "p/2.0.0")
+    again = done(registry, *words, "--migration-guide", "https://acme.example/move")
+    assert (again["records"][0]["status"], again["commit"]) == ("unchanged", receipt["commit"])
+    other = call(registry, *words, "--migration-guide", "https://acme.example/other")
+    assert (other.code, "leave --migration-guide out" in other.err) == (2, True)
+
+
+def test_a_rollback_to_what_only_a_draft_says_makes_an_active_version(registry: Path) -> None:
+    done(registry, "clone", "acme/p", "acme/copy")
+    done(registry, "clone", "acme/p", "acme/copy", "--version", "1.1.0")
+    receipt = done(registry, "rollback", "acme/copy", "--to", "1.0.0")
+    assert [(each["ref"], each["status"]) for each in receipt["records"]] == [
+        ("pipeline:acme/copy@1.1.1", "registered")
+    ]
+    assert "status: active" in landed(registry, "copy/1.1.1")
 
 
 def test_a_rollback_to_the_newest_changes_nothing(registry: Path) -> None:
@@ -228,6 +243,12 @@ def test_an_output_is_only_written(registry: Path, tmp_path: Path) -> None:
         "file": str(file),
     }
     assert call(registry, "clone", "acme/p", "acme/copy", "-o", "-").out == file.read_text()
+    data = done(registry, "clone", "acme/p", "acme/copy", "-o", "-")
+    assert (data["kind"], data["metadata"]["name"], data["spec"]["lifecycle"]) == (
+        "Pipeline",
+        "copy",
+        {"status": "draft"},
+    )
     assert state_of(registry) == before
     assert run("register", file, "--repo", registry, "--author", AUTHOR).code == 0
     assert done(registry, "clone", "acme/p", "acme/copy")["records"][0]["status"] == "unchanged"
@@ -285,7 +306,7 @@ def test_a_branch_that_always_moves_is_given_up(registry: Path, monkeypatch: pyt
         pytest.param(["branch", "acme/p", "--prerelease", ""], 2, "cannot name a prerelease", id="no identifier"),
         pytest.param(["branch", "acme/p", "--prerelease", "ä"], 2, "cannot name a prerelease", id="no ASCII"),
         pytest.param(["branch", "acme/p", "--prerelease", "0" * 300], 2, "cannot name", id="a long identifier"),
-        pytest.param(["branch", "acme/p", "--name", "q@1.0.0"], 2, "selects one version", id="a name with a version"),
+        pytest.param(["branch", "acme/p", "--name", "q@1.0.0"], 2, "`--name q`", id="a name with a version"),
         pytest.param(["branch", "acme/p", "--name", "p"], 1, "is there already", id="a branch of its own name"),
         pytest.param(["branch", "acme/p", "--prerelease", "b", "--bump", "x"], 2, "x", id="no such part"),
         pytest.param(["rollback", "acme/p", "--to", "1"], 2, "'1' is no version", id="no version"),
@@ -294,9 +315,24 @@ def test_a_branch_that_always_moves_is_given_up(registry: Path, monkeypatch: pyt
         pytest.param(["rollback", "acme/p", "--to", "1.2.4", "--alias", "x"], 2, "no alias 'x'", id="no such alias"),
         pytest.param(
             ["rollback", "acme/p", "--to", "1.2.4", "--migration-guide", "nowhere"],
-            1,
-            "migrationGuide",
+            2,
+            "'nowhere' is no URL",
             id="a guide that is no URL",
+        ),
+        pytest.param(
+            ["rollback", "acme/p", "--to", "1.3.0", "--migration-guide", "nowhere"],
+            2,
+            "'nowhere' is no URL",
+            id="a guide that is no URL where nothing is to be done",
+        ),
+        pytest.param(
+            ["rollback", "acme/p", "--to", "1.3.0", "--bump", "major"], 2, "no new version is made", id="an idle bump"
+        ),
+        pytest.param(
+            ["rollback", "acme/p", "--to", "1.3.0", "--migration-guide", "https://acme.example/move"],
+            2,
+            "leave --migration-guide out",
+            id="an idle guide",
         ),
         pytest.param(
             ["rollback", "acme/p", "--to", "1.2.4", "--alias", "stable", "--migration-guide", "https://a.example"],
@@ -306,6 +342,36 @@ def test_a_branch_that_always_moves_is_given_up(registry: Path, monkeypatch: pyt
         ),
         pytest.param(
             ["clone", "acme/p", "acme/c", "--propose", "--output", "x"], 2, "exclude each other", id="both ways"
+        ),
+        pytest.param(
+            ["branch", "acme/p", "--name", "q", "--bump", "major"],
+            2,
+            "--bump is for --prerelease",
+            id="a bump of a name",
+        ),
+        pytest.param(
+            ["rollback", "acme/p", "--to", "1.2.4", "--alias", "stable", "--bump", "minor"],
+            2,
+            "--alias makes none",
+            id="a bump of an alias",
+        ),
+        pytest.param(["clone", "acme/p", "acme/c", "-o", "-", "-m", "x"], 2, "a file has no commit", id="a message"),
+        pytest.param(
+            ["clone", "acme/p", "acme/c", "-o", "-", "--author", AUTHOR], 2, "a file has no commit", id="an author"
+        ),
+        pytest.param(["clone", "acme/p", "acme/c", "-o", "-", "--forge", "local"], 2, "--propose", id="a file's forge"),
+        pytest.param(["clone", "acme/p", "acme/c", "--forge", "local"], 2, "--forge is for --propose", id="a forge"),
+        pytest.param(
+            ["clone", "acme/p", "acme/c", "--propose", "-m", "", "--forge", "local"],
+            2,
+            "the first line of --message",
+            id="an empty title",
+        ),
+        pytest.param(
+            ["clone", "acme/p", "acme/c", "--propose", "-m", "a\tb", "--forge", "local"],
+            2,
+            "say with --message",
+            id="a title with a control",
         ),
         pytest.param(
             ["clone", "acme/p", "acme/c", "--propose", "--approve", "GR-050"], 2, "--approve is for", id="approved"

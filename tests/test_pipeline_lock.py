@@ -18,6 +18,7 @@ from index_support import UID, commit, found
 
 from gitreg.errors import NotFoundError, Rejected, UsageError
 from gitreg.kinds import Manifest
+from gitreg.pipelines.lock_check import is_admitted
 from gitreg.pipelines.locking import BadLockError, Lock, Standing, digest_of, read_lock, write_lock
 from gitreg.pipelines.matrix import Named
 from gitreg.refs import Ref
@@ -91,6 +92,11 @@ class Over:
         if record is None:
             raise Rejected(f"{address.ref} cannot be read", [], mend="mend it")
         return Standing(record.manifest, record.blob)
+
+    def seq_of(self, commit: str) -> int | None:
+        if commit != self.position.commit:
+            raise NotFoundError("main had no such commit", mend="fetch it")
+        return self.position.seq
 
     def versions(self, ref: Ref) -> list[Manifest]:
         raise NotImplementedError
@@ -224,7 +230,7 @@ def test_a_lock_of_the_past_is_the_lock_that_was_made_then(
         lock = lock_in(state, REF)
         locks.append(lock)
         found = checked_in(state, REF, read_lock(write_lock(lock), "the lock"))
-        assert (found.holds, found.drifts) == (all(pin.status != "retired" for pin in lock.records), ())
+        assert (found.holds, found.drifts) == (True, ())
     for lock in locks:
         then = index.reader().moment(lock.commit)
         assert lock_of(index.reader(), REF, then.seq) == json.loads(write_lock(lock))
@@ -303,6 +309,13 @@ def test_a_lock_is_held_against_what_stands_there_now(
     assert len(found[2]) == drifts, found[2]
 
 
+def test_what_had_ended_when_it_was_locked_is_a_warning(world: World) -> None:
+    files = {**chat("1.1.0", lifecycle={"status": "retired"}), P: uses("acme/chat@1.1.0")}
+    state = world(files)
+    lock = lock_in(state, REF)
+    assert told(state, lock) == (True, [("ended", CHAT[1])], [])
+
+
 def damaged(lock: Lock, change: Callable[[Any], Any]) -> Lock:
     data = json.loads(write_lock(lock))
     change(data)
@@ -311,6 +324,21 @@ def damaged(lock: Lock, change: Callable[[Any], Any]) -> Lock:
 
 def repin(data: Any, **fields: Any) -> None:
     next(pin for pin in data["records"] if pin["ref"] == "model:acme/base@1.0.0").update(fields)
+
+
+def test_what_differs_tells_who_may_have_changed_it(world: World) -> None:
+    state = world()
+    lock = lock_in(state, REF)
+    of_lock = checked_in(state, REF, damaged(lock, lambda data: repin(data, frozen=DIGEST))).findings
+    assert [each.slug for each in of_lock] == ["content"]
+    assert "written by another version of gitreg, or edited by hand" in of_lock[0].says
+    of_file = checked_in(world(base("1.0.0", license="mit")), REF, lock).findings
+    assert [each.slug for each in of_file] == ["content"]
+    assert "what may never change is another, here or in the lock" in of_file[0].says
+
+
+def edits(**fields: Any) -> Callable[[Any], Any]:
+    return lambda data: data.update(fields)
 
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -328,6 +356,7 @@ DAMAGES: list[Any] = [
     pytest.param(lambda data: repin(data, kind="Dataset"), {"content"}, id="a kind"),
     pytest.param(lambda data: repin(data, version="1.0.1"), {"content"}, id="a version"),
     pytest.param(lambda data: repin(data, status="retired"), {"content"}, id="a status"),
+    pytest.param(lambda data: repin(data, status="retired", blob="0" * 40), {"content"}, id="a status and a blob"),
     pytest.param(lambda data: repin(data, artifact=None), {"content"}, id="an artifact"),
     in_reference(0, "not-allowed left-out unasked", "another constraint", wants="acme/chat@^2"),
     in_reference(0, "not-allowed unasked", "another name", means="model:acme/base@1.0.0"),
@@ -338,6 +367,8 @@ DAMAGES: list[Any] = [
     pytest.param(lambda data: data["references"].pop(), {"left-out"}, id="a reference taken out"),
     pytest.param(lambda data: data["records"].pop(0), {"left-out"}, id="a record taken out"),
     pytest.param(lambda data: data["records"].pop(), {"left-out"}, id="the pipeline taken out"),
+    pytest.param(lambda data: data.update(seq=3), {"origin"}, id="another seq"),
+    pytest.param(lambda data: data.update(commit="1" * 40), {"origin"}, id="another commit"),
     pytest.param(lambda data: data.update(registry="other"), {"other-registry"}, id="another registry"),
 ]
 
@@ -349,6 +380,29 @@ def test_a_lock_that_was_edited_is_found_out(world: World, change: Callable[[Any
     holds, findings, _ = told(state, damaged(lock, change))
     assert {slug for slug, _ in findings} == slugs
     assert holds == (slugs == {"rewritten"})
+
+
+@pytest.mark.parametrize(
+    "wants", [pytest.param(f"model:acme/chat{which}", id=which or "any") for which in ("", "@stable", "@^1", "@1.0.0")]
+)
+@pytest.mark.parametrize("means", ["model:acme/chat", "model:acme/chat@stable", "model:acme/chat@^1"])
+def test_what_is_no_version_is_never_what_is_wanted(world: World, wants: str, means: str) -> None:
+    stated = lock_in(world(), REF).references[0].model_copy(update={"wants": wants, "means": means})
+    assert not is_admitted(stated, world().resolve)
+
+
+@pytest.mark.parametrize("state_of", [in_index, in_git])
+def test_a_lock_is_of_a_commit_that_main_had_at_its_seq(tmp_path: Path, state_of: Callable[[Registry], State]) -> None:
+    registry = made(tmp_path, WORLD)
+    lock = lock_in(state_of(registry), REF)
+    first = registry.repo.commit(lock.commit).parents[0]
+    commit(registry.repo, chat("0.9.0"))
+    later = state_of(registry)
+    assert told(later, lock)[:2] == (True, [])
+    changes: list[dict[str, Any]] = [{"seq": 3}, {"seq": 2**53 - 1}, {"commit": first}, {"commit": "1" * 40}]
+    for change in changes:
+        found = told(later, damaged(lock, edits(**change)))
+        assert found[:2] == (False, [("origin", "acme/p@1.0.0")]), change
 
 
 # the file
@@ -367,6 +421,16 @@ def test_a_lock_that_was_edited_is_found_out(world: World, change: Callable[[Any
         pytest.param(lambda data: data["records"][0].update(ref="model:acme/chat"), "no exact", id="no version"),
         pytest.param(lambda data: data["references"][0].update(by="acme"), "references[0].by", id="no ref"),
         pytest.param(lambda data: data["references"][0].update(means="acme/chat@stable"), "no exact", id="an alias"),
+        pytest.param(
+            lambda data: repin(data, ref="model:acme/base@production"), "no exact version", id="a pinned alias"
+        ),
+        pytest.param(lambda data: repin(data, ref="model:acme/base@latest"), "no exact version", id="the latest"),
+        pytest.param(lambda data: repin(data, ref="model:acme/base@^1"), "no exact version", id="a pinned range"),
+        pytest.param(
+            lambda data: data["references"][0].update(means="model:acme/chat@stable"), "no exact", id="an alias meant"
+        ),
+        pytest.param(lambda data: data.update(pipeline="pipeline:acme/p@live"), "no exact", id="an alias locked"),
+        pytest.param(lambda data: data.update(pipeline="model:acme/base@1.0.0"), "no pipeline", id="a locked model"),
         pytest.param(lambda data: data["records"].append(data["records"][0]), "twice", id="a record twice"),
         pytest.param(lambda data: data["records"].clear(), "records", id="no records"),
     ],

@@ -200,6 +200,17 @@ def test_a_chain_of_ten_thousand_stages_is_no_matter() -> None:
     assert [len(circle) for circle in circles([*ways, (names[-1], names[0])])] == [10_000]
 
 
+def test_many_circles_are_no_matter() -> None:
+    names = [f"n{n:05}" for n in range(10_000)]
+    loops = [(name, name) for name in names]
+    assert list(circles(loops)) == [[name] for name in names]
+    down = ["a", *reversed(names)]
+    assert list(circles([("a", "a"), *loops, *pairwise(down)])) == [["a"], *([name] for name in names)]
+    assert list(circles([*loops, *pairwise(down), (names[-1], "a")]))[:2] == [["a", names[-1]], [names[0]]]
+    there_and_back = [way for one, other in pairwise(names) for way in ((one, other), (other, one))]
+    assert len(list(circles(there_and_back))) == 5_000
+
+
 def test_a_long_pipeline_has_a_shape() -> None:
     stages = [stage(f"n{n}", {"i": TEXT}, {"o": TEXT}) for n in range(1_000)]
     shape = shape_of(pipeline(stages, *(f"n{n}.o>n{n + 1}.i" for n in range(999)), inputSchema=TEXT))

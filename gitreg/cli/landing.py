@@ -18,6 +18,8 @@ from gitreg.cli.propose import print_proposed
 from gitreg.cli.receipts import checked_approvers, known_rules, print_receipt
 from gitreg.errors import ConflictError, UsageError
 from gitreg.forges import ForgeName, open_forge, propose
+from gitreg.forges.forge import LONGEST_TITLE
+from gitreg.manifests import read_manifest, to_data
 from gitreg.registry import ATTEMPTS, Draft, Receipt, Registry
 from gitreg.repository.snapshot import Snapshot
 from gitreg.repository.writing import RefMoved
@@ -69,9 +71,19 @@ def _refuse_together(landing: Landing) -> None:
     decided = "--approve" if landing.approve else "--approver" if landing.approver else None
     if decided and (landing.output is not None or landing.propose):
         raise UsageError(f"{decided} is for what lands, and this does not", mend="leave it out, or let it land")
+    signed = "--message" if landing.message is not None else "--author" if landing.author is not None else None
+    if signed and landing.output is not None:
+        raise UsageError(
+            f"--output and {signed} exclude each other: a file has no commit", mend="leave one of them out"
+        )
+    if landing.forge is not None and not landing.propose:
+        raise UsageError("--forge is for --propose, and this proposes nothing", mend="leave it out, or add --propose")
 
 
 def _write(raw: bytes, output: str, landing: Landing) -> None:
+    if output == "-" and landing.as_json:
+        print_json(to_data(read_manifest(raw).manifest))
+        return
     write_output(output, raw)
     if output == "-":
         return
@@ -82,11 +94,25 @@ def _write(raw: bytes, output: str, landing: Landing) -> None:
 
 
 def _propose(registry: Registry, make: Make, message: str, landing: Landing) -> None:
-    title, _, body = message.strip().partition("\n")
+    title, body = _title_and_body(message)
     forge = open_forge(registry, landing.forge)
     drafts = [_draft(make(registry.snapshot(forge.tip())))]
     proposed = propose(registry, forge, drafts, title=title, body=body, author=author_of(landing.author))
     print_proposed(proposed, as_json=landing.as_json, quiet=landing.quiet)
+
+
+def _title_and_body(message: str) -> tuple[str, str]:
+    """Take a message apart; `UsageError` where its first line is no title of a proposal."""
+    first, _, body = message.strip().partition("\n")
+    title = first.strip()
+    if not title or len(title) > LONGEST_TITLE or not title.isprintable():
+        raise UsageError(
+            "the first line of --message is the title of the proposal, and this is none",
+            got=repr(title[: LONGEST_TITLE + 20]),
+            expected=f"1 to {LONGEST_TITLE} printable characters",
+            mend="say with --message, in one line, what this does",
+        )
+    return title, body
 
 
 def _register(registry: Registry, make: Make, message: str, landing: Landing) -> Receipt:

@@ -21,7 +21,7 @@ from gitreg.cli.options import (
 from gitreg.cli.proposals import ForgeOption
 from gitreg.errors import NotFoundError, UsageError
 from gitreg.kinds import Aliases, Pipeline
-from gitreg.pipelines.lines import Find, Source, branched, cloned, moved_alias, prerelease_of, rolled_back
+from gitreg.pipelines.lines import Find, Source, branched, check_url, cloned, moved_alias, prerelease_of, rolled_back
 from gitreg.pipelines.names import new_address, pipeline_name, pipeline_ref
 from gitreg.refs import Address, Ref, is_version
 from gitreg.repository.snapshot import Snapshot
@@ -39,7 +39,9 @@ RefArgument = Annotated[
     str, typer.Argument(metavar="REF", help="[pipeline:]namespace/name[@selector]", show_default=False)
 ]
 NameArgument = Annotated[str, typer.Argument(metavar="REF", help="[pipeline:]namespace/name", show_default=False)]
-BumpOption = Annotated[Bump, typer.Option("--bump", help="Which part of the version goes up.")]
+BumpOption = Annotated[
+    Bump | None, typer.Option("--bump", help="Which part of the version goes up; the patch without it.")
+]
 
 
 def clone(
@@ -90,7 +92,7 @@ def branch(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NEW", help="Begin it under another name: [namespace/]name.")
     ] = None,
-    bump: BumpOption = Bump.PATCH,
+    bump: BumpOption = None,
     repo: RepoOption = None,
     propose: ProposeOption = False,
     output: OutputOption = None,
@@ -113,13 +115,17 @@ def branch(
         raise UsageError(
             "a branch has a name or a prerelease of its own", mend="give --prerelease ID, --name NEW, or both"
         )
+    if bump is not None and prerelease is None:
+        raise UsageError(
+            "--bump is for --prerelease: under another name the version stays", mend="leave it out, or add --prerelease"
+        )
     asked = pipeline_ref(ref)
     holder = _holder(asked, name)
 
     def make(state: Snapshot) -> bytes:
         source = _source(state, asked)
         if prerelease is not None:
-            return prerelease_of(source, bump.value, prerelease, holder, _find_in(state))
+            return prerelease_of(source, (bump or Bump.PATCH).value, prerelease, holder, _find_in(state))
         target = Address("Pipeline", holder.namespace, holder.name, source.pipeline.metadata.version)
         return branched(source, target, _find_in(state))
 
@@ -134,7 +140,7 @@ def rollback(
     alias: Annotated[
         str | None, typer.Option("--alias", metavar="NAME", help="Move this alias back, and make no new version.")
     ] = None,
-    bump: BumpOption = Bump.PATCH,
+    bump: BumpOption = None,
     guide: Annotated[
         str | None,
         typer.Option("--migration-guide", metavar="URL", help="How to move to it; the gate asks where it breaks."),
@@ -162,8 +168,11 @@ def rollback(
     """
     if not is_version(to):
         raise UsageError(f"{to!r} is no version", got=to, expected="one version, like 1.2.3", mend="name one")
-    if alias is not None and guide is not None:
-        raise UsageError("--migration-guide is for a new version, and --alias makes none", mend="leave one of them out")
+    if guide is not None:
+        check_url(guide)
+    idle = "--migration-guide" if guide is not None else "--bump" if bump is not None else None
+    if alias is not None and idle:
+        raise UsageError(f"{idle} is for a new version, and --alias makes none", mend="leave one of them out")
     named = pipeline_name(ref, "rollback")
     old = Ref.parse(f"{named.place}@{to}")
 
@@ -172,7 +181,7 @@ def rollback(
         if alias is not None:
             return _alias_moved(state, named, alias, to)
         versions = state.versions("Pipeline", named.namespace, named.name)
-        return rolled_back(source, versions, _find_in(state), bump.value, guide)
+        return rolled_back(source, versions, _find_in(state), bump.value if bump else None, guide)
 
     landing = Landing(propose, output, forge, message, author, approve, approver, quiet, as_json)
     what = f"Roll back {named.place} to {to}" if alias is None else f"Move {alias} of {named.place} back to {to}"
@@ -183,8 +192,14 @@ def _holder(asked: Ref, name: str | None) -> Address:
     """Give the name that a branch goes by; without a namespace in it, beside the pipeline itself."""
     if name is None:
         return asked.address()
-    named = pipeline_name(name if "/" in name else f"{asked.namespace}/{name}", "branch")
-    return named.address()
+    bare, at, _ = name.partition("@")
+    if at:
+        raise UsageError(
+            f"a branch goes by a name, and {name!r} selects one version of it",
+            got=f"--name {name}",
+            mend=f"cut it from '@' on: `--name {bare}`; the version is that of REF",
+        )
+    return pipeline_ref(name if "/" in name else f"{asked.namespace}/{name}").address()
 
 
 def _source(state: Snapshot, ref: Ref) -> Source:

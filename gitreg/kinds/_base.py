@@ -146,8 +146,10 @@ JsonSchema = Annotated[
     dict[str, JsonValue] | bool,
     WithJsonSchema({"type": ["object", "boolean"], "description": "A JSON Schema (draft 2020-12)."}),
 ]
-CpuQuantity = Annotated[str, StringConstraints(pattern=r"^([0-9]+m|[0-9]+(\.[0-9]{1,3})?)$")]
-ByteQuantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|Ei|k|M|G|T|P|E)?$")]
+CpuQuantity = Annotated[str, StringConstraints(max_length=32, pattern=r"^([0-9]+m|[0-9]+(\.[0-9]{1,3})?)$")]
+ByteQuantity = Annotated[
+    str, StringConstraints(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|Ei|k|M|G|T|P|E)?$")
+]
 Custom = Annotated[
     dict[NamespacePath, dict[str, JsonValue]],
     Field(

@@ -11,13 +11,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
+from typing import Final
 
 from gitreg.pictures._lanes import Lanes, lanes_of
 from gitreg.pictures._layers import closing, layers_of
 from gitreg.pictures._ordering import Order, ordered
+from gitreg.pictures._picture import too_large
 from gitreg.pictures._places import centres_of
 
 Point = tuple[float, float]
+MOST_STEPS: Final = 25_000
+"""Steps from one column to the next that all edges together may make; ordering them takes about 0.15 ms each."""
 _LANE = 2.0
 _PART_GAP = 36.0
 _PORT_GAP = 12.0
@@ -75,8 +79,15 @@ class Layout:
 
 
 def laid_out(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> Layout:
-    """Lay out boxes of these widths and heights, which may grow where many edges end."""
-    parts = [_part(boxes, numbers, sizes, edges) for boxes, numbers in _parts(len(sizes), edges)]
+    """Lay out boxes of these widths and heights, which may grow where many edges end.
+
+    Raise UsageError where the edges are too many and too long for it to be done in seconds.
+    """
+    joined = [_joined(boxes, numbers, edges) for boxes, numbers in _parts(len(sizes), edges)]
+    steps = sum(len(part.lanes.steps) for part in joined)
+    if steps > MOST_STEPS:
+        raise too_large(f"arrows that make {steps} steps from column to column", f"at most {MOST_STEPS}")
+    parts = [_part(part, [sizes[box] for box in part.boxes]) for part in joined]
     area = sum((part.width + _PART_GAP) * (part.height + _PART_GAP) for part in parts)
     most = max([sqrt(area) * 1.3, *(part.width for part in parts)])
     places: dict[int, Place] = {}
@@ -124,19 +135,31 @@ class _Joints:
     rooms: list[float]
 
 
-def _part(
-    boxes: Sequence[int], numbers: Sequence[int], sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]
-) -> Layout:
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """A part before it is laid out: its boxes, its proper edges and their lanes, its loops by number."""
+
+    boxes: Sequence[int]
+    joints: _Joints
+    lanes: Lanes
+    loops: dict[int, Edge]
+
+
+def _joined(boxes: Sequence[int], numbers: Sequence[int], edges: Sequence[Edge]) -> _Joined:
     local = {box: n for n, box in enumerate(boxes)}
     inner = {n: replace(edges[n], tail=local[edges[n].tail], head=local[edges[n].head]) for n in numbers}
     joints = _joints(len(boxes), {n: edge for n, edge in inner.items() if edge.tail != edge.head})
-    loops = {n: edge for n, edge in inner.items() if edge.tail == edge.head}
     lanes = lanes_of(layers_of(len(boxes), joints.pairs), joints.pairs, joints.styles)
+    return _Joined(boxes, joints, lanes, {n: edge for n, edge in inner.items() if edge.tail == edge.head})
+
+
+def _part(part: _Joined, sizes: Sequence[tuple[float, float]]) -> Layout:
+    boxes, joints, lanes, loops = part.boxes, part.joints, part.lanes, part.loops
     order = ordered(lanes.layers, lanes.steps)
-    heights = _heights([sizes[box][1] for box in boxes], joints)
+    heights = _heights([height for _, height in sizes], joints)
     centres = centres_of(order, lanes.steps, [*heights, *[_LANE] * (len(lanes.layers) - len(boxes))], len(boxes))
     gaps = _gaps(centres, lanes, joints.rooms, loops)
-    columns = _columns(order, [sizes[box][0] for box in boxes], gaps)
+    columns = _columns(order, [width for width, _ in sizes], gaps)
     places = [
         Place(columns[layer][0], centres[n] - height / 2, columns[layer][1] - columns[layer][0], height)
         for n, (layer, height) in enumerate(zip(lanes.layers, heights, strict=False))

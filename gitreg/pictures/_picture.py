@@ -73,5 +73,5 @@ def too_large(got: str, expected: str) -> UsageError:
         "the graph is too large to be drawn",
         got=got,
         expected=expected,
-        mend="narrow the question: a smaller depth (`--depth`), or one relation (`--relation`)",
+        mend="ask for less of it (a smaller depth, one relation), or take it as Mermaid, DOT or JSON",
     )

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -98,40 +98,73 @@ def edge_fit(edge: Edge, nodes: Mapping[str, Node]) -> Fit:
 
 def circles(ways: Collection[Way]) -> Iterator[list[str]]:
     """Find circles that have no stage in common, until every other circle goes through one of them."""
-    left = on_circles(ways)
-    while left:
-        after = dict(sorted(left, reverse=True))
-        way = [min(after)]
-        places = {way[0]: 0}
-        while after[way[-1]] not in places:
-            way.append(after[way[-1]])
-            places[way[-1]] = len(way) - 1
-        circle = way[places[after[way[-1]]] :]
-        yield circle
-        gone = set(circle)
-        left = on_circles([each for each in left if not gone & set(each)])
+    core = _core_of(ways)
+    for start in sorted(core.left):
+        way, places = [start], {start: 0}
+        while start in core.left:
+            following = core.first_after(way[-1])
+            if following not in places:
+                places[following] = len(way)
+                way.append(following)
+                continue
+            circle = way[places[following] :]
+            yield circle
+            core.take(circle)
+            while way and way[-1] not in core.left:
+                del places[way.pop()]
 
 
 def on_circles(ways: Collection[Way]) -> set[Way]:
     """Keep the ways that lie on circles or between them: those that both come from somewhere and lead somewhere."""
-    forward = peeled(ways)
-    back = peeled([(other, one) for one, other in forward])
-    return {(one, other) for other, one in back}
+    left = _core_of(ways).left
+    return {(one, other) for one, other in ways if one in left and other in left}
 
 
-def peeled(ways: Collection[Way]) -> set[Way]:
-    """Take away, as long as there are any, the ways from a stage that nothing leads to."""
-    incoming = Counter(other for _, other in set(ways))
-    leading: dict[str, list[str]] = {}
-    for one, other in set(ways):
-        leading.setdefault(one, []).append(other)
-    waiting = deque(one for one in leading if not incoming[one])
-    while waiting:
-        for other in leading.pop(waiting.popleft()):
-            incoming[other] -= 1
-            if not incoming[other] and other in leading:
-                waiting.append(other)
-    return {(one, other) for one, others in leading.items() for other in others}
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """The stages on circles or between them, `left` of which get fewer: who goes takes along who hangs on it alone.
+
+    `after` and `before` tell where the ways of each stage lead and come from, the first by name at the end.
+    """
+
+    left: set[str]
+    after: Mapping[str, list[str]]
+    before: Mapping[str, list[str]]
+    leading: Counter[str]
+    coming: Counter[str]
+
+    def take(self, stages: Iterable[str]) -> None:
+        """Take stages away, and then all that nothing leads to or that leads nowhere."""
+        waiting = list(stages)
+        while waiting:
+            here = waiting.pop()
+            if here not in self.left:
+                continue
+            self.left.remove(here)
+            for beside, counted in ((self.after, self.coming), (self.before, self.leading)):
+                for other in beside[here]:
+                    counted[other] -= 1
+                    if not counted[other]:
+                        waiting.append(other)
+
+    def first_after(self, stage: str) -> str:
+        """Give the first by name of the stages that are left and that one which is left leads to."""
+        others = self.after[stage]
+        while others[-1] not in self.left:
+            others.pop()
+        return others[-1]
+
+
+def _core_of(ways: Collection[Way]) -> _Core:
+    after: dict[str, list[str]] = {stage: [] for way in ways for stage in way}
+    before: dict[str, list[str]] = {stage: [] for stage in after}
+    for one, other in sorted(set(ways), reverse=True):
+        after[one].append(other)
+        before[other].append(one)
+    leading, coming = (Counter({stage: len(others) for stage, others in each.items()}) for each in (after, before))
+    core = _Core(set(after), after, before, leading, coming)
+    core.take([stage for stage in after if not leading[stage] or not coming[stage]])
+    return core
 
 
 def parts(nodes: Iterable[str], ways: Iterable[Way]) -> list[set[str]]:

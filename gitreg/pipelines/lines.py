@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from gitreg.errors import Exit, GitregError, Rejected, UsageError
-from gitreg.kinds import Aliases, Pipeline, mutable_paths
+from gitreg.kinds import Aliases, Pipeline, mutable_paths, status_of
+from gitreg.kinds._base import Url
 from gitreg.manifests import edit_manifest, is_same, read_manifest, to_data, without
 from gitreg.refs import Address, is_version
 from gitreg.versions import Part, Version
@@ -33,6 +36,7 @@ class Source:
 
 Find = Callable[[Address], Source | None]
 """Gives the pipeline that stands at an address, if there is one."""
+_URL: Final = TypeAdapter[str](Url)
 _OF_ITS_OWN: Final = (("metadata", "version"), ("spec", "release"))
 
 
@@ -92,15 +96,19 @@ def _branched_or_none(source: Source, target: Address, find: Find) -> bytes | No
         return None
 
 
-def rolled_back(source: Source, versions: Collection[Version], find: Find, bump: Part, guide: str | None) -> bytes:
-    """Make the version after the highest release say again what an earlier one said.
+def rolled_back(
+    source: Source, versions: Collection[Version], find: Find, bump: Part | None = None, guide: str | None = None
+) -> bytes:
+    """Make the version after the highest release say again what an earlier one said: the next patch without a bump.
 
-    With a bump to a major version, or with a `guide` (a URL) to how to move to it, it says that it breaks.
+    With a bump to a major version, or with a `guide` (a URL) to how to move to it, it says that it breaks. Where the
+    highest release says so already and is active, this one stays; `UsageError` where it is not as asked for.
     """
     address = source.pipeline.address
     highest = max((each for each in versions if not each.is_prerelease), default=max(versions))
     top = find(Address("Pipeline", address.namespace, address.name, str(highest)))
-    if top is not None and says_the_same(top.pipeline, source.pipeline):
+    if top is not None and status_of(top.pipeline) == "active" and says_the_same(top.pipeline, source.pipeline):
+        _refuse_idle(top, address.version, bump, guide)
         return top.raw
     release: dict[str, Any] = {
         "changelog": f"Rolled back from {highest} to {address.version}.",
@@ -108,8 +116,39 @@ def rolled_back(source: Source, versions: Collection[Version], find: Find, bump:
         **({"breakingChanges": True} if bump == "major" or guide else {}),
         **({"migrationGuide": guide} if guide else {}),
     }
-    target = Address("Pipeline", address.namespace, address.name, str(highest.bump(bump)))
+    target = Address("Pipeline", address.namespace, address.name, str(highest.bump(bump or "patch")))
     return _placed(_copied(source, target, {"status": "active"}, release), target, find)
+
+
+def check_url(text: str) -> None:
+    """Raise UsageError for a guide that a manifest would not take."""
+    try:
+        _URL.validate_python(text)
+    except ValidationError as error:
+        raise UsageError(
+            f"{text!r} is no URL",
+            got=f"--migration-guide {text}",
+            expected="a URL, like https://acme.example/move",
+            mend="give the whole URL",
+        ) from error
+
+
+def _refuse_idle(top: Source, to: str | None, bump: Part | None, guide: str | None) -> None:
+    """Refuse what is asked of a new version where none is made, unless the one that stands there came of just this."""
+    release = top.pipeline.spec.release
+    before = release.previous_version if release else None
+    is_bumped = before is not None and bump is not None and Version.parse(before).bump(bump) == top.version
+    is_guided = release is not None and release.migration_guide == guide
+    idle = [
+        *(["--bump"] if bump is not None and not is_bumped else []),
+        *(["--migration-guide"] if guide is not None and not is_guided else []),
+    ]
+    if idle:
+        raise UsageError(
+            f"{top.pipeline.address.ref} says what {to} says and is active, so no new version is made",
+            got=" and ".join(idle),
+            mend=f"leave {' and '.join(idle)} out",
+        )
 
 
 def is_same_name(one: Address, other: Address) -> bool:

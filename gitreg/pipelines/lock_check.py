@@ -2,7 +2,8 @@
 
 - Errors are what a lock must not have: content that may never change is another one, a record is gone or at its end, a
   version is not what is wanted, the lock names more or less than what is needed.
-- Warnings are what may happen to a good lock: mutable fields were edited, a version was deprecated.
+- Warnings are what may happen to a good lock: mutable fields were edited, a version was deprecated, or was at its end
+  already when it was locked.
 - That a fresh lock would mean other versions is no fault; it is told beside the findings.
 """
 
@@ -14,11 +15,12 @@ from typing import Any, Final
 
 from gitreg.errors import Finding, NotFoundError, Rejected, Severity
 from gitreg.pipelines.locking import Lock, Pin, Resolve, Standing, Wanted, make_lock, missing_of, needs_of, pin_of
-from gitreg.refs import Ref
+from gitreg.refs import KINDS, Ref
 from gitreg.resolution import ENDED
 from gitreg.versions import Range, Version
 
 RULE: Final = "lock"
+_LEAVE: Final = "plan the move to its successor"
 _RELOCK: Final = "lock again, and look at what differs"
 
 
@@ -95,25 +97,30 @@ def _pin_findings(pin: Pin, found: Standing | Finding) -> Iterator[Finding]:
         yield found
         return
     now = pin_of(found)
-    if _is_other(pin, now):
+    if pin.blob == now.blob:
+        if pin != now:
+            says = "its file is the one that was locked, and the lock tells otherwise of it: "
+            says += "the lock was written by another version of gitreg, or edited by hand"
+            yield _error("content", pin.ref, says, f"{_RELOCK}: `git log -p` of the lock tells who changed it")
+    elif _fixed(pin) != _fixed(now) or (pin.content == now.content and pin.status != now.status):
         says = "it is not what was locked: what may never change is another, here or in the lock"
         yield _error("content", pin.ref, says, "find out who changed which: `git log -p` of its file and of the lock")
     elif pin.content != now.content:
         says = "fields that may change have changed since it was locked"
         yield _warning("edited", pin.ref, says, f"see what: `gitreg history {pin.ref}`; lock again to take it in")
-    elif pin.blob != now.blob:
+    else:
         yield _warning("rewritten", pin.ref, "its comments or its layout have changed since it was locked", _RELOCK)
-    if now.status in ENDED:
+    if now.status in ENDED and pin.status in ENDED:
+        yield _warning("ended", pin.ref, f"it is {now.status}, as it was when it was locked", _LEAVE)
+    elif now.status in ENDED:
         yield _error("ended", pin.ref, f"it is {now.status}", "move to a version that is kept, and lock again")
     elif now.status == "deprecated":
-        yield _warning("deprecated", pin.ref, "it is deprecated", "plan the move to its successor")
+        yield _warning("deprecated", pin.ref, "it is deprecated", _LEAVE)
 
 
-def _is_other(pin: Pin, now: Pin) -> bool:
-    """Tell whether what a lock says of a record was never true of the record that stands there."""
-    is_edited = pin.blob == now.blob and (pin.content, pin.status) != (now.content, now.status)
-    fixed = [(each.kind, each.version, each.frozen, each.artifact) for each in (pin, now)]
-    return is_edited or fixed[0] != fixed[1]
+def _fixed(pin: Pin) -> tuple[Any, ...]:
+    """Give what a pin says that is true of its record for ever."""
+    return pin.kind, pin.version, pin.frozen, pin.artifact
 
 
 def _reference_findings(lock: Lock, standing: dict[str, Standing], resolve: Resolve) -> Iterator[Finding]:
@@ -138,8 +145,12 @@ def is_admitted(each: Wanted, resolve: Resolve) -> bool:
     wants, means = Ref.parse(each.wants), Ref.parse(each.means or "")
     if (wants.kind, wants.place) != (means.kind, means.place):
         return False
+    if not KINDS[means.kind].is_versioned:
+        return True
+    if not isinstance(means.selector, Version):
+        return False
     if isinstance(wants.selector, Range):
-        return isinstance(means.selector, Version) and wants.selector.allows(means.selector)
+        return wants.selector.allows(means.selector)
     if isinstance(wants.selector, str):
         found = _standing(resolve, each.wants)
         return isinstance(found, Standing) and found.manifest.address.ref == each.means

@@ -5,7 +5,8 @@
   `beside` it.
 - What is needed must be there. What an optional reference leads to may be missing, and is told with no `means`.
 - `frozen` is the digest of what may never change, `content` that of all that the record says, `blob` that of its file:
-  which of them differ tells tampering from an edit of mutable fields, and that from an edit of comments.
+  which of them differ tells tampering from an edit of mutable fields, and that from an edit of comments. Where the
+  file is the same and a digest is not, the lock was edited, or another version of gitreg read the file otherwise.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from gitreg.kinds._base import Count, Line, Part, RefText
 from gitreg.kinds.references import NEEDING, Reference, Relation, references_of
 from gitreg.manifests import to_data, without
 from gitreg.refs import KINDS, Ref
+from gitreg.versions import Version
 
 MOST_RECORDS: Final = 10_000
 """Records that one lock may name."""
@@ -273,17 +275,21 @@ def _told(errors: Iterable[Mapping[str, Any]]) -> Iterable[str]:
 def _refuse_inexact(lock: Lock, where: str) -> None:
     refs = [lock.pipeline, *(pin.ref for pin in lock.records)]
     refs += [ref for each in lock.references for ref in (each.by, each.means, *each.beside) if ref]
-    inexact = next((ref for ref in refs if ref != exact_ref(ref)), None)
+    inexact = next((ref for ref in refs if not is_exact(ref)), None)
     if inexact is not None:
         raise _bad(where, f"{inexact!r} is no exact version")
+    if Ref.parse(lock.pipeline).kind != "Pipeline":
+        raise _bad(where, f"{lock.pipeline!r} is no pipeline")
     if len({pin.ref for pin in lock.records}) < len(lock.records):
         raise _bad(where, "a record is named twice")
 
 
-def exact_ref(text: str) -> str:
-    """Give the ref of the one record that a text names exactly; of what is not exact, another text."""
+def is_exact(text: str) -> bool:
+    """Tell whether a text is the ref of one record, as gitreg writes it: of kinds that have versions with one."""
     ref = Ref.parse(text)
-    return ref.address(str(ref.selector)).ref if KINDS[ref.kind].is_versioned else ref.address().ref
+    if not KINDS[ref.kind].is_versioned:
+        return text == ref.address().ref
+    return isinstance(ref.selector, Version) and text == ref.address(str(ref.selector)).ref
 
 
 def _bad(where: str, got: str) -> BadLockError:

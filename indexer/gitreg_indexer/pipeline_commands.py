@@ -76,6 +76,8 @@ def show(
       gitreg pipeline show acme/nlp/triage --format svg > triage.svg
       gitreg pipeline show acme/nlp/triage --at 2026-06-30 --json
     """
+    if as_json and form in _DRAWN:
+        raise UsageError(f"--json and --format {form.value} exclude each other", mend="leave one of them out")
     data = dag_in(_state(at, repo, folder, catalog, quiet=as_json), pipeline_ref(ref))
     if as_json or form is Form.JSON:
         print_json(data)

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from gitreg.errors import Finding, GitregError, NotFoundError, Rejected, Severity
+from gitreg.errors import Finding, GitregError, NotFoundError, Rejected, Severity, UsageError
 from gitreg.kinds import Manifest, Pipeline, status_of
 from gitreg.kinds.pipeline import ModelNode
 from gitreg.manifests import manifest_from_data
@@ -21,9 +21,11 @@ from gitreg.pipelines.locking import Lock, Standing, lock_data, make_lock
 from gitreg.pipelines.matrix import Named, matrix_data
 from gitreg.refs import Ref
 from gitreg.registry import Registry
+from gitreg.repository.moments import no_such_moment
 from gitreg.repository.snapshot import nearest
 from gitreg.versions import Version
 from gitreg_indexer.catalog import Fact, Position
+from gitreg_indexer.moments import NoHistoryError
 from gitreg_indexer.names import versions_of
 from gitreg_indexer.reader import Reader
 
@@ -42,6 +44,9 @@ class State(Protocol):
 
     def resolve(self, ref: Ref) -> Standing:
         """Give the record that a ref means; `NotFoundError` where it means none, `Rejected` where it is unreadable."""
+
+    def seq_of(self, commit: str) -> int | None:
+        """Tell main's position at a commit; None where it cannot be told, `NotFoundError` where main never had it."""
 
     def versions(self, ref: Ref) -> list[Manifest]:
         """Give the versions of a name that can be read, highest first; `NotFoundError` where there are none."""
@@ -69,6 +74,15 @@ class Indexed:
             self._read[fact.ref] = standing_of(fact)
         return self._read[fact.ref]
 
+    def seq_of(self, commit: str) -> int | None:
+        """Tell main's position at a commit; None where the index holds no past so far back."""
+        try:
+            return self.reader.moment(commit).seq
+        except NoHistoryError:
+            return None
+        except UsageError as error:
+            raise no_such_moment(commit) from error
+
     def versions(self, ref: Ref) -> list[Manifest]:
         """Give the versions of a name, highest first."""
         return [standing_of(fact).manifest for fact in versions_of(self.reader, ref, at=self.position.seq)]
@@ -95,6 +109,16 @@ class InGit:
         """Give the record that a ref means."""
         record = self.registry.get(str(ref), at=self.position.commit or None)
         return Standing(record.manifest, record.blob)
+
+    def seq_of(self, commit: str) -> int | None:
+        """Tell main's position at a commit."""
+        repo = self.registry.repo
+        tip = repo.tip()
+        passed = enumerate(repo.first_parents_back(tip)) if tip else ()
+        back = next((n for n, oid in passed if oid == commit), None)
+        if tip is None or back is None:
+            raise no_such_moment(commit)
+        return repo.seq(tip) - back
 
     def versions(self, ref: Ref) -> list[Manifest]:
         """Give the versions of a name, highest first."""
@@ -168,12 +192,32 @@ def checked_in(state: State, ref: Ref, lock: Lock) -> LockCheck:
     """Check a lock of a pipeline against a state."""
     position = state.position
     found = check_lock(lock, state.resolve, registry=state.uid(), commit=position.commit, seq=position.seq)
-    meant = _meant(state, ref)
-    if meant in (None, lock.pipeline):
-        return found
-    says = f"{ref} means {meant} by now, and the lock is of {lock.pipeline}"
-    moved = Finding(RULE, "moved", says, "lock again to follow it", Severity.WARNING, ref=lock.pipeline)
-    return LockCheck((*found.findings, moved), found.drifts)
+    more = [*_origin_findings(state, lock), *_moved_findings(_meant(state, ref), ref, lock)]
+    return LockCheck((*found.findings, *more), found.drifts)
+
+
+def _origin_findings(state: State, lock: Lock) -> Iterator[Finding]:
+    """Find a lock that names a commit and a seq which do not belong together on main."""
+    if lock.registry != state.uid():
+        return
+    try:
+        seq = state.seq_of(lock.commit)
+    except NotFoundError:
+        says = f"main never had the commit {lock.commit}"
+        mend = "fetch main if the commit has just landed; or lock again"
+        yield Finding(RULE, "origin", says, mend, ref=lock.pipeline)
+        return
+    if seq not in (None, lock.seq):
+        says = f"the commit {lock.commit[:12]} is seq {seq}, and the lock says {lock.seq}: it was edited by hand"
+        yield Finding(
+            RULE, "origin", says, "take the lock back from where it was kept, or lock again", ref=lock.pipeline
+        )
+
+
+def _moved_findings(meant: str | None, ref: Ref, lock: Lock) -> Iterator[Finding]:
+    if meant not in (None, lock.pipeline):
+        says = f"{ref} means {meant} by now, and the lock is of {lock.pipeline}"
+        yield Finding(RULE, "moved", says, "lock again to follow it", Severity.WARNING, ref=lock.pipeline)
 
 
 def check_data(state: State, lock: Lock, found: LockCheck) -> dict[str, Any]:
@@ -190,12 +234,24 @@ def check_data(state: State, lock: Lock, found: LockCheck) -> dict[str, Any]:
 
 def matrix_in(state: State, ref: Ref, model: str | None = None) -> dict[str, Any]:
     """Give the matrix of a pipeline's versions as of a state; `model` names one of its models."""
+    place = None if model is None else _named_model(model)
     pipelines = [each for each in state.versions(ref) if isinstance(each, Pipeline)]
-    place = None if model is None else Ref.parse(model).place
     data = matrix_data(pipelines, state.named, place)
     if place is not None and not data["models"]:
         raise _not_its_model(ref, place, matrix_data(pipelines, _nothing)["models"])
     return {"pipeline": ref.place, **data, **_of(state)}
+
+
+def _named_model(text: str) -> str:
+    ref = Ref.parse(text)
+    if ref.selector is not None:
+        raise UsageError(
+            f"a matrix is about all versions of a model, and {text!r} selects among them",
+            got=text,
+            expected=ref.place,
+            mend="cut it from '@' on",
+        )
+    return ref.place
 
 
 def _nothing(_ref: Ref) -> Named:
