@@ -330,7 +330,7 @@ def test_the_summary_counts_and_says_what_to_do(world: World) -> None:
     ]
     summary = found["summary"]
     assert summary.pop("actions") == [
-        "release the change as 3.0.0 instead: no range for an earlier release takes that",
+        "release the change as 3.0.0 instead: of these only model:acme/d@1.0.0 would get that too",
         "move the alias good to model:acme/b@2.0.0 first",
         "pin model:acme/a@1.0.0 to model:acme/b@2.0.0",
         "1 critical consumer breaks: talk to the owners of acme before",
@@ -347,6 +347,53 @@ def test_the_summary_counts_and_says_what_to_do(world: World) -> None:
         "blastRadius": {"records": 4, "direct": 3, "names": 4, "namespaces": 2, "kinds": 1, "depth": 2},
         "depth": 2,
     }
+
+
+RCS = {path_of("b", f"1.0.0-rc.{n}"): model("b", f"1.0.0-rc.{n}") for n in (1, 2)}
+SET = "config:acme/defaults@1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("target", "files", "says"),
+    [
+        pytest.param(
+            V, {**B, **needing("a", "acme/b@^1")}, "as 3.0.0 instead: none of these takes that", id="a-caret-does-not"
+        ),
+        pytest.param(V, {**ONLY, **needing("a", "acme/b@>=1.0.0")}, "as 2.0.0 instead would help nobody", id="bounds"),
+        pytest.param(V, {**ONLY, **needing("a", "acme/b@*")}, "as 2.0.0 instead would help nobody", id="any"),
+        pytest.param(V, {**ONLY, **needing("a", "acme/b")}, "as 2.0.0 instead would help nobody", id="no-selector"),
+        pytest.param(V, {**ONLY, **needing("a", "acme/b@latest")}, "as 2.0.0 instead would help nobody", id="latest"),
+        pytest.param(
+            V,
+            {**ONLY, **needing("a", "acme/b@latest"), **needing("c", "acme/b@^1")},
+            "as 2.0.0 instead: of these only model:acme/a@1.0.0 would get that too",
+            id="some-do",
+        ),
+        pytest.param(
+            V,
+            {**ONLY, **needing("a", "acme/b@^1", "acme/b@>=1.1.0")},
+            "as 2.0.0 instead would help nobody: model:acme/a@1.0.0 would get that too",
+            id="one-of-two-references-does",
+        ),
+        pytest.param(
+            "model:acme/b@1.0.0-rc.2",
+            {**RCS, **needing("a", "acme/b@^1.0.0-rc.1")},
+            "as 1.0.0 instead would help nobody",
+            id="what-follows-a-prerelease-is-in-its-range",
+        ),
+        pytest.param(
+            SET,
+            {"configs/acme/defaults/1.0.0.yaml": config(appliesTo=["acme/chat"]), path_of(): model()},
+            "as 2.0.0 instead would help nobody: model:acme/chat@1.0.0 would get that too",
+            id="settings-name-whom-they-are-for",
+        ),
+    ],
+)
+def test_a_later_release_helps_who_does_not_take_it(
+    world: World, target: str, files: Mapping[str, bytes], says: str
+) -> None:
+    actions = world.corner(files).told(target)["summary"]["actions"]
+    assert says in actions[0]
 
 
 def test_an_answer_has_its_shape(world: World) -> None:

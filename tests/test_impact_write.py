@@ -12,8 +12,8 @@ from gate_support import BASE, aliases, manifest, model, namespace, new_registry
 from impact_support import needing, suite
 
 from gitreg_indexer.catalog import Position
+from gitreg_indexer.graph.analysis import Analysis
 from gitreg_indexer.graph.applying import body_of
-from gitreg_indexer.graph.impact_data import Analysis
 from gitreg_indexer.graph.moving import Step
 
 V, T = "model:acme/b@1.1.0", "model:acme/b@2.0.0"
@@ -74,7 +74,7 @@ def test_it_prints_who_is_affected_and_the_plan(repo: Path) -> None:
         "",
         f"breaking {V}: 5 affected, 3 breaking, 0 unknown, 2 non-breaking; 1 critical",
         "blast radius: 3 records (2 direct) of 3 names in 1 namespace, up to 2 references away",
-        "- release the change as 3.0.0 instead: no range for an earlier release takes that",
+        "- release the change as 3.0.0 instead: none of these takes that by itself",
         f"- move the alias good to {T} first",
         "- 1 critical consumer breaks: talk to the owners of acme before",
         "",
