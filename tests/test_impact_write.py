@@ -76,6 +76,7 @@ def test_it_prints_who_is_affected_and_the_plan(repo: Path) -> None:
         "blast radius: 3 records (2 direct) of 3 names in 1 namespace, up to 2 references away",
         "- release the change as 3.0.0 instead: none of these takes that by itself",
         f"- move the alias good to {T} first",
+        f"- move 1 direct consumer to {T}: a plan says how",
         "- 1 critical consumer breaks: talk to the owners of acme before",
         "",
         f"plan: move to {T}",

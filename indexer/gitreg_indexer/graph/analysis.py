@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, get_args
 
 from gitreg.versions import Version
 from gitreg_indexer.catalog import Position
+from gitreg_indexer.graph.asking import Edge
 from gitreg_indexer.graph.impact import Change, Impacted
-from gitreg_indexer.graph.moving import Step
+from gitreg_indexer.graph.moving import Step, alias_record
 from gitreg_indexer.graph.state import name_of, selector_of
 
 _NAMED: Final = 5
@@ -34,20 +36,28 @@ class Analysis:
     steps: tuple[Step, ...] | None = None
     takers: tuple[str, ...] = ()
     """Direct consumers that are harmed and would get the next release by themselves."""
+    moves: tuple[Step, ...] | None = None
+    """What a plan does, asked for or not; None where so many are affected that none was made unasked."""
+    aliases: tuple[str, ...] = ()
+    """Those that name the target."""
 
 
 def actions_of(found: Analysis, harmed: Sequence[Impacted]) -> Iterator[str]:
     """Recommend what to do, in the order in which it is done."""
-    if not found.impacted:
+    named = _left_aliases(found)
+    if not found.impacted and not named:
         yield f"nothing refers to {found.target} in a way that could break: go ahead"
         return
-    if not harmed:
+    if found.impacted and not harmed:
         yield "nothing breaks: tell the owners of " + _listed(_namespaces(found.impacted))
     breaking = [each for each in harmed if each.impact == "breaking"]
     direct = [each for each in breaking if each.distance == 1]
     if found.change == "breaking" and direct and found.next_release:
         yield _released_instead(found, direct)
     yield from _moves(found, direct)
+    if named:
+        said = f"alias {named[0]} names" if len(named) == 1 else f"aliases {_listed(named)} name"
+        yield f"the {said} {found.target}, for which people and deployments may ask: move that first"
     critical = [each for each in breaking if each.severity == "critical"]
     if critical:
         owners = _listed(_namespaces(critical))
@@ -72,25 +82,71 @@ def _released_instead(found: Analysis, direct: Sequence[Impacted]) -> str:
 
 
 def _moves(found: Analysis, direct: Sequence[Impacted]) -> Iterator[str]:
-    """Say who has to be moved first, and where to."""
-    if not direct:
-        return
-    aliases = sorted(
-        {edge.selector for each in direct if isinstance(selector_of((edge := each.tie.edge).selector), str)}
+    """Say who has to be moved first, and where to, as the plan does."""
+    moved = _moved_aliases(found)
+    if moved:
+        yield f"move the alias{'es' * (len(moved) > 1)} {_listed(moved)} to {found.destination} first"
+    steps: dict[str, list[Step]] = defaultdict(list)
+    for step in found.moves or ():
+        steps[step.ref].append(step)
+    fates: dict[_Fate, list[str]] = defaultdict(list)
+    for each in direct:
+        fate: _Fate = (
+            "unplanned" if found.moves is None else _fate_of(each.tie.edge, steps[each.ref], found.destination, moved)
+        )
+        fates[fate].append(each.ref)
+    for fate in get_args(_Fate):
+        if fates[fate] and fate != "named":
+            yield _told(fate, fates[fate], found.destination)
+
+
+_Fate = Literal["made", "pinned", "moved", "open", "idle", "unplanned", "named"]
+"""What a plan does with a direct consumer; `named`: it goes by an alias that is moved."""
+
+
+def _fate_of(edge: Edge, steps: Sequence[Step], destination: str | None, moved: Sequence[str]) -> _Fate:
+    selector = selector_of(edge.selector)
+    open_ = [step.field for step in steps if step.action == "decide"]
+    if open_:
+        is_made = destination and edge.relation == "derived_from" and set(open_) == {edge.field}
+        return "made" if is_made else "open"
+    edits = [step for step in steps if step.action == "edit"]
+    if edits:
+        is_pin = isinstance(selector, Version) and all(step.to == destination for step in edits)
+        return "pinned" if is_pin else "moved"
+    return "named" if selector in moved else "idle"
+
+
+def _told(fate: _Fate, refs: Sequence[str], destination: str | None) -> str:
+    count = f"{len(refs)} direct consumer{'s' * (len(refs) > 1)}"
+    if fate == "made":
+        return f"make {_listed(refs)} again from {destination}"
+    if fate == "pinned":
+        return f"pin {_listed(refs)} to {destination}"
+    if fate == "moved":
+        return f"move {count} to {destination}: a plan says how"
+    if fate == "idle":
+        return f"{count} need{'s' * (len(refs) == 1)} no edit: a plan says why"
+    if destination is None:
+        return f"find something that {count} can move to: there is nothing yet"
+    return (
+        f"decide on {count}: a plan says why"
+        if fate == "open"
+        else f"see who of {count} has to move to {destination}: a plan says how"
     )
-    where = f"to {found.destination}" if found.destination else "to another version, of which there is none yet"
-    if aliases:
-        yield f"move the alias{'es' * (len(aliases) > 1)} {_listed(aliases)} {where} first"
-    made = [each.ref for each in direct if each.tie.edge.relation == "derived_from"]
-    if made and found.destination:
-        yield f"make {_listed(made)} again from {found.destination}"
-    held = [each for each in direct if isinstance(selector_of(each.tie.edge.selector), Version)]
-    pinned = [each.ref for each in held if each.ref not in made]
-    if pinned:
-        yield f"pin {_listed(pinned)} {where}"
-    others = len(direct) - len(pinned) - len(made)
-    if others and not aliases:
-        yield f"move {others} direct consumer{'s' * (others > 1)} {where}: a plan (--plan) says how"
+
+
+def _moved_aliases(found: Analysis) -> list[str]:
+    """List the aliases of the target that the plan moves, since records ask for them."""
+    holder, prefix = alias_record(name_of(found.target)), "spec.aliases."
+    edits = (step for step in found.moves or () if step.ref == holder and step.action == "edit")
+    return [step.field.removeprefix(prefix) for step in edits]
+
+
+def _left_aliases(found: Analysis) -> list[str]:
+    """List the aliases that still name what is to break or to go."""
+    moved = _moved_aliases(found)
+    return [] if found.change == "deprecate" else [alias for alias in found.aliases if alias not in moved]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -103,5 +159,6 @@ def _namespaces(impacted: Iterable[Impacted]) -> list[str]:
 
 
 def namespace_of(ref: str) -> str:
+    """Give the namespace of a record; of a namespace itself."""
     word, _, rest = name_of(ref).partition(":")
     return rest if word == "namespace" else rest.rpartition("/")[0]

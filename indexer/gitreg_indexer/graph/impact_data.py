@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from gitreg.errors import UsageError
 from gitreg.refs import LATEST, Ref
@@ -19,8 +19,11 @@ from gitreg_indexer.graph.asking import KIND_OF_WORD
 from gitreg_indexer.graph.destination import destination_of
 from gitreg_indexer.graph.impact import CHANGES, IMPACTS, Change, Impacted, Tie, impacted_by, ties_from
 from gitreg_indexer.graph.migration import planned
-from gitreg_indexer.graph.state import name_of, selector_of
+from gitreg_indexer.graph.state import State, name_of, selector_of
 from gitreg_indexer.reader import Reader
+
+_FEW: Final = 200
+"""Consumers for whom a plan is made unasked, since what is recommended is what it says."""
 
 
 def impact_of(
@@ -63,10 +66,18 @@ def analyse(
         whole = impacted_by(state, ties, target) if plan and depth is not None else impacted
         broken = {each.ref for each in whole if each.impact == "breaking"}
         destination = destination_of(state, target, to, _successor(found.data()), broken, resolve)
-        steps = planned(state, kind, target, destination, ties, impacted, broken) if plan else None
+        named = _aliases_of(state, target)
+        moves = None
+        if plan or len(impacted) <= _FEW:
+            moves = planned(state, kind, target, destination, ties, impacted, broken)
         new = _next_release(state.versions(name_of(target)))
         takers = _takers(ties.get(target, ()), new)
-    return Analysis(target, kind, position, impacted, destination, new, steps, takers)
+    return Analysis(target, kind, position, impacted, destination, new, moves if plan else None, takers, moves, named)
+
+
+def _aliases_of(state: State, target: str) -> tuple[str, ...]:
+    name, _, text = target.partition("@")
+    return tuple(sorted(alias for alias, version in state.aliases(name).items() if version == text)) if text else ()
 
 
 def _next_release(versions: Iterable[Version]) -> Version | None:
