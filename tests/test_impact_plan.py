@@ -362,6 +362,36 @@ def test_what_is_done_goes_by_the_relation(world: World, target: str, files: Any
     assert [bad for bad in world.index.reader().quarantine() if here.name in bad["path"]] == []
 
 
+def link(policy: str, *exempt: str) -> dict[str, bytes]:
+    """Give a link to a policy with versions 1.0.0, 1.1.0 and 2.0.0, and exemptions from some of these."""
+    told = {"record": "acme/a", "reason": "R", "approvedBy": "a@acme.example", "approvedAt": "2026-03-02"}
+    each = [{"id": f"e{n}", "policy": ref, "expiresAt": "2026-12-31", **told} for n, ref in enumerate(exempt)]
+    spec = {"selector": {"kinds": ["Model"]}, "policies": [policy], "exceptions": each}
+    versions = {f"policies/acme/y/{v}.yaml": versioned("Policy", "y", v, **POLICY) for v in ("1.0.0", "1.1.0", "2.0.0")}
+    return {**versions, "policy-links/acme/l.yaml": manifest("PolicyLink", {"namespace": "acme", "name": "l"}, spec)}
+
+
+@pytest.mark.parametrize(
+    ("policy", "exempt", "action", "to"),
+    [
+        pytest.param("policy:acme/y@^1", "policy:acme/y@^1", "edit", "policy:acme/y@^2.0", id="a-range"),
+        pytest.param("policy:acme/y@1.1.0", "policy:acme/y@1.1.0", "edit", "policy:acme/y@2.0.0", id="pinned"),
+        pytest.param("policy:acme/y@^1", "policy:acme/y@>=1.0.0", "none", None, id="it-covers-the-new-one-as-well"),
+        pytest.param("policy:acme/y@^1", "policy:acme/y", "none", None, id="it-covers-all-of-them"),
+        pytest.param("policy:acme/y@>=1.0.0", "policy:acme/y@^1", "none", None, id="the-policy-stays"),
+    ],
+)
+def test_an_exemption_goes_along_with_its_policy(
+    world: World, policy: str, exempt: str, action: str, to: str | None
+) -> None:
+    here = world.corner(link(policy, exempt), {path_of("a"): model("a")})
+    steps = here.told("policy:acme/y@1.1.0", plan=True)["plan"]
+    assert [(step["action"], step["to"]) for step in steps if step["field"].startswith("spec.exceptions")] == [
+        (action, to)
+    ]
+    assert [bad for bad in world.index.reader().quarantine() if here.name in bad["path"]] == []
+
+
 def test_a_reference_that_admits_several_of_what_changes_has_one_step(world: World) -> None:
     files = [using("p", "acme/b@1.1.0"), using("p", "acme/b@1.1.0", "1.1.0"), needing("x", "pipeline:acme/p@^1")]
     here = world.corner(B, *files, needing("y", "pipeline:acme/p@1.0.0"))

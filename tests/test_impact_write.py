@@ -175,7 +175,11 @@ def test_a_record_without_versions_is_edited_in_place(tmp_path: Path) -> None:
         "severity": "high",
         "rule": {"language": "conditions", "allOf": [{"field": "spec.license", "operator": "exists"}]},
     }
-    link = {"selector": {"kinds": ["Dataset"]}, "policies": ["policy:acme/y@1.0.0"]}
+    exempt = {
+        **{"id": "e", "policy": "policy:acme/y@1.0.0", "record": "acme/a", "reason": "R"},
+        **{"approvedBy": "a@acme.example", "approvedAt": "2026-03-02", "expiresAt": "2099-12-31"},
+    }
+    link = {"selector": {"kinds": ["Dataset"]}, "policies": ["policy:acme/y@1.0.0"], "exceptions": [exempt]}
     path = "policy-links/acme/l.yaml"
     files = {
         "policies/acme/y/1.0.0.yaml": versioned("Policy", "y", **spec),
@@ -187,7 +191,9 @@ def test_a_record_without_versions_is_edited_in_place(tmp_path: Path) -> None:
     words = ("policy:acme/y@1.0.0", "--write", "--output", out, "--author", AUTHOR)
     done = impact(tmp_path / "registry", *words)
     assert done.code == 0, done.err
-    assert "- policy:acme/y@1.1.0\n" in (out / path).read_text(encoding="utf-8")
+    text = (out / path).read_text(encoding="utf-8")
+    assert "- policy:acme/y@1.1.0\n" in text
+    assert " policy: policy:acme/y@1.1.0\n" in text
 
 
 def test_the_text_of_a_proposal_cannot_be_steered(repo: Path) -> None:

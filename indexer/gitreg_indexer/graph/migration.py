@@ -11,14 +11,23 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from gitreg.resolution import ENDED
 from gitreg.versions import Version
 from gitreg_indexer.graph.impact import IMPACTS, Change, Impacted, Tie, Ties
-from gitreg_indexer.graph.moving import Outcome, Planning, Step, alias_record, nothing_to_do, steps_for
+from gitreg_indexer.graph.moving import (
+    Outcome,
+    Planning,
+    Step,
+    alias_record,
+    exemption_step,
+    is_exemption,
+    nothing_to_do,
+    steps_for,
+)
 from gitreg_indexer.graph.state import Standing, State, name_of
 
 
@@ -86,7 +95,7 @@ def _steps_of(planning: Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
         planning.outcomes[ref] = Outcome(idle.moved)
         return [nothing_to_do(tie, idle.why) for tie in listed]
     found = [list(steps_for(planning, tie)) for tie in listed]
-    steps = [step for steps in found for step in steps]
+    steps = list(_with_exemptions(planning, listed, found))
     edits = [step for step in steps if step.ref == ref and step.action == "edit"]
     open_ = next((step.field for step in steps if step.ref == ref and step.action == "decide"), None)
     if open_ is not None or any(map(_is_narrowing, edits)):
@@ -104,6 +113,20 @@ def _steps_of(planning: Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
     new = _new_version(planning, ref, edits) if edits else None
     planning.outcomes[ref] = Outcome(None if new is None else f"{name_of(ref)}@{new}")
     return [replace(step, new_version=new) if step in edits else step for step in steps]
+
+
+def _with_exemptions(planning: Planning, ties: Sequence[Tie], found: Sequence[Sequence[Step]]) -> Iterator[Step]:
+    """Let what a link lets off from a policy go along with the policy, where that is edited in the same link."""
+    moved = {
+        tie.provider
+        for tie, steps in zip(ties, found, strict=True)
+        if tie.edge.field.startswith("spec.policies[") and any(step.action == "edit" for step in steps)
+    }
+    for tie, steps in zip(ties, found, strict=True):
+        if tie.provider in moved and is_exemption(tie.edge):
+            yield exemption_step(planning, tie)
+        else:
+            yield from steps
 
 
 def _left(step: Step, why: str) -> Step:

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 from gitreg.refs import LATEST
 from gitreg.resolution import ENDED
 from gitreg.versions import Range, Version
+from gitreg_indexer.graph.asking import Edge
 from gitreg_indexer.graph.impact import Change, Tie, Ties, is_about, is_linked
 from gitreg_indexer.graph.state import Selector, Standing, State, name_of, selector_of
 
@@ -161,6 +162,27 @@ def _edit(planning: Planning, tie: Tie, moved: str, selector: Selector) -> Step:
             return Step(tie.consumer, edge.field, edge.wanted, "edit", _why_edited(tie), to, _satisfying(planning, tie))
     why = f"without a selector it resolves to {tie.provider}: name a version or a range, or retire that"
     return _decide(tie, why)
+
+
+def is_exemption(edge: Edge) -> bool:
+    """Tell whether a reference says which policy a link lets a record off from."""
+    return edge.field.startswith("spec.exceptions[") and edge.field.endswith(".policy")
+
+
+def exemption_step(planning: Planning, tie: Tie) -> Step:
+    """Have an exemption cover the policy to which its link moves, as it covered the one before."""
+    moved, selector = planning.outcomes[tie.provider].moved or "", selector_of(tie.edge.selector)
+    name, version = name_of(moved), Version.parse(moved.partition("@")[2])
+    if name == tie.edge.target and (selector is None or (isinstance(selector, Range) and selector.allows(version))):
+        return nothing_to_do(tie, f"it covers {moved} as well", moved)
+    for written in _in_style(tie.edge.selector, selector, version):
+        wanted = selector_of(written)
+        if wanted in (None, version) or (isinstance(wanted, Range) and wanted.allows(version)):
+            why = f"the policy is moved to {moved} here, and the exemption with it"
+            return Step(tie.consumer, tie.edge.field, tie.edge.wanted, "edit", why, f"{name}@{written}".rstrip("@"))
+    return _decide(
+        tie, f"the policy is moved to {moved} here: say which policies {tie.edge.selector!r} is to exempt from"
+    )
 
 
 def _in_style(written: str, selector: Selector, version: Version) -> Iterator[str]:
