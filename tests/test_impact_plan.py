@@ -413,9 +413,35 @@ def test_depth_bounds_the_plan(world: World) -> None:
 
 def test_consumers_in_a_circle_are_planned_once_each(world: World) -> None:
     files = [needing("r0", "acme/r1@1.0.0", "acme/b@1.1.0"), needing("r1", "acme/r0@1.0.0")]
-    steps = world.corner(B, *files).steps(V)
-    assert sorted({ref for _, ref, _, _ in steps}) == ["model:acme/r0@1.0.0", "model:acme/r1@1.0.0"]
-    assert [to for _, _, to, _ in steps if to] == ["model:acme/b@2.0.0", "model:acme/r0@2.0.0"]
+    plan = world.corner(B, *files).told(V, plan=True)["plan"]
+    r0, r1 = "model:acme/r0@1.0.0", "model:acme/r1@1.0.0"
+    assert [(step["action"], step["ref"], step["to"], step["why"]) for step in plan] == [
+        ("decide", r0, None, f"{r1} is in a circle, or hangs on one: move what is in that at once"),
+        (
+            "decide",
+            r0,
+            "model:acme/b@2.0.0",
+            "one new version for all edits, once it is decided on spec.dependencies[0].ref",
+        ),
+        ("decide", r1, None, f"{r0} is not decided on"),
+    ]
+
+
+def test_what_is_further_away_than_the_plan_goes_is_not_said_to_stay(world: World) -> None:
+    files = [needing("a", "acme/b@1.1.0", "acme/z@1.0.0"), needing("z", "acme/y@1.0.0"), needing("y", "acme/b@1.1.0")]
+    plan = world.corner(B, *files).told(V, plan=True, depth=1)["plan"]
+    told = {(step["ref"], step["field"]): (step["action"], step["why"]) for step in plan}
+    assert told[A, "spec.dependencies[0].ref"][0] == "edit"
+    assert told[A, "spec.dependencies[1].ref"] == ("none", "model:acme/z@1.0.0 is further away than was asked for")
+
+
+def test_who_hangs_on_a_circle_comes_after_it() -> None:
+    def tie(provider: str, consumer: str) -> Tie:
+        edge = Edge(consumer, "f", "depends_on", provider, "", True, 1)
+        return Tie(provider, consumer, edge, "breaking", None)
+
+    into = {"a": [tie("r1", "a")], "r1": [tie("r2", "r1"), tie("far", "r1")], "r2": [tie("r1", "r2")]}
+    assert list(in_order("0", into)) == ["r1", "a", "r2"]
 
 
 @pytest.mark.parametrize(

@@ -176,8 +176,13 @@ def test_a_record_without_versions_is_edited_in_place(tmp_path: Path) -> None:
         "rule": {"language": "conditions", "allOf": [{"field": "spec.license", "operator": "exists"}]},
     }
     exempt = {
-        **{"id": "e", "policy": "policy:acme/y@1.0.0", "record": "acme/a", "reason": "R"},
-        **{"approvedBy": "a@acme.example", "approvedAt": "2026-03-02", "expiresAt": "2099-12-31"},
+        "id": "e",
+        "policy": "policy:acme/y@1.0.0",
+        "record": "acme/a",
+        "reason": "R",
+        "approvedBy": "a@acme.example",
+        "approvedAt": "2026-03-02",
+        "expiresAt": "2099-12-31",
     }
     link = {"selector": {"kinds": ["Dataset"]}, "policies": ["policy:acme/y@1.0.0"], "exceptions": [exempt]}
     path = "policy-links/acme/l.yaml"

@@ -66,17 +66,19 @@ def _by_consumer(ties: Ties, consumers: Mapping[str, object]) -> dict[str, list[
 
 def in_order(first: str, into: Mapping[str, Iterable[Tie]]) -> Iterator[str]:
     """Give consumers after all that they depend on (Kahn, 1962), of several the least ref; circles begin at theirs."""
-    waits = {ref: {tie.provider for tie in ties} - {first, ref} for ref, ties in into.items()}
+    waits = {ref: ({tie.provider for tie in ties} & into.keys()) - {first, ref} for ref, ties in into.items()}
     leads: dict[str, list[str]] = defaultdict(list)
     for ref, providers in waits.items():
         for provider in providers:
             leads[provider].append(ref)
     ready = [ref for ref, providers in waits.items() if not providers]
     heapq.heapify(ready)
-    left = iter(sorted(waits))
+    left = sorted(waits, reverse=True)
     done: set[str] = set()
     while len(done) < len(waits):
-        ref = heapq.heappop(ready) if ready else next(each for each in left if each not in done)
+        while left[-1] in done:
+            left.pop()
+        ref = heapq.heappop(ready) if ready else _in_a_circle(left[-1], waits)
         if ref in done:
             continue
         done.add(ref)
@@ -85,6 +87,15 @@ def in_order(first: str, into: Mapping[str, Iterable[Tie]]) -> Iterator[str]:
             waits[consumer].discard(ref)
             if not waits[consumer] and consumer not in done:
                 heapq.heappush(ready, consumer)
+
+
+def _in_a_circle(ref: str, waits: Mapping[str, Collection[str]]) -> str:
+    """Go back from what waits to a record that waits for itself; the least provider first."""
+    seen: set[str] = set()
+    while ref not in seen:
+        seen.add(ref)
+        ref = min(waits[ref])
+    return ref
 
 
 def _steps_of(planning: Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:

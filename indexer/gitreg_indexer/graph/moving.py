@@ -87,13 +87,17 @@ def alias_record(name: str) -> str:
 
 def steps_for(planning: Planning, tie: Tie) -> Iterator[Step]:
     """Plan one reference, and the alias that it goes by."""
-    outcome = planning.outcomes.get(tie.provider, Outcome())
-    moved, relation = outcome.moved, tie.edge.relation
+    outcome, relation = planning.outcomes.get(tie.provider), tie.edge.relation
+    moved = None if outcome is None else outcome.moved
     if tie.impact == "non-breaking":
         yield nothing_to_do(tie, _why_unharmed(planning, tie), tie.moves_to)
     elif tie.impact == "unknown":
         why = f"it resolves to {tie.means}; what was locked to {tie.provider} before has to be locked anew"
         yield nothing_to_do(tie, why, tie.means)
+    elif outcome is None and tie.provider in planning.statuses:
+        yield _decide(tie, f"{tie.provider} is in a circle, or hangs on one: move what is in that at once")
+    elif outcome is None:
+        yield nothing_to_do(tie, f"{tie.provider} is further away than was asked for")
     elif outcome.is_open:
         is_target = tie.provider == planning.target
         why = "there is no version to move to: name one with --to" if is_target else f"{tie.provider} is not decided on"
