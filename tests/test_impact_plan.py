@@ -27,6 +27,7 @@ B: Mapping[str, bytes] = {
 NAMED = {**B, "models/acme/b/aliases.yaml": aliases("b", good="1.1.0")}
 LAST = {path_of("b"): model("b"), path_of("b", "1.1.0"): model("b", "1.1.0")}
 OTHER = {path_of("c", "3.0.1"): model("c", "3.0.1"), "models/acme/c/aliases.yaml": aliases("c", good="3.0.1")}
+RETIRED = {path_of("old"): model("old", lifecycle={"status": "retired"})}
 RC = {path_of("b", "2.0.0-rc.1"): model("b", "2.0.0-rc.1"), path_of("b", "1.1.0"): model("b", "1.1.0")}
 
 
@@ -130,13 +131,14 @@ def test_an_alias_that_no_record_asks_for_is_for_people_to_move(world: World) ->
     [
         pytest.param({"status": "deprecated", "successor": "acme/c@^3"}, "model:acme/c@3.0.1", id="the-successor"),
         pytest.param({"successor": "acme/gone@^3"}, "model:acme/b@2.0.0", id="a-successor-that-is-not-there"),
+        pytest.param({"successor": "acme/old@1.0.0"}, "model:acme/b@2.0.0", id="a-successor-that-is-retired"),
         pytest.param({"successor": "acme/b@1.1.0"}, "model:acme/b@2.0.0", id="itself"),
         pytest.param({"successor": "acme/a@1.0.0"}, "model:acme/b@2.0.0", id="a-successor-that-breaks-with-it"),
         pytest.param({}, "model:acme/b@2.0.0", id="the-highest-other"),
     ],
 )
 def test_consumers_move_to_what_is_stated_else_to_the_highest(world: World, lifecycle: Any, to: str) -> None:
-    files = {**B, **OTHER, path_of("b", "1.1.0"): model("b", "1.1.0", lifecycle=lifecycle)}
+    files = {**B, **OTHER, **RETIRED, path_of("b", "1.1.0"): model("b", "1.1.0", lifecycle=lifecycle)}
     assert world.corner(files, needing("a", "acme/b@1.1.0")).told(V, plan=True)["to"] == to
 
 
@@ -156,6 +158,16 @@ def test_what_breaks_with_the_target_does_not_take_its_place(world: World) -> No
     assert here.told(V, plan=True)["to"] == "model:acme/b@1.0.0"
     with pytest.raises(UsageError, match="it breaks with it"):
         here.told(V, plan=True, to="2.0.0")
+
+
+@pytest.mark.parametrize("status", ["retired", "archived"])
+def test_what_is_at_its_end_is_not_moved_to(world: World, status: str) -> None:
+    files = {**B, path_of("b", "1.2.0"): model("b", "1.2.0", lifecycle={"status": status})}
+    here = world.corner(files, needing("a", "acme/b@1.1.0"))
+    with pytest.raises(UsageError, match=f"it is {status}") as refused:
+        here.told(V, to="1.2.0")
+    assert (refused.value.got, refused.value.expected) == ("1.2.0", "another model that is alive")
+    assert "name another version" in (refused.value.mend or "")
 
 
 NODES = {"id": "a", "type": "model"}
