@@ -13,6 +13,8 @@ from impact_support import World, needing, suite
 
 from gitreg.errors import UsageError
 from gitreg.versions import Version
+from gitreg_indexer import reader
+from gitreg_indexer.graph import impact_data
 from gitreg_indexer.graph.asking import Edge
 from gitreg_indexer.graph.impact import Tie
 from gitreg_indexer.graph.migration import in_order, next_version
@@ -149,7 +151,10 @@ def test_where_there_is_nothing_to_move_to_a_person_decides(world: World) -> Non
     }
     here = world.corner(files, needing("a", "acme/b@1.1.0"), needing("c", "acme/a@^1"))
     assert here.steps(V) == [("decide", A, None, None), ("decide", "model:acme/c@1.0.0", None, None)]
-    assert "--to" in here.told(V, plan=True)["plan"][0]["why"]
+    assert (
+        here.told(V, plan=True)["plan"][0]["why"]
+        == "there is no version to move to yet: release one, or name another record"
+    )
 
 
 def test_what_breaks_with_the_target_does_not_take_its_place(world: World) -> None:
@@ -160,13 +165,12 @@ def test_what_breaks_with_the_target_does_not_take_its_place(world: World) -> No
         here.told(V, plan=True, to="2.0.0")
 
 
-@pytest.mark.parametrize("status", ["retired", "archived"])
-def test_what_is_at_its_end_is_not_moved_to(world: World, status: str) -> None:
-    files = {**B, path_of("b", "1.2.0"): model("b", "1.2.0", lifecycle={"status": status})}
+def test_what_is_at_its_end_is_not_moved_to(world: World) -> None:
+    files = {**B, path_of("b", "1.2.0"): model("b", "1.2.0", lifecycle={"status": "retired"})}
     here = world.corner(files, needing("a", "acme/b@1.1.0"))
-    with pytest.raises(UsageError, match=f"it is {status}") as refused:
+    with pytest.raises(UsageError, match="it is retired") as refused:
         here.told(V, to="1.2.0")
-    assert (refused.value.got, refused.value.expected) == ("1.2.0", "another model that is alive")
+    assert (refused.value.got, refused.value.expected) == ("1.2.0", "another Model that is alive")
     assert "name another version" in (refused.value.mend or "")
 
 
@@ -497,3 +501,35 @@ def test_what_runs_in_circles_is_put_in_order_all_the_same(drawn: list[tuple[int
         edge = Edge(str(consumer), "f", "depends_on", str(provider), "", True, 1)
         into[edge.source].append(Tie(str(provider), edge.source, edge, "breaking", None))
     assert sorted(in_order("0", into)) == sorted(into)
+
+
+def test_what_takes_the_place_of_a_version_is_looked_up_once_a_line(world: World) -> None:
+    files = [
+        using("p", "acme/b@^1", version) for version in ("0.1.0", "0.1.1", "0.2.0", "1.0.0", "1.2.0", "2.0.0-rc.1")
+    ]
+    more = [using("p", "acme/b@^2", "2.0.0-rc.2"), using("p", "acme/b@^2", "0.1.2")]
+    steps = world.corner(B, *files, *more).steps(V)
+    edited = {ref.partition("@")[2] for action, ref, _, _ in steps if action == "edit"}
+    assert edited == {"0.2.0", "1.2.0"}
+    assert len(steps) == len(files)
+
+
+def test_what_is_asked_of_an_alias_is_read_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = world.corner(NAMED, *(needing(f"a{n}", "acme/b@good") for n in range(5)))
+    read = reader._aliases
+    asked: list[str] = []
+
+    def counted(db: Any, ref: Any, at: Any) -> dict[str, str]:
+        asked.append(ref.name)
+        return read(db, ref, at)
+
+    monkeypatch.setattr(reader, "_aliases", counted)
+    here.told(V, plan=True)
+    assert asked.count("b") == 1
+
+
+def test_too_many_are_not_planned_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = world.corner(B, needing("a", "acme/b@1.1.0"), needing("c", "acme/b@1.1.0"))
+    monkeypatch.setattr(impact_data, "planned", lambda *_: pytest.fail("it was planned"))
+    with pytest.raises(UsageError, match="2 records are affected, too many for one plan"):
+        here.analyse(V, plan=True, most=1)

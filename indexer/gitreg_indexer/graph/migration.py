@@ -19,6 +19,7 @@ from gitreg.resolution import ENDED
 from gitreg.versions import Version
 from gitreg_indexer.graph.impact import IMPACTS, Change, Impacted, Tie, Ties
 from gitreg_indexer.graph.moving import (
+    Line,
     Outcome,
     Planning,
     Step,
@@ -156,9 +157,8 @@ def _later_release(planning: Planning, ref: str) -> str | None:
     if not text or Version.parse(text).is_prerelease:
         return None
     own, versions = Version.parse(text), planning.state.versions(name)
-    later = (version for version in versions if version > own and not version.is_prerelease)
-    found = next(later, None)
-    return None if found is None else f"{name}@{found}"
+    highest = next((version for version in versions if not version.is_prerelease), own)
+    return f"{name}@{highest}" if highest > own else None
 
 
 def _one_a_reference(ties: Iterable[Tie]) -> list[Tie]:
@@ -192,9 +192,31 @@ def _why_idle(planning: Planning, ref: str) -> _Idle | None:
 def _later_in_line(planning: Planning, ref: str) -> str | None:
     """Find the release that ranges mean instead of a version."""
     name, _, text = ref.partition("@")
-    versions = planning.state.versions(name).items() if text else ()
-    own = Version.parse(text) if text else Version(0, 0, 0)
-    return next((f"{name}@{version}" for version, known in versions if _takes_over(own, version, known)), None)
+    if not text:
+        return None
+    own = Version.parse(text)
+    key = name, _line_of(own)
+    if key not in planning.heads:
+        versions = planning.state.versions(name).items()
+        planning.heads[key] = next((each for each, known in versions if _is_in_line(key[1], each, known)), None)
+    head = planning.heads[key]
+    return None if head is None or head <= own else f"{name}@{head}"
+
+
+def _line_of(own: Version) -> Line:
+    if own.is_prerelease:
+        return own.major, own.minor, own.patch
+    return (own.major,) if own.major else (0, own.minor)
+
+
+def _is_in_line(line: Line, other: Version, known: Standing) -> bool:
+    """Tell whether a caret range of a version of that line may mean another one."""
+    if known.status in ENDED:
+        return False
+    if other.is_prerelease:
+        return line == _line_of(other)
+    wide = line[: 1 if line[0] else 2]
+    return wide == _line_of(other)
 
 
 def _aliases_of(planning: Planning, ref: str) -> list[str]:
@@ -213,15 +235,6 @@ def _aliases_left(planning: Planning) -> Iterator[Step]:
                 is_same = name_of(moved[ref] or "") == name_of(ref)
                 why = "no record asks for it, but people and deployments may: move it when they are ready"
                 yield Step(holder, f"spec.aliases.{alias}", ref, "decide", why, moved[ref] if is_same else None)
-
-
-def _takes_over(own: Version, other: Version, known: Standing) -> bool:
-    """Tell whether a caret range of a version means another one instead."""
-    if known.status in ENDED or other <= own:
-        return False
-    if other.is_prerelease:
-        return own.is_prerelease and (own.major, own.minor, own.patch) == (other.major, other.minor, other.patch)
-    return other.major == own.major and (own.major > 0 or other.minor == own.minor)
 
 
 def _new_version(planning: Planning, ref: str, edits: Iterable[Step]) -> str | None:

@@ -16,12 +16,13 @@ from gitreg.refs import LATEST
 from gitreg.resolution import ENDED
 from gitreg.versions import Range, Version
 from gitreg_indexer.graph.asking import Edge
-from gitreg_indexer.graph.impact import Change, Tie, Ties, is_about, is_linked
+from gitreg_indexer.graph.impact import RETIRED, Change, Tie, Ties, is_about, is_linked
 from gitreg_indexer.graph.state import Selector, Standing, State, name_of, selector_of
 
 Action = Literal["edit", "none", "decide"]
 _ALIVE: Final = Standing(None, None)
-_RETIRED: Final = Standing("retired", None)
+Line = tuple[int, ...]
+"""The leading numbers that versions share of which a range takes the highest; all three for prereleases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,12 @@ class Planning:
     outcomes: dict[str, Outcome]
     taken: dict[str, set[Version]] = field(default_factory=dict)
     moved_aliases: set[tuple[str, str]] = field(default_factory=set)
+    chosen: dict[tuple[str, Selector, str | None], str | None] = field(default_factory=dict)
+    """What selectors mean once a move is done, by what is moved to, the selector and what is retired."""
+    then: dict[tuple[str, str | None], Mapping[Version, Standing]] = field(default_factory=dict)
+    """The versions of the name that is moved to, once a move is done, highest first."""
+    heads: dict[tuple[str, Line], Version | None] = field(default_factory=dict)
+    """The highest version alive in each line of a name."""
 
 
 def alias_record(name: str) -> str:
@@ -100,7 +107,11 @@ def steps_for(planning: Planning, tie: Tie) -> Iterator[Step]:
         yield nothing_to_do(tie, f"{tie.provider} is further away than was asked for")
     elif outcome.is_open:
         is_target = tie.provider == planning.target
-        why = "there is no version to move to: name one with --to" if is_target else f"{tie.provider} is not decided on"
+        why = (
+            "there is no version to move to yet: release one, or name another record"
+            if is_target
+            else f"{tie.provider} is not decided on"
+        )
         yield _decide(tie, why)
     elif moved is None:
         yield nothing_to_do(tie, f"{tie.provider} stays as it is")
@@ -216,13 +227,25 @@ def _satisfying(planning: Planning, tie: Tie) -> str | None:
 def _chosen(planning: Planning, tie: Tie, moved: str, selector: Selector) -> str | None:
     """Give what a selector means of the name that is moved to, once the move and the change are done."""
     name = name_of(moved)
-    versions = {**planning.state.versions(name)}
-    versions.setdefault(Version.parse(moved[len(name) + 1 :]), _ALIVE)
-    if planning.change == "retire" and tie.provider == planning.target and name_of(tie.provider) == name:
-        versions[Version.parse(tie.provider[len(name) + 1 :])] = _RETIRED
-    ordered = dict(sorted(versions.items(), key=lambda item: item[0], reverse=True))
-    chosen = planning.state.choose(name, selector, ordered)
-    return None if chosen is None else f"{name}@{chosen}"
+    is_gone = planning.change == "retire" and tie.provider == planning.target and name_of(tie.provider) == name
+    gone = tie.provider if is_gone else None
+    key = moved, selector, gone
+    if key not in planning.chosen:
+        chosen = planning.state.choose(name, selector, _versions_then(planning, moved, gone))
+        planning.chosen[key] = None if chosen is None else f"{name}@{chosen}"
+    return planning.chosen[key]
+
+
+def _versions_then(planning: Planning, moved: str, gone: str | None) -> Mapping[Version, Standing]:
+    """Give the versions of the name that is moved to, the new one among them and the retired one retired."""
+    if (moved, gone) not in planning.then:
+        name = name_of(moved)
+        versions = {**planning.state.versions(name)}
+        versions.setdefault(Version.parse(moved[len(name) + 1 :]), _ALIVE)
+        if gone is not None:
+            versions[Version.parse(gone[len(name) + 1 :])] = RETIRED
+        planning.then[moved, gone] = dict(sorted(versions.items(), key=lambda item: item[0], reverse=True))
+    return planning.then[moved, gone]
 
 
 def _alias_step(tie: Tie, alias: tuple[str, str], moved: str) -> Step:
