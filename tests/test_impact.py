@@ -14,7 +14,7 @@ from gitreg.errors import NotFoundError, UsageError
 from gitreg_indexer.graph import impact_data
 from gitreg_indexer.graph.asking import Edge
 from gitreg_indexer.graph.impact import MOST_TOLD, Impact, Tie, impacted_by, judge, severity_of
-from gitreg_indexer.graph.impact_data import impact_of
+from gitreg_indexer.graph.impact_data import analyse, analysis_data
 from gitreg_indexer.graph.state import State
 
 V = "model:acme/b@1.1.0"
@@ -482,7 +482,7 @@ def test_an_answer_has_its_shape(world: World) -> None:
     ]
     assert told["commit"] == world.registry.repo.tip()
     asked = f"{here.name}/b@^1"
-    same = orjson.dumps(impact_of(world.index.reader(), asked, change="retire", plan=True))
+    same = orjson.dumps(analysis_data(analyse(world.index.reader(), asked, change="retire", plan=True)))
     assert orjson.loads(same.replace(here.name.encode(), b"acme")) == told
 
 

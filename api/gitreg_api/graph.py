@@ -149,7 +149,16 @@ def answer_impact(source: Source, ref: str, asking: ImpactAsking) -> Answer:
 
     def ask(reader: Reader, when: str | None) -> tuple[Answer, Position]:
         at = None if when is None else int(when)
-        found = analyse(reader, ref, change=asking.change, to=asking.to, depth=asking.depth, at=at, plan=asking.plan)
+        found = analyse(
+            reader,
+            ref,
+            change=asking.change,
+            to=asking.to,
+            depth=asking.depth,
+            at=at,
+            plan=asking.plan,
+            most=MOST_IMPACTED,
+        )
         _check_steps(found)
         listed = analysis_data(replace(found, impacted=found.impacted[:MOST_IMPACTED]))
         is_cut = len(found.impacted) > MOST_IMPACTED

@@ -26,23 +26,6 @@ _FEW: Final = 200
 """Consumers for whom a plan is made unasked, since what is recommended is what it says."""
 
 
-def impact_of(
-    reader: Reader,
-    ref: str | Ref,
-    *,
-    change: str = "breaking",
-    to: str | None = None,
-    depth: int | None = None,
-    at: int | None = None,
-    plan: bool = False,
-) -> dict[str, Any]:
-    """Tell as JSON data who is affected by a change of what a ref means; `at` is a seq, the present without it.
-
-    `NotFoundError` where the ref, or `to`, means nothing; `UsageError` where one of the words is none.
-    """
-    return analysis_data(analyse(reader, ref, change=change, to=to, depth=depth, at=at, plan=plan))
-
-
 def analyse(
     reader: Reader,
     ref: str | Ref,
@@ -52,8 +35,13 @@ def analyse(
     depth: int | None = None,
     at: int | None = None,
     plan: bool = False,
+    most: int | None = None,
 ) -> Analysis:
-    """Find who is affected by a change of what a ref means, and with `plan` how they move on."""
+    """Find who is affected by a change of what a ref means, and with `plan` how they move on, if at most `most` are.
+
+    `at` is a seq, the present without it. `NotFoundError` where the ref, or `to`, means nothing; `UsageError` where one
+    of the words is none, or where too many are affected.
+    """
     asked = Ref.parse(ref) if isinstance(ref, str) else ref
     kind = _checked_change(change)
     _check_depth(depth)
@@ -67,6 +55,8 @@ def analyse(
         broken = {each.ref for each in whole if each.impact == "breaking"}
         destination = destination_of(state, target, to, _successor(found.data()), broken, resolve)
         named = _aliases_of(state, target)
+        if plan:
+            _check_few(target, len(impacted), most)
         moves = None
         if plan or len(impacted) <= _FEW:
             moves = planned(state, kind, target, destination, ties, impacted, broken)
@@ -118,6 +108,16 @@ def _check_depth(depth: int | None) -> None:
             got=f"depth {depth}",
             expected="1 or more",
             mend="give 1 for those who refer to the record themselves, or leave it out for all",
+        )
+
+
+def _check_few(target: str, count: int, most: int | None) -> None:
+    if most is not None and count > most:
+        raise UsageError(
+            f"{count:,} records are affected, too many for one plan",
+            got=target,
+            expected=f"at most {most:,}",
+            mend="leave the plan out, or make it with `gitreg impact` beside the registry",
         )
 
 
