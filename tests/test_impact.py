@@ -454,7 +454,13 @@ def test_what_is_recommended_is_what_the_plan_does(
 def test_for_very_many_a_plan_says_what_is_to_be_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(impact_data, "_FEW", 0)
     actions = world.corner(ONLY, B, needing("a", "acme/b@^1")).told(V)["summary"]["actions"]
-    assert actions[1] == f"see who of 1 direct consumer has to move to {T}: a plan says how"
+    assert actions[1] == "a plan says how 1 direct consumer can move"
+
+
+def test_what_a_plan_would_do_is_not_guessed_from_a_part_of_it(world: World) -> None:
+    here = world.corner(B, needing("a", "acme/b@1.1.0"), needing("c", "acme/a@1.0.0"))
+    assert here.told(V, depth=1)["summary"]["actions"][1] == "a plan says how 1 direct consumer can move"
+    assert here.told(V, depth=3)["summary"]["actions"][1] == f"pin model:acme/a@1.0.0 to {T}"
 
 
 def test_an_answer_has_its_shape(world: World) -> None:

@@ -37,7 +37,7 @@ class Analysis:
     takers: tuple[str, ...] = ()
     """Direct consumers that are harmed and would get the next release by themselves."""
     moves: tuple[Step, ...] | None = None
-    """What a plan does, asked for or not; None where so many are affected that none was made unasked."""
+    """What a plan does, asked for or not; None where none was made: unasked, for many or for not all of them."""
     aliases: tuple[str, ...] = ()
     """Those that name the target."""
 
@@ -72,13 +72,11 @@ def _released_instead(found: Analysis, direct: Sequence[Impacted]) -> str:
     """Say whom it would help to release the change as another version."""
     if not found.takers:
         return f"release the change as {found.next_release} instead: none of these takes that by itself"
-    if all(each.ref in found.takers for each in direct):
-        return (
-            f"a release as {found.next_release} instead would help nobody: {_listed(found.takers)} would get that too"
-        )
-    return (
-        f"release the change as {found.next_release} instead: of these only {_listed(found.takers)} would get that too"
-    )
+    takers = frozenset(found.takers)
+    said = f"{_listed(found.takers)} would get that too"
+    if all(each.ref in takers for each in direct):
+        return f"a release as {found.next_release} instead would help nobody: {said}"
+    return f"release the change as {found.next_release} instead: of these only {said}"
 
 
 def _moves(found: Analysis, direct: Sequence[Impacted]) -> Iterator[str]:
@@ -127,13 +125,11 @@ def _told(fate: _Fate, refs: Sequence[str], destination: str | None) -> str:
         return f"move {count} to {destination}: a plan says how"
     if fate == "idle":
         return f"{count} need{'s' * (len(refs) == 1)} no edit: a plan says why"
+    if fate == "unplanned":
+        return f"a plan says how {count} can move"
     if destination is None:
         return f"find something that {count} can move to: there is nothing yet"
-    return (
-        f"decide on {count}: a plan says why"
-        if fate == "open"
-        else f"see who of {count} has to move to {destination}: a plan says how"
-    )
+    return f"decide on {count}: a plan says why"
 
 
 def _moved_aliases(found: Analysis) -> list[str]:

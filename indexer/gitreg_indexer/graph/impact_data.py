@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from gitreg.errors import UsageError
@@ -57,9 +58,13 @@ def analyse(
         named = _aliases_of(state, target)
         if plan:
             _check_few(target, len(impacted), most)
+        is_whole = plan or depth is None or all(each.distance < depth for each in impacted)
         moves = None
-        if plan or len(impacted) <= _FEW:
+        if plan:
             moves = planned(state, kind, target, destination, ties, impacted, broken)
+        elif is_whole and len(impacted) <= _FEW:
+            with suppress(UsageError):  # what nobody asked for may lead to more than may be read
+                moves = planned(state, kind, target, destination, ties, impacted, broken)
         new = _next_release(state.versions(name_of(target)))
         takers = _takers(ties.get(target, ()), new)
     return Analysis(target, kind, position, impacted, destination, new, moves if plan else None, takers, moves, named)
