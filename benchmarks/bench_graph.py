@@ -27,9 +27,10 @@ from gitreg.refs import Ref
 from gitreg.versions import Version
 from gitreg_indexer.catalog import Catalog, Making, Position
 from gitreg_indexer.facts import CommitFacts, Folded, Link, Opened
+from gitreg_indexer.graph.analysis import Analysis
 from gitreg_indexer.graph.data import lineage_data
 from gitreg_indexer.graph.impact import impacted_by, ties_from
-from gitreg_indexer.graph.impact_data import Analysis, analysis_data
+from gitreg_indexer.graph.impact_data import analysis_data
 from gitreg_indexer.graph.lineage import Asked, trace
 from gitreg_indexer.graph.state import State, name_of
 from gitreg_indexer.graph.ways import closed_by

@@ -11,7 +11,8 @@ import orjson
 from gate_support import model, namespace, path_of, versioned
 from index_support import commit, found
 
-from gitreg_indexer.graph.impact_data import Analysis, analyse, analysis_data
+from gitreg_indexer.graph.analysis import Analysis
+from gitreg_indexer.graph.impact_data import analyse, analysis_data
 from gitreg_indexer.index import Index
 
 Files = Mapping[str, bytes | None]

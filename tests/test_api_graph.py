@@ -28,7 +28,7 @@ from gitreg_api.source import Source
 from gitreg_indexer import Index
 from gitreg_indexer.graph.answers import asked_of, lineage_at
 from gitreg_indexer.graph.data import lineage_data
-from gitreg_indexer.graph.impact_data import impact_of
+from gitreg_indexer.graph.impact_data import analyse, analysis_data
 from gitreg_indexer.pipelines import dag_of, matrix_of
 
 CHECK: Final = "/api/v1/graph/check?from=acme/base@2.0.0&to=acme/tuned@^2"
@@ -288,7 +288,7 @@ def test_a_circle_is_foretold(api: Api) -> None:
 
 
 def test_impact_is_that_of_the_library(api: Api) -> None:
-    told = impact_of(api.index.reader(), "acme/base@1.1.0", change="retire", plan=True)
+    told = analysis_data(analyse(api.index.reader(), "acme/base@1.1.0", change="retire", plan=True))
     answer = api.get(f"{IMPACT}?change=retire&plan=true").json()
     assert answer == {**orjson.loads(orjson.dumps(told)), "isCut": False}
     assert {each["ref"] for each in answer["impacted"]} >= {"model:acme/tuned@2.0.0", "pipeline:acme/triage@2.0.0"}
@@ -300,7 +300,14 @@ def test_a_long_list_of_impacted_is_cut_and_its_summary_is_whole(api: Api, monke
     cut = api.get(f"{IMPACT}?at=8").json()
     assert (len(cut["impacted"]), cut["isCut"], cut["summary"]) == (1, True, whole["summary"])
     refused = api.get(f"{IMPACT}?plan=true")
-    assert (refused.status_code, "leave `plan` out" in refused.json()["mend"]) == (400, True)
+    assert (refused.status_code, "leave the plan out" in refused.json()["mend"]) == (400, True)
+
+
+def test_what_impact_refuses_and_recommends_is_said_without_words_of_the_command_line(api: Api) -> None:
+    refused = api.get(f"{IMPACT}?to=1.1.0")
+    assert (refused.status_code, refused.json()["got"]) == (400, "1.1.0")
+    for query in ("", "?plan=true", "?change=retire&plan=true"):
+        assert "--" not in api.get(f"{IMPACT}{query}").text
 
 
 def test_the_parts_of_a_pipeline_are_those_of_the_library(api: Api) -> None:

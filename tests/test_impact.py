@@ -11,9 +11,10 @@ from gate_support import aliases, config, dataset, manifest, model, path_of, pip
 from impact_support import World, chain_of, needing, short, suite
 
 from gitreg.errors import NotFoundError, UsageError
+from gitreg_indexer.graph import impact_data
 from gitreg_indexer.graph.asking import Edge
 from gitreg_indexer.graph.impact import MOST_TOLD, Impact, Tie, impacted_by, judge, severity_of
-from gitreg_indexer.graph.impact_data import impact_of
+from gitreg_indexer.graph.impact_data import analyse, analysis_data
 from gitreg_indexer.graph.state import State
 
 V = "model:acme/b@1.1.0"
@@ -330,7 +331,7 @@ def test_the_summary_counts_and_says_what_to_do(world: World) -> None:
     ]
     summary = found["summary"]
     assert summary.pop("actions") == [
-        "release the change as 3.0.0 instead: no range for an earlier release takes that",
+        "release the change as 3.0.0 instead: of these only model:acme/d@1.0.0 would get that too",
         "move the alias good to model:acme/b@2.0.0 first",
         "pin model:acme/a@1.0.0 to model:acme/b@2.0.0",
         "1 critical consumer breaks: talk to the owners of acme before",
@@ -347,6 +348,119 @@ def test_the_summary_counts_and_says_what_to_do(world: World) -> None:
         "blastRadius": {"records": 4, "direct": 3, "names": 4, "namespaces": 2, "kinds": 1, "depth": 2},
         "depth": 2,
     }
+
+
+RCS = {path_of("b", f"1.0.0-rc.{n}"): model("b", f"1.0.0-rc.{n}") for n in (1, 2)}
+SET = "config:acme/defaults@1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("target", "files", "says"),
+    [
+        pytest.param(
+            V, {**B, **needing("a", "acme/b@^1")}, "as 3.0.0 instead: none of these takes that", id="a-caret-does-not"
+        ),
+        pytest.param(V, {**ONLY, **needing("a", "acme/b@>=1.0.0")}, "as 2.0.0 instead would help nobody", id="bounds"),
+        pytest.param(V, {**ONLY, **needing("a", "acme/b@*")}, "as 2.0.0 instead would help nobody", id="any"),
+        pytest.param(V, {**ONLY, **needing("a", "acme/b")}, "as 2.0.0 instead would help nobody", id="no-selector"),
+        pytest.param(V, {**ONLY, **needing("a", "acme/b@latest")}, "as 2.0.0 instead would help nobody", id="latest"),
+        pytest.param(
+            V,
+            {**ONLY, **needing("a", "acme/b@latest"), **needing("c", "acme/b@^1")},
+            "as 2.0.0 instead: of these only model:acme/a@1.0.0 would get that too",
+            id="some-do",
+        ),
+        pytest.param(
+            V,
+            {**ONLY, **needing("a", "acme/b@^1", "acme/b@>=1.1.0")},
+            "as 2.0.0 instead would help nobody: model:acme/a@1.0.0 would get that too",
+            id="one-of-two-references-does",
+        ),
+        pytest.param(
+            "model:acme/b@1.0.0-rc.2",
+            {**RCS, **needing("a", "acme/b@^1.0.0-rc.1")},
+            "as 1.0.0 instead would help nobody",
+            id="what-follows-a-prerelease-is-in-its-range",
+        ),
+        pytest.param(
+            SET,
+            {"configs/acme/defaults/1.0.0.yaml": config(appliesTo=["acme/chat"]), path_of(): model()},
+            "as 2.0.0 instead would help nobody: model:acme/chat@1.0.0 would get that too",
+            id="settings-name-whom-they-are-for",
+        ),
+    ],
+)
+def test_a_later_release_helps_who_does_not_take_it(
+    world: World, target: str, files: Mapping[str, bytes], says: str
+) -> None:
+    actions = world.corner(files).told(target)["summary"]["actions"]
+    assert says in actions[0]
+
+
+SETTINGS = {
+    path_of(): model(),
+    "configs/acme/defaults/1.0.0.yaml": config(appliesTo=["acme/chat"]),
+    "configs/acme/defaults/2.0.0.yaml": config(version="2.0.0", appliesTo=["acme/chat"]),
+}
+MADE = [{"ref": "acme/b@1.1.0", "method": "fine-tuning"}]
+T = "model:acme/b@2.0.0"
+
+
+@pytest.mark.parametrize(
+    ("target", "files", "says"),
+    [
+        pytest.param(
+            V,
+            {path_of("b"): model("b"), **ONLY, **needing("a", "acme/b@latest")},
+            ["decide on 1 direct consumer: a plan says why"],
+            id="latest-is-no-alias-to-move",
+        ),
+        pytest.param(
+            V,
+            {**B, **needing("a", "acme/b@good"), **needing("c", "acme/b@^1")},
+            [f"move the alias good to {T} first", f"move 1 direct consumer to {T}: a plan says how"],
+            id="an-alias-and-a-range",
+        ),
+        pytest.param(
+            V,
+            {**ONLY, **needing("a", "acme/b@1.1.0"), **needing("c", "acme/b@^1")},
+            ["find something that 2 direct consumers can move to: there is nothing yet"],
+            id="nothing-to-move-to",
+        ),
+        pytest.param(SET, SETTINGS, ["1 direct consumer needs no edit: a plan says why"], id="settings-that-go-on"),
+        pytest.param(
+            V,
+            {**B, path_of("a"): model("a", derivedFrom=MADE)},
+            [f"make model:acme/a@1.0.0 again from {T}", f"the alias good names {V}, for which"],
+            id="what-was-made-from-it",
+        ),
+        pytest.param(
+            V,
+            {**B, path_of("a"): model("a", derivedFrom=MADE), path_of("a", "2.0.0"): model("a", "2.0.0")},
+            ["1 direct consumer needs no edit: a plan says why", f"the alias good names {V}, for which"],
+            id="what-was-made-anew-already",
+        ),
+    ],
+)
+def test_what_is_recommended_is_what_the_plan_does(
+    world: World, target: str, files: Mapping[str, bytes], says: list[str]
+) -> None:
+    here = world.corner(files)
+    actions = here.told(target)["summary"]["actions"]
+    assert here.told(target, plan=True)["summary"]["actions"] == actions
+    assert [action.startswith(said) for action, said in zip(actions[1:], says, strict=True)] == [True] * len(says)
+
+
+def test_for_very_many_a_plan_says_what_is_to_be_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(impact_data, "_FEW", 0)
+    actions = world.corner(ONLY, B, needing("a", "acme/b@^1")).told(V)["summary"]["actions"]
+    assert actions[1] == "a plan says how 1 direct consumer can move"
+
+
+def test_what_a_plan_would_do_is_not_guessed_from_a_part_of_it(world: World) -> None:
+    here = world.corner(B, needing("a", "acme/b@1.1.0"), needing("c", "acme/a@1.0.0"))
+    assert here.told(V, depth=1)["summary"]["actions"][1] == "a plan says how 1 direct consumer can move"
+    assert here.told(V, depth=3)["summary"]["actions"][1] == f"pin model:acme/a@1.0.0 to {T}"
 
 
 def test_an_answer_has_its_shape(world: World) -> None:
@@ -374,14 +488,23 @@ def test_an_answer_has_its_shape(world: World) -> None:
     ]
     assert told["commit"] == world.registry.repo.tip()
     asked = f"{here.name}/b@^1"
-    same = orjson.dumps(impact_of(world.index.reader(), asked, change="retire", plan=True))
+    same = orjson.dumps(analysis_data(analyse(world.index.reader(), asked, change="retire", plan=True)))
     assert orjson.loads(same.replace(here.name.encode(), b"acme")) == told
 
 
 def test_what_nobody_needs_may_change(world: World) -> None:
-    summary = world.corner(B).told(V)["summary"]
+    here = world.corner(B)
+    summary = here.told("acme/b@2.0.0")["summary"]
     assert (summary["total"], summary["depth"]) == (0, 0)
-    assert summary["actions"] == [f"nothing refers to {V} in a way that could break: go ahead"]
+    fine = "in a way that could break: go ahead"
+    assert summary["actions"] == [f"nothing refers to model:acme/b@2.0.0 {fine}"]
+    assert here.told(V, change="deprecate")["summary"]["actions"] == [f"nothing refers to {V} {fine}"]
+
+
+@pytest.mark.parametrize("change", ["breaking", "retire"])
+def test_what_an_alias_names_does_not_go_ahead_though_no_record_needs_it(world: World, change: str) -> None:
+    (action,) = world.corner(B).told(V, change=change)["summary"]["actions"]
+    assert action.startswith(f"the alias good names {V}, for which people and deployments may ask")
 
 
 def test_the_past_is_judged_as_it_stood(world: World) -> None:

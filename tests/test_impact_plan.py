@@ -13,6 +13,8 @@ from impact_support import World, needing, suite
 
 from gitreg.errors import UsageError
 from gitreg.versions import Version
+from gitreg_indexer import reader
+from gitreg_indexer.graph import impact_data
 from gitreg_indexer.graph.asking import Edge
 from gitreg_indexer.graph.impact import Tie
 from gitreg_indexer.graph.migration import in_order, next_version
@@ -27,6 +29,7 @@ B: Mapping[str, bytes] = {
 NAMED = {**B, "models/acme/b/aliases.yaml": aliases("b", good="1.1.0")}
 LAST = {path_of("b"): model("b"), path_of("b", "1.1.0"): model("b", "1.1.0")}
 OTHER = {path_of("c", "3.0.1"): model("c", "3.0.1"), "models/acme/c/aliases.yaml": aliases("c", good="3.0.1")}
+RETIRED = {path_of("old"): model("old", lifecycle={"status": "retired"})}
 RC = {path_of("b", "2.0.0-rc.1"): model("b", "2.0.0-rc.1"), path_of("b", "1.1.0"): model("b", "1.1.0")}
 
 
@@ -130,13 +133,14 @@ def test_an_alias_that_no_record_asks_for_is_for_people_to_move(world: World) ->
     [
         pytest.param({"status": "deprecated", "successor": "acme/c@^3"}, "model:acme/c@3.0.1", id="the-successor"),
         pytest.param({"successor": "acme/gone@^3"}, "model:acme/b@2.0.0", id="a-successor-that-is-not-there"),
+        pytest.param({"successor": "acme/old@1.0.0"}, "model:acme/b@2.0.0", id="a-successor-that-is-retired"),
         pytest.param({"successor": "acme/b@1.1.0"}, "model:acme/b@2.0.0", id="itself"),
         pytest.param({"successor": "acme/a@1.0.0"}, "model:acme/b@2.0.0", id="a-successor-that-breaks-with-it"),
         pytest.param({}, "model:acme/b@2.0.0", id="the-highest-other"),
     ],
 )
 def test_consumers_move_to_what_is_stated_else_to_the_highest(world: World, lifecycle: Any, to: str) -> None:
-    files = {**B, **OTHER, path_of("b", "1.1.0"): model("b", "1.1.0", lifecycle=lifecycle)}
+    files = {**B, **OTHER, **RETIRED, path_of("b", "1.1.0"): model("b", "1.1.0", lifecycle=lifecycle)}
     assert world.corner(files, needing("a", "acme/b@1.1.0")).told(V, plan=True)["to"] == to
 
 
@@ -147,7 +151,10 @@ def test_where_there_is_nothing_to_move_to_a_person_decides(world: World) -> Non
     }
     here = world.corner(files, needing("a", "acme/b@1.1.0"), needing("c", "acme/a@^1"))
     assert here.steps(V) == [("decide", A, None, None), ("decide", "model:acme/c@1.0.0", None, None)]
-    assert "--to" in here.told(V, plan=True)["plan"][0]["why"]
+    assert (
+        here.told(V, plan=True)["plan"][0]["why"]
+        == "there is no version to move to yet: release one, or name another record"
+    )
 
 
 def test_what_breaks_with_the_target_does_not_take_its_place(world: World) -> None:
@@ -156,6 +163,15 @@ def test_what_breaks_with_the_target_does_not_take_its_place(world: World) -> No
     assert here.told(V, plan=True)["to"] == "model:acme/b@1.0.0"
     with pytest.raises(UsageError, match="it breaks with it"):
         here.told(V, plan=True, to="2.0.0")
+
+
+def test_what_is_at_its_end_is_not_moved_to(world: World) -> None:
+    files = {**B, path_of("b", "1.2.0"): model("b", "1.2.0", lifecycle={"status": "retired"})}
+    here = world.corner(files, needing("a", "acme/b@1.1.0"))
+    with pytest.raises(UsageError, match="it is retired") as refused:
+        here.told(V, to="1.2.0")
+    assert (refused.value.got, refused.value.expected) == ("1.2.0", "another Model that is alive")
+    assert "name another version" in (refused.value.mend or "")
 
 
 NODES = {"id": "a", "type": "model"}
@@ -362,6 +378,36 @@ def test_what_is_done_goes_by_the_relation(world: World, target: str, files: Any
     assert [bad for bad in world.index.reader().quarantine() if here.name in bad["path"]] == []
 
 
+def link(policy: str, *exempt: str) -> dict[str, bytes]:
+    """Give a link to a policy with versions 1.0.0, 1.1.0 and 2.0.0, and exemptions from some of these."""
+    told = {"record": "acme/a", "reason": "R", "approvedBy": "a@acme.example", "approvedAt": "2026-03-02"}
+    each = [{"id": f"e{n}", "policy": ref, "expiresAt": "2026-12-31", **told} for n, ref in enumerate(exempt)]
+    spec = {"selector": {"kinds": ["Model"]}, "policies": [policy], "exceptions": each}
+    versions = {f"policies/acme/y/{v}.yaml": versioned("Policy", "y", v, **POLICY) for v in ("1.0.0", "1.1.0", "2.0.0")}
+    return {**versions, "policy-links/acme/l.yaml": manifest("PolicyLink", {"namespace": "acme", "name": "l"}, spec)}
+
+
+@pytest.mark.parametrize(
+    ("policy", "exempt", "action", "to"),
+    [
+        pytest.param("policy:acme/y@^1", "policy:acme/y@^1", "edit", "policy:acme/y@^2.0", id="a-range"),
+        pytest.param("policy:acme/y@1.1.0", "policy:acme/y@1.1.0", "edit", "policy:acme/y@2.0.0", id="pinned"),
+        pytest.param("policy:acme/y@^1", "policy:acme/y@>=1.0.0", "none", None, id="it-covers-the-new-one-as-well"),
+        pytest.param("policy:acme/y@^1", "policy:acme/y", "none", None, id="it-covers-all-of-them"),
+        pytest.param("policy:acme/y@>=1.0.0", "policy:acme/y@^1", "none", None, id="the-policy-stays"),
+    ],
+)
+def test_an_exemption_goes_along_with_its_policy(
+    world: World, policy: str, exempt: str, action: str, to: str | None
+) -> None:
+    here = world.corner(link(policy, exempt), {path_of("a"): model("a")})
+    steps = here.told("policy:acme/y@1.1.0", plan=True)["plan"]
+    assert [(step["action"], step["to"]) for step in steps if step["field"].startswith("spec.exceptions")] == [
+        (action, to)
+    ]
+    assert [bad for bad in world.index.reader().quarantine() if here.name in bad["path"]] == []
+
+
 def test_a_reference_that_admits_several_of_what_changes_has_one_step(world: World) -> None:
     files = [using("p", "acme/b@1.1.0"), using("p", "acme/b@1.1.0", "1.1.0"), needing("x", "pipeline:acme/p@^1")]
     here = world.corner(B, *files, needing("y", "pipeline:acme/p@1.0.0"))
@@ -383,9 +429,35 @@ def test_depth_bounds_the_plan(world: World) -> None:
 
 def test_consumers_in_a_circle_are_planned_once_each(world: World) -> None:
     files = [needing("r0", "acme/r1@1.0.0", "acme/b@1.1.0"), needing("r1", "acme/r0@1.0.0")]
-    steps = world.corner(B, *files).steps(V)
-    assert sorted({ref for _, ref, _, _ in steps}) == ["model:acme/r0@1.0.0", "model:acme/r1@1.0.0"]
-    assert [to for _, _, to, _ in steps if to] == ["model:acme/b@2.0.0", "model:acme/r0@2.0.0"]
+    plan = world.corner(B, *files).told(V, plan=True)["plan"]
+    r0, r1 = "model:acme/r0@1.0.0", "model:acme/r1@1.0.0"
+    assert [(step["action"], step["ref"], step["to"], step["why"]) for step in plan] == [
+        ("decide", r0, None, f"{r1} is in a circle, or hangs on one: move what is in that at once"),
+        (
+            "decide",
+            r0,
+            "model:acme/b@2.0.0",
+            "one new version for all edits, once it is decided on spec.dependencies[0].ref",
+        ),
+        ("decide", r1, None, f"{r0} is not decided on"),
+    ]
+
+
+def test_what_is_further_away_than_the_plan_goes_is_not_said_to_stay(world: World) -> None:
+    files = [needing("a", "acme/b@1.1.0", "acme/z@1.0.0"), needing("z", "acme/y@1.0.0"), needing("y", "acme/b@1.1.0")]
+    plan = world.corner(B, *files).told(V, plan=True, depth=1)["plan"]
+    told = {(step["ref"], step["field"]): (step["action"], step["why"]) for step in plan}
+    assert told[A, "spec.dependencies[0].ref"][0] == "edit"
+    assert told[A, "spec.dependencies[1].ref"] == ("none", "model:acme/z@1.0.0 is further away than was asked for")
+
+
+def test_who_hangs_on_a_circle_comes_after_it() -> None:
+    def tie(provider: str, consumer: str) -> Tie:
+        edge = Edge(consumer, "f", "depends_on", provider, "", True, 1)
+        return Tie(provider, consumer, edge, "breaking", None)
+
+    into = {"a": [tie("r1", "a")], "r1": [tie("r2", "r1"), tie("far", "r1")], "r2": [tie("r1", "r2")]}
+    assert list(in_order("0", into)) == ["r1", "a", "r2"]
 
 
 @pytest.mark.parametrize(
@@ -429,3 +501,35 @@ def test_what_runs_in_circles_is_put_in_order_all_the_same(drawn: list[tuple[int
         edge = Edge(str(consumer), "f", "depends_on", str(provider), "", True, 1)
         into[edge.source].append(Tie(str(provider), edge.source, edge, "breaking", None))
     assert sorted(in_order("0", into)) == sorted(into)
+
+
+def test_what_takes_the_place_of_a_version_is_looked_up_once_a_line(world: World) -> None:
+    files = [
+        using("p", "acme/b@^1", version) for version in ("0.1.0", "0.1.1", "0.2.0", "1.0.0", "1.2.0", "2.0.0-rc.1")
+    ]
+    more = [using("p", "acme/b@^2", "2.0.0-rc.2"), using("p", "acme/b@^2", "0.1.2")]
+    steps = world.corner(B, *files, *more).steps(V)
+    edited = {ref.partition("@")[2] for action, ref, _, _ in steps if action == "edit"}
+    assert edited == {"0.2.0", "1.2.0"}
+    assert len(steps) == len(files)
+
+
+def test_what_is_asked_of_an_alias_is_read_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = world.corner(NAMED, *(needing(f"a{n}", "acme/b@good") for n in range(5)))
+    read = reader._aliases
+    asked: list[str] = []
+
+    def counted(db: Any, ref: Any, at: Any) -> dict[str, str]:
+        asked.append(ref.name)
+        return read(db, ref, at)
+
+    monkeypatch.setattr(reader, "_aliases", counted)
+    here.told(V, plan=True)
+    assert asked.count("b") == 1
+
+
+def test_too_many_are_not_planned_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = world.corner(B, needing("a", "acme/b@1.1.0"), needing("c", "acme/b@1.1.0"))
+    monkeypatch.setattr(impact_data, "planned", lambda *_: pytest.fail("it was planned"))
+    with pytest.raises(UsageError, match="2 records are affected, too many for one plan"):
+        here.analyse(V, plan=True, most=1)

@@ -12,8 +12,8 @@ from gate_support import BASE, aliases, manifest, model, namespace, new_registry
 from impact_support import needing, suite
 
 from gitreg_indexer.catalog import Position
+from gitreg_indexer.graph.analysis import Analysis
 from gitreg_indexer.graph.applying import body_of
-from gitreg_indexer.graph.impact_data import Analysis
 from gitreg_indexer.graph.moving import Step
 
 V, T = "model:acme/b@1.1.0", "model:acme/b@2.0.0"
@@ -74,8 +74,9 @@ def test_it_prints_who_is_affected_and_the_plan(repo: Path) -> None:
         "",
         f"breaking {V}: 5 affected, 3 breaking, 0 unknown, 2 non-breaking; 1 critical",
         "blast radius: 3 records (2 direct) of 3 names in 1 namespace, up to 2 references away",
-        "- release the change as 3.0.0 instead: no range for an earlier release takes that",
+        "- release the change as 3.0.0 instead: none of these takes that by itself",
         f"- move the alias good to {T} first",
+        f"- move 1 direct consumer to {T}: a plan says how",
         "- 1 critical consumer breaks: talk to the owners of acme before",
         "",
         f"plan: move to {T}",
@@ -174,7 +175,16 @@ def test_a_record_without_versions_is_edited_in_place(tmp_path: Path) -> None:
         "severity": "high",
         "rule": {"language": "conditions", "allOf": [{"field": "spec.license", "operator": "exists"}]},
     }
-    link = {"selector": {"kinds": ["Dataset"]}, "policies": ["policy:acme/y@1.0.0"]}
+    exempt = {
+        "id": "e",
+        "policy": "policy:acme/y@1.0.0",
+        "record": "acme/a",
+        "reason": "R",
+        "approvedBy": "a@acme.example",
+        "approvedAt": "2026-03-02",
+        "expiresAt": "2099-12-31",
+    }
+    link = {"selector": {"kinds": ["Dataset"]}, "policies": ["policy:acme/y@1.0.0"], "exceptions": [exempt]}
     path = "policy-links/acme/l.yaml"
     files = {
         "policies/acme/y/1.0.0.yaml": versioned("Policy", "y", **spec),
@@ -186,7 +196,9 @@ def test_a_record_without_versions_is_edited_in_place(tmp_path: Path) -> None:
     words = ("policy:acme/y@1.0.0", "--write", "--output", out, "--author", AUTHOR)
     done = impact(tmp_path / "registry", *words)
     assert done.code == 0, done.err
-    assert "- policy:acme/y@1.1.0\n" in (out / path).read_text(encoding="utf-8")
+    text = (out / path).read_text(encoding="utf-8")
+    assert "- policy:acme/y@1.1.0\n" in text
+    assert " policy: policy:acme/y@1.1.0\n" in text
 
 
 def test_the_text_of_a_proposal_cannot_be_steered(repo: Path) -> None:

@@ -28,6 +28,7 @@ from gitreg_api.graph_asking import (
 from gitreg_api.paths import href_of
 from gitreg_api.source import Source
 from gitreg_indexer import Position, Reader
+from gitreg_indexer.graph.analysis import Analysis
 from gitreg_indexer.graph.answers import (
     Joined,
     asked_of,
@@ -42,7 +43,7 @@ from gitreg_indexer.graph.answers import (
 )
 from gitreg_indexer.graph.data import lineage_data
 from gitreg_indexer.graph.drawing import Link, picture_of, picture_of_ways
-from gitreg_indexer.graph.impact_data import Analysis, analyse, analysis_data, summary_of
+from gitreg_indexer.graph.impact_data import analyse, analysis_data, summary_of
 from gitreg_indexer.graph.lineage import kind_of
 from gitreg_indexer.graph.tree import tree_of, ways_text
 
@@ -148,7 +149,16 @@ def answer_impact(source: Source, ref: str, asking: ImpactAsking) -> Answer:
 
     def ask(reader: Reader, when: str | None) -> tuple[Answer, Position]:
         at = None if when is None else int(when)
-        found = analyse(reader, ref, change=asking.change, to=asking.to, depth=asking.depth, at=at, plan=asking.plan)
+        found = analyse(
+            reader,
+            ref,
+            change=asking.change,
+            to=asking.to,
+            depth=asking.depth,
+            at=at,
+            plan=asking.plan,
+            most=MOST_IMPACTED,
+        )
         _check_steps(found)
         listed = analysis_data(replace(found, impacted=found.impacted[:MOST_IMPACTED]))
         is_cut = len(found.impacted) > MOST_IMPACTED

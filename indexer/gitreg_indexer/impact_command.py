@@ -26,9 +26,10 @@ from gitreg.errors import UsageError
 from gitreg.forges import Proposed, open_forge, propose
 from gitreg.registry import Draft, Registry
 from gitreg.repository.git import Signature
+from gitreg_indexer.graph.analysis import Analysis
 from gitreg_indexer.graph.applying import body_of, check_drafts, drafts_of, title_of, write_drafts
 from gitreg_indexer.graph.impact import CHANGES
-from gitreg_indexer.graph.impact_data import Analysis, analyse, analysis_data
+from gitreg_indexer.graph.impact_data import analyse, analysis_data
 from gitreg_indexer.options import AtOption, CatalogOption, IndexOption, RefArgument
 from gitreg_indexer.reading import open_current
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -331,7 +331,8 @@ def _graph_in(db: sa.Connection, at: int | None, most: int | None) -> GraphAt:
     from gitreg_indexer.graph.state import State  # few ask for it
 
     seq = position_in(db).seq if at is None else at
-    state = State(db, at, lambda ref: _aliases(db, ref, at), most)
+    aliases = cache(lambda ref: _aliases(db, ref, at))  # many references of one question ask for the same
+    state = State(db, at, aliases, most)
     return GraphAt(state, Position(seq, _oid_of(db, seq)), lambda ref: _resolve_readable(db, ref, at))
 
 

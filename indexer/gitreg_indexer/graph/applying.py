@@ -22,7 +22,7 @@ from gitreg.registry import Draft, Registry
 from gitreg.repository.snapshot import Overlay, Record, Snapshot
 from gitreg.validation import Change, Circumstances, check
 from gitreg.versions import Version
-from gitreg_indexer.graph.impact_data import Analysis
+from gitreg_indexer.graph.analysis import Analysis
 from gitreg_indexer.graph.moving import Step
 
 

@@ -29,7 +29,7 @@ IMPACTS: Final[tuple[Impact, ...]] = get_args(Impact)
 """The gravest first."""
 MOST_TOLD: Final = 100
 """Records of a way that are told; of a longer one the middle is left out."""
-_RETIRED: Final = Standing("retired", None)
+RETIRED: Final = Standing("retired", None)
 
 
 class Tie(NamedTuple):
@@ -242,7 +242,7 @@ def without(state: State, edge: Edge, provider: str) -> str | None:
         return None
     own = provider[len(edge.target) + 1 :]
     versions = {
-        version: _RETIRED if str(version) == own else known for version, known in state.versions(edge.target).items()
+        version: RETIRED if str(version) == own else known for version, known in state.versions(edge.target).items()
     }
     chosen = state.choose(edge.target, selector, versions)
     return None if chosen is None or versions[chosen].status in ENDED else f"{edge.target}@{chosen}"

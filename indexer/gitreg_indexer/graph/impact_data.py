@@ -7,57 +7,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from gitreg.errors import UsageError
-from gitreg.refs import Ref
-from gitreg.versions import Version
-from gitreg_indexer.catalog import Position
+from gitreg.refs import LATEST, Ref
+from gitreg.versions import Range, Version
 from gitreg_indexer.facts import SEVERITIES
+from gitreg_indexer.graph.analysis import Analysis, actions_of, namespace_of
 from gitreg_indexer.graph.asking import KIND_OF_WORD
 from gitreg_indexer.graph.destination import destination_of
-from gitreg_indexer.graph.impact import CHANGES, IMPACTS, Change, Impacted, impacted_by, ties_from
+from gitreg_indexer.graph.impact import CHANGES, IMPACTS, Change, Impacted, Tie, impacted_by, ties_from
 from gitreg_indexer.graph.migration import planned
-from gitreg_indexer.graph.moving import Step
-from gitreg_indexer.graph.state import name_of, selector_of
+from gitreg_indexer.graph.state import State, name_of, selector_of
 from gitreg_indexer.reader import Reader
 
-_NAMED: Final = 5
-"""Namespaces and versions that a recommended action names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """What a change of a record means to others, as of one commit. `steps` is None where no plan was asked for."""
-
-    target: str
-    change: Change
-    position: Position
-    impacted: tuple[Impacted, ...]
-    destination: str | None
-    """What to move to, where there is something."""
-    next_release: Version | None = None
-    """The version as which what breaks consumers would be released, where the record has versions."""
-    steps: tuple[Step, ...] | None = None
-
-
-def impact_of(
-    reader: Reader,
-    ref: str | Ref,
-    *,
-    change: str = "breaking",
-    to: str | None = None,
-    depth: int | None = None,
-    at: int | None = None,
-    plan: bool = False,
-) -> dict[str, Any]:
-    """Tell as JSON data who is affected by a change of what a ref means; `at` is a seq, the present without it.
-
-    `NotFoundError` where the ref, or `to`, means nothing; `UsageError` where one of the words is none.
-    """
-    return analysis_data(analyse(reader, ref, change=change, to=to, depth=depth, at=at, plan=plan))
+_FEW: Final = 200
+"""Consumers for whom a plan is made unasked, since what is recommended is what it says."""
 
 
 def analyse(
@@ -69,8 +36,13 @@ def analyse(
     depth: int | None = None,
     at: int | None = None,
     plan: bool = False,
+    most: int | None = None,
 ) -> Analysis:
-    """Find who is affected by a change of what a ref means, and with `plan` how they move on."""
+    """Find who is affected by a change of what a ref means, and with `plan` how they move on, if at most `most` are.
+
+    `at` is a seq, the present without it. `NotFoundError` where the ref, or `to`, means nothing; `UsageError` where one
+    of the words is none, or where too many are affected.
+    """
     asked = Ref.parse(ref) if isinstance(ref, str) else ref
     kind = _checked_change(change)
     _check_depth(depth)
@@ -83,14 +55,43 @@ def analyse(
         whole = impacted_by(state, ties, target) if plan and depth is not None else impacted
         broken = {each.ref for each in whole if each.impact == "breaking"}
         destination = destination_of(state, target, to, _successor(found.data()), broken, resolve)
-        steps = planned(state, kind, target, destination, ties, impacted, broken) if plan else None
+        named = _aliases_of(state, target)
+        if plan:
+            _check_few(target, len(impacted), most)
+        is_whole = plan or depth is None or all(each.distance < depth for each in impacted)
+        moves = None
+        if plan:
+            moves = planned(state, kind, target, destination, ties, impacted, broken)
+        elif is_whole and len(impacted) <= _FEW:
+            with suppress(UsageError):  # what nobody asked for may lead to more than may be read
+                moves = planned(state, kind, target, destination, ties, impacted, broken)
         new = _next_release(state.versions(name_of(target)))
-    return Analysis(target, kind, position, impacted, destination, new, steps)
+        takers = _takers(ties.get(target, ()), new)
+    return Analysis(target, kind, position, impacted, destination, new, moves if plan else None, takers, moves, named)
+
+
+def _aliases_of(state: State, target: str) -> tuple[str, ...]:
+    name, _, text = target.partition("@")
+    return tuple(sorted(alias for alias, version in state.aliases(name).items() if version == text)) if text else ()
 
 
 def _next_release(versions: Iterable[Version]) -> Version | None:
     highest = next(iter(versions), None)
     return None if highest is None else highest.bump("major" if highest.major else "minor")
+
+
+def _takers(ties: Iterable[Tie], new: Version | None) -> tuple[str, ...]:
+    """Find who is harmed by a version, and would get the next release by itself as well."""
+    if new is None:
+        return ()
+    harmed = (tie for tie in ties if tie.impact != "non-breaking")
+    return tuple(sorted({tie.consumer for tie in harmed if tie.is_forward or _takes(tie.edge.selector, new)}))
+
+
+def _takes(written: str, new: Version) -> bool:
+    """Tell whether a selector means, or may mean, a release that is higher than all others."""
+    selector = selector_of(written)
+    return selector.allows(new) if isinstance(selector, Range) else selector in (None, LATEST, new)
 
 
 def _checked_change(change: str) -> Change:
@@ -112,6 +113,16 @@ def _check_depth(depth: int | None) -> None:
             got=f"depth {depth}",
             expected="1 or more",
             mend="give 1 for those who refer to the record themselves, or leave it out for all",
+        )
+
+
+def _check_few(target: str, count: int, most: int | None) -> None:
+    if most is not None and count > most:
+        raise UsageError(
+            f"{count:,} records are affected, too many for one plan",
+            got=target,
+            expected=f"at most {most:,}",
+            mend="leave the plan out, or make it with `gitreg impact` beside the registry",
         )
 
 
@@ -168,7 +179,7 @@ def summary_of(found: Analysis) -> dict[str, Any]:
         "bySeverity": {severity: severities[severity] for severity in SEVERITIES},
         "blastRadius": _blast_radius(harmed),
         "depth": max((each.distance for each in found.impacted), default=0),
-        "actions": list(_actions(found, harmed)),
+        "actions": list(actions_of(found, harmed)),
     }
 
 
@@ -178,65 +189,7 @@ def _blast_radius(harmed: Sequence[Impacted]) -> dict[str, int]:
         "records": len(harmed),
         "direct": sum(each.distance == 1 for each in harmed),
         "names": len(names),
-        "namespaces": len({_namespace_of(name) for name in names}),
+        "namespaces": len({namespace_of(name) for name in names}),
         "kinds": len({name.partition(":")[0] for name in names}),
         "depth": max((each.distance for each in harmed), default=0),
     }
-
-
-def _namespaces(impacted: Iterable[Impacted]) -> list[str]:
-    return sorted({_namespace_of(each.ref) for each in impacted})
-
-
-def _namespace_of(ref: str) -> str:
-    word, _, rest = name_of(ref).partition(":")
-    return rest if word == "namespace" else rest.rpartition("/")[0]
-
-
-def _actions(found: Analysis, harmed: Sequence[Impacted]) -> Iterator[str]:
-    """Recommend what to do, in the order in which it is done."""
-    if not found.impacted:
-        yield f"nothing refers to {found.target} in a way that could break: go ahead"
-        return
-    if not harmed:
-        yield "nothing breaks: tell the owners of " + _listed(_namespaces(found.impacted))
-    breaking = [each for each in harmed if each.impact == "breaking"]
-    direct = [each for each in breaking if each.distance == 1]
-    if found.change == "breaking" and direct and found.next_release:
-        yield f"release the change as {found.next_release} instead: no range for an earlier release takes that"
-    yield from _moves(found, direct)
-    critical = [each for each in breaking if each.severity == "critical"]
-    if critical:
-        owners = _listed(_namespaces(critical))
-        said = "1 critical consumer breaks" if len(critical) == 1 else f"{len(critical)} critical consumers break"
-        yield f"{said}: talk to the owners of {owners} before"
-    unknown = sum(each.impact == "unknown" for each in harmed)
-    if unknown:
-        yield f"{unknown} may be locked to what changes, though they resolve to another version now: check their locks"
-
-
-def _moves(found: Analysis, direct: Sequence[Impacted]) -> Iterator[str]:
-    """Say who has to be moved first, and where to."""
-    if not direct:
-        return
-    aliases = sorted(
-        {edge.selector for each in direct if isinstance(selector_of((edge := each.tie.edge).selector), str)}
-    )
-    where = f"to {found.destination}" if found.destination else "to another version, of which there is none yet"
-    if aliases:
-        yield f"move the alias{'es' * (len(aliases) > 1)} {_listed(aliases)} {where} first"
-    made = [each.ref for each in direct if each.tie.edge.relation == "derived_from"]
-    if made and found.destination:
-        yield f"make {_listed(made)} again from {found.destination}"
-    held = [each for each in direct if isinstance(selector_of(each.tie.edge.selector), Version)]
-    pinned = [each.ref for each in held if each.ref not in made]
-    if pinned:
-        yield f"pin {_listed(pinned)} {where}"
-    others = len(direct) - len(pinned) - len(made)
-    if others and not aliases:
-        yield f"move {others} direct consumer{'s' * (others > 1)} {where}: a plan (--plan) says how"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

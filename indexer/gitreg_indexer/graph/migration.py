@@ -11,14 +11,24 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from gitreg.resolution import ENDED
 from gitreg.versions import Version
 from gitreg_indexer.graph.impact import IMPACTS, Change, Impacted, Tie, Ties
-from gitreg_indexer.graph.moving import Outcome, Planning, Step, alias_record, nothing_to_do, steps_for
+from gitreg_indexer.graph.moving import (
+    Line,
+    Outcome,
+    Planning,
+    Step,
+    alias_record,
+    exemption_step,
+    is_exemption,
+    nothing_to_do,
+    steps_for,
+)
 from gitreg_indexer.graph.state import Standing, State, name_of
 
 
@@ -57,17 +67,19 @@ def _by_consumer(ties: Ties, consumers: Mapping[str, object]) -> dict[str, list[
 
 def in_order(first: str, into: Mapping[str, Iterable[Tie]]) -> Iterator[str]:
     """Give consumers after all that they depend on (Kahn, 1962), of several the least ref; circles begin at theirs."""
-    waits = {ref: {tie.provider for tie in ties} - {first, ref} for ref, ties in into.items()}
+    waits = {ref: ({tie.provider for tie in ties} & into.keys()) - {first, ref} for ref, ties in into.items()}
     leads: dict[str, list[str]] = defaultdict(list)
     for ref, providers in waits.items():
         for provider in providers:
             leads[provider].append(ref)
     ready = [ref for ref, providers in waits.items() if not providers]
     heapq.heapify(ready)
-    left = iter(sorted(waits))
+    left = sorted(waits, reverse=True)
     done: set[str] = set()
     while len(done) < len(waits):
-        ref = heapq.heappop(ready) if ready else next(each for each in left if each not in done)
+        while left[-1] in done:
+            left.pop()
+        ref = heapq.heappop(ready) if ready else _in_a_circle(left[-1], waits)
         if ref in done:
             continue
         done.add(ref)
@@ -78,6 +90,15 @@ def in_order(first: str, into: Mapping[str, Iterable[Tie]]) -> Iterator[str]:
                 heapq.heappush(ready, consumer)
 
 
+def _in_a_circle(ref: str, waits: Mapping[str, Collection[str]]) -> str:
+    """Go back from what waits to a record that waits for itself; the least provider first."""
+    seen: set[str] = set()
+    while ref not in seen:
+        seen.add(ref)
+        ref = min(waits[ref])
+    return ref
+
+
 def _steps_of(planning: Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
     """Plan all references of one consumer, and note what becomes of it."""
     idle = _why_idle(planning, ref)
@@ -86,7 +107,7 @@ def _steps_of(planning: Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
         planning.outcomes[ref] = Outcome(idle.moved)
         return [nothing_to_do(tie, idle.why) for tie in listed]
     found = [list(steps_for(planning, tie)) for tie in listed]
-    steps = [step for steps in found for step in steps]
+    steps = list(_with_exemptions(planning, listed, found))
     edits = [step for step in steps if step.ref == ref and step.action == "edit"]
     open_ = next((step.field for step in steps if step.ref == ref and step.action == "decide"), None)
     if open_ is not None or any(map(_is_narrowing, edits)):
@@ -106,6 +127,20 @@ def _steps_of(planning: Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
     return [replace(step, new_version=new) if step in edits else step for step in steps]
 
 
+def _with_exemptions(planning: Planning, ties: Sequence[Tie], found: Sequence[Sequence[Step]]) -> Iterator[Step]:
+    """Let what a link lets off from a policy go along with the policy, where that is edited in the same link."""
+    moved = {
+        tie.provider
+        for tie, steps in zip(ties, found, strict=True)
+        if tie.edge.field.startswith("spec.policies[") and any(step.action == "edit" for step in steps)
+    }
+    for tie, steps in zip(ties, found, strict=True):
+        if tie.provider in moved and is_exemption(tie.edge):
+            yield exemption_step(planning, tie)
+        else:
+            yield from steps
+
+
 def _left(step: Step, why: str) -> Step:
     """Have nothing done about a reference that something would have to be done about."""
     return step if step.action == "none" else replace(step, action="none", to=None, satisfied_by=None, why=why)
@@ -122,9 +157,8 @@ def _later_release(planning: Planning, ref: str) -> str | None:
     if not text or Version.parse(text).is_prerelease:
         return None
     own, versions = Version.parse(text), planning.state.versions(name)
-    later = (version for version in versions if version > own and not version.is_prerelease)
-    found = next(later, None)
-    return None if found is None else f"{name}@{found}"
+    highest = next((version for version in versions if not version.is_prerelease), own)
+    return f"{name}@{highest}" if highest > own else None
 
 
 def _one_a_reference(ties: Iterable[Tie]) -> list[Tie]:
@@ -158,9 +192,31 @@ def _why_idle(planning: Planning, ref: str) -> _Idle | None:
 def _later_in_line(planning: Planning, ref: str) -> str | None:
     """Find the release that ranges mean instead of a version."""
     name, _, text = ref.partition("@")
-    versions = planning.state.versions(name).items() if text else ()
-    own = Version.parse(text) if text else Version(0, 0, 0)
-    return next((f"{name}@{version}" for version, known in versions if _takes_over(own, version, known)), None)
+    if not text:
+        return None
+    own = Version.parse(text)
+    key = name, _line_of(own)
+    if key not in planning.heads:
+        versions = planning.state.versions(name).items()
+        planning.heads[key] = next((each for each, known in versions if _is_in_line(key[1], each, known)), None)
+    head = planning.heads[key]
+    return None if head is None or head <= own else f"{name}@{head}"
+
+
+def _line_of(own: Version) -> Line:
+    if own.is_prerelease:
+        return own.major, own.minor, own.patch
+    return (own.major,) if own.major else (0, own.minor)
+
+
+def _is_in_line(line: Line, other: Version, known: Standing) -> bool:
+    """Tell whether a caret range of a version of that line may mean another one."""
+    if known.status in ENDED:
+        return False
+    if other.is_prerelease:
+        return line == _line_of(other)
+    wide = line[: 1 if line[0] else 2]
+    return wide == _line_of(other)
 
 
 def _aliases_of(planning: Planning, ref: str) -> list[str]:
@@ -179,15 +235,6 @@ def _aliases_left(planning: Planning) -> Iterator[Step]:
                 is_same = name_of(moved[ref] or "") == name_of(ref)
                 why = "no record asks for it, but people and deployments may: move it when they are ready"
                 yield Step(holder, f"spec.aliases.{alias}", ref, "decide", why, moved[ref] if is_same else None)
-
-
-def _takes_over(own: Version, other: Version, known: Standing) -> bool:
-    """Tell whether a caret range of a version means another one instead."""
-    if known.status in ENDED or other <= own:
-        return False
-    if other.is_prerelease:
-        return own.is_prerelease and (own.major, own.minor, own.patch) == (other.major, other.minor, other.patch)
-    return other.major == own.major and (own.major > 0 or other.minor == own.minor)
 
 
 def _new_version(planning: Planning, ref: str, edits: Iterable[Step]) -> str | None:

@@ -15,12 +15,14 @@ from typing import Any, Final, Literal, NamedTuple
 from gitreg.refs import LATEST
 from gitreg.resolution import ENDED
 from gitreg.versions import Range, Version
-from gitreg_indexer.graph.impact import Change, Tie, Ties, is_about, is_linked
+from gitreg_indexer.graph.asking import Edge
+from gitreg_indexer.graph.impact import RETIRED, Change, Tie, Ties, is_about, is_linked
 from gitreg_indexer.graph.state import Selector, Standing, State, name_of, selector_of
 
 Action = Literal["edit", "none", "decide"]
 _ALIVE: Final = Standing(None, None)
-_RETIRED: Final = Standing("retired", None)
+Line = tuple[int, ...]
+"""The leading numbers that versions share of which a range takes the highest; all three for prereleases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,12 @@ class Planning:
     outcomes: dict[str, Outcome]
     taken: dict[str, set[Version]] = field(default_factory=dict)
     moved_aliases: set[tuple[str, str]] = field(default_factory=set)
+    chosen: dict[tuple[str, Selector, str | None], str | None] = field(default_factory=dict)
+    """What selectors mean once a move is done, by what is moved to, the selector and what is retired."""
+    then: dict[tuple[str, str | None], Mapping[Version, Standing]] = field(default_factory=dict)
+    """The versions of the name that is moved to, once a move is done, highest first."""
+    heads: dict[tuple[str, Line], Version | None] = field(default_factory=dict)
+    """The highest version alive in each line of a name."""
 
 
 def alias_record(name: str) -> str:
@@ -86,16 +94,24 @@ def alias_record(name: str) -> str:
 
 def steps_for(planning: Planning, tie: Tie) -> Iterator[Step]:
     """Plan one reference, and the alias that it goes by."""
-    outcome = planning.outcomes.get(tie.provider, Outcome())
-    moved, relation = outcome.moved, tie.edge.relation
+    outcome, relation = planning.outcomes.get(tie.provider), tie.edge.relation
+    moved = None if outcome is None else outcome.moved
     if tie.impact == "non-breaking":
         yield nothing_to_do(tie, _why_unharmed(planning, tie), tie.moves_to)
     elif tie.impact == "unknown":
         why = f"it resolves to {tie.means}; what was locked to {tie.provider} before has to be locked anew"
         yield nothing_to_do(tie, why, tie.means)
+    elif outcome is None and tie.provider in planning.statuses:
+        yield _decide(tie, f"{tie.provider} is in a circle, or hangs on one: move what is in that at once")
+    elif outcome is None:
+        yield nothing_to_do(tie, f"{tie.provider} is further away than was asked for")
     elif outcome.is_open:
         is_target = tie.provider == planning.target
-        why = "there is no version to move to: name one with --to" if is_target else f"{tie.provider} is not decided on"
+        why = (
+            "there is no version to move to yet: release one, or name another record"
+            if is_target
+            else f"{tie.provider} is not decided on"
+        )
         yield _decide(tie, why)
     elif moved is None:
         yield nothing_to_do(tie, f"{tie.provider} stays as it is")
@@ -163,6 +179,27 @@ def _edit(planning: Planning, tie: Tie, moved: str, selector: Selector) -> Step:
     return _decide(tie, why)
 
 
+def is_exemption(edge: Edge) -> bool:
+    """Tell whether a reference says which policy a link lets a record off from."""
+    return edge.field.startswith("spec.exceptions[") and edge.field.endswith(".policy")
+
+
+def exemption_step(planning: Planning, tie: Tie) -> Step:
+    """Have an exemption cover the policy to which its link moves, as it covered the one before."""
+    moved, selector = planning.outcomes[tie.provider].moved or "", selector_of(tie.edge.selector)
+    name, version = name_of(moved), Version.parse(moved.partition("@")[2])
+    if name == tie.edge.target and (selector is None or (isinstance(selector, Range) and selector.allows(version))):
+        return nothing_to_do(tie, f"it covers {moved} as well", moved)
+    for written in _in_style(tie.edge.selector, selector, version):
+        wanted = selector_of(written)
+        if wanted in (None, version) or (isinstance(wanted, Range) and wanted.allows(version)):
+            why = f"the policy is moved to {moved} here, and the exemption with it"
+            return Step(tie.consumer, tie.edge.field, tie.edge.wanted, "edit", why, f"{name}@{written}".rstrip("@"))
+    return _decide(
+        tie, f"the policy is moved to {moved} here: say which policies {tie.edge.selector!r} is to exempt from"
+    )
+
+
 def _in_style(written: str, selector: Selector, version: Version) -> Iterator[str]:
     """Give selectors for a version, in the style of another one, the first choice first."""
     if isinstance(selector, Range):
@@ -190,13 +227,25 @@ def _satisfying(planning: Planning, tie: Tie) -> str | None:
 def _chosen(planning: Planning, tie: Tie, moved: str, selector: Selector) -> str | None:
     """Give what a selector means of the name that is moved to, once the move and the change are done."""
     name = name_of(moved)
-    versions = {**planning.state.versions(name)}
-    versions.setdefault(Version.parse(moved[len(name) + 1 :]), _ALIVE)
-    if planning.change == "retire" and tie.provider == planning.target and name_of(tie.provider) == name:
-        versions[Version.parse(tie.provider[len(name) + 1 :])] = _RETIRED
-    ordered = dict(sorted(versions.items(), key=lambda item: item[0], reverse=True))
-    chosen = planning.state.choose(name, selector, ordered)
-    return None if chosen is None else f"{name}@{chosen}"
+    is_gone = planning.change == "retire" and tie.provider == planning.target and name_of(tie.provider) == name
+    gone = tie.provider if is_gone else None
+    key = moved, selector, gone
+    if key not in planning.chosen:
+        chosen = planning.state.choose(name, selector, _versions_then(planning, moved, gone))
+        planning.chosen[key] = None if chosen is None else f"{name}@{chosen}"
+    return planning.chosen[key]
+
+
+def _versions_then(planning: Planning, moved: str, gone: str | None) -> Mapping[Version, Standing]:
+    """Give the versions of the name that is moved to, the new one among them and the retired one retired."""
+    if (moved, gone) not in planning.then:
+        name = name_of(moved)
+        versions = {**planning.state.versions(name)}
+        versions.setdefault(Version.parse(moved[len(name) + 1 :]), _ALIVE)
+        if gone is not None:
+            versions[Version.parse(gone[len(name) + 1 :])] = RETIRED
+        planning.then[moved, gone] = dict(sorted(versions.items(), key=lambda item: item[0], reverse=True))
+    return planning.then[moved, gone]
 
 
 def _alias_step(tie: Tie, alias: tuple[str, str], moved: str) -> Step:
