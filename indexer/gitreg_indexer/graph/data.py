@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gitreg.refs import KINDS, Address, Ref
-from gitreg_indexer.catalog import Position
+from gitreg_indexer.catalog import Position, about_in, number_of
 from gitreg_indexer.graph.asking import Edge
 from gitreg_indexer.graph.between import Difference
 from gitreg_indexer.graph.lineage import Asked, Line, Lineage, Node
@@ -128,6 +128,7 @@ def _births(db: sa.Connection, refs: Collection[str]) -> dict[str, str]:
 
 
 def times_of(db: sa.Connection, seqs: Iterable[int]) -> dict[int, str]:
-    """Tell the times of commits, by seq."""
+    """Tell the times of commits, by seq; but for those before the past that the index holds, where it may be older."""
+    begins = number_of(about_in(db), "history_from", 1)
     query = sa.select(commits.c.seq, commits.c.time).where(commits.c.seq.in_(LISTED))
-    return dict(in_parts(db, query, sorted(seqs)))
+    return dict(in_parts(db, query, sorted(seq for seq in seqs if seq >= begins)))
