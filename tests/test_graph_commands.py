@@ -67,6 +67,16 @@ def test_an_edge_says_where_it_is_written_since_when_and_what_it_resolves_to(dem
     assert edge["createdAt"] == "2025-11-11T09:33:00Z"
 
 
+def test_an_index_without_the_past_tells_no_time_that_it_cannot_know(demo: Path, tmp_path: Path) -> None:
+    words = ("--repo", demo, "--index", tmp_path / "index")
+    fine("index", "--history", "none", *words)
+    bare = fine("lineage", CLASSIFIER, *words, "--json").json
+    whole = told(demo, "lineage", CLASSIFIER)
+    assert {edge["createdAt"] for edge in bare["edges"]} == {None}
+    assert [{**edge, "createdAt": None} for edge in whole["edges"]] == bare["edges"]
+    assert (bare["nodes"], bare["metadata"]) == (whole["nodes"], whole["metadata"])
+
+
 def test_a_range_meant_another_version_in_the_past(demo: Path) -> None:
     words = ("lineage", f"{CLASSIFIER}@1.0.0", "--direction", "up", "--depth", "1", "--relation", "depends_on")
     then = told(demo, *words, "--at", "2025-11-30")

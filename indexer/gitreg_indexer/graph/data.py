@@ -28,7 +28,8 @@ _TYPES: Final = {"TestSuite": "test"}
 def lineage_data(state: State, lineage: Lineage, asked: Asked, position: Position) -> dict[str, Any]:
     """Give a lineage as the LineageGraph of spec 5.4."""
     begun = _births(state.db, [node.ref for node in lineage.nodes if not node.is_missing])
-    times = times_of(state.db, {line.edge.since for line in lineage.lines} | {position.seq})
+    times = times_of(state.db, {line.edge.since for line in lineage.lines})
+    now = dict(in_parts(state.db, _TIMES, [position.seq]))
     return {
         "nodes": [_node_data(node, begun.get(node.ref)) for node in lineage.nodes],
         "edges": [line_data(state, line, times) for line in lineage.lines],
@@ -40,7 +41,7 @@ def lineage_data(state: State, lineage: Lineage, asked: Asked, position: Positio
             "nodeCount": len(lineage.nodes),
             "edgeCount": len(lineage.lines),
             "isCut": lineage.is_cut,
-            "generatedAt": times.get(position.seq),
+            "generatedAt": now.get(position.seq),
             "commit": position.commit,
             "seq": position.seq,
         },
@@ -128,7 +129,12 @@ def _births(db: sa.Connection, refs: Collection[str]) -> dict[str, str]:
 
 
 def times_of(db: sa.Connection, seqs: Iterable[int]) -> dict[int, str]:
-    """Tell the times of commits, by seq; but for those before the past that the index holds, where it may be older."""
-    begins = number_of(about_in(db), "history_from", 1)
-    query = sa.select(commits.c.seq, commits.c.time).where(commits.c.seq.in_(LISTED))
-    return dict(in_parts(db, query, sorted(seq for seq in seqs if seq >= begins)))
+    """Tell the times of commits since which edges stand, by seq; none where they may stand for longer.
+
+    An index without the past knows of what stood at its beginning only that it did.
+    """
+    begins = number_of(about_in(db), "history_from")
+    return dict(in_parts(db, _TIMES, sorted(seq for seq in seqs if seq > begins)))
+
+
+_TIMES: Final = sa.select(commits.c.seq, commits.c.time).where(commits.c.seq.in_(LISTED))
