@@ -123,7 +123,7 @@ def standings(db: sa.Connection, refs: Sequence[str], at: int | None) -> Iterato
     """Give the status and the severity of those of some records that stand, each with its ref."""
     if refs:
         asked = {"places": f"[{','.join(map(_place, refs))}]", **_moment(at)}
-        for number, status, severity in db.execute(_standing_query(db.dialect.name, is_now=at is None), asked):
+        for number, status, severity in db.execute(_standing_query(db.dialect.name, is_now=at is None), asked).all():
             yield refs[number], status, severity
 
 
