@@ -114,12 +114,6 @@ def circles(ways: Collection[Way]) -> Iterator[list[str]]:
                 del places[way.pop()]
 
 
-def on_circles(ways: Collection[Way]) -> set[Way]:
-    """Keep the ways that lie on circles or between them: those that both come from somewhere and lead somewhere."""
-    left = _core_of(ways).left
-    return {(one, other) for one, other in ways if one in left and other in left}
-
-
 @dataclass(frozen=True, slots=True)
 class _Core:
     """The stages on circles or between them, `left` of which get fewer: who goes takes along who hangs on it alone.
