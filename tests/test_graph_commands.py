@@ -177,6 +177,17 @@ def test_the_difference_the_other_way_round_is_its_opposite(demo: Path) -> None:
     assert moved == [(each["after"], each["before"]) for each in back["references"]["moved"]]
 
 
+def test_a_record_that_cannot_be_read_any_more_is_told_as_gone(tmp_path: Path) -> None:
+    from index_support import commit, found, model
+
+    registry = found(tmp_path / "r.git")
+    commit(registry.repo, model("a"))
+    commit(registry.repo, {"models/acme/a/1.0.0.yaml": b"kind: ["})
+    for moments, key in ((("2", "3"), "removed"), (("3", "2"), "added")):
+        records = told(tmp_path / "r.git", "graph", "diff", *moments, "--ref", "acme/a@1.0.0")["records"]
+        assert records[key] == ["model:acme/a@1.0.0"]
+
+
 def test_a_reference_that_moves_to_a_new_version_is_told(demo: Path) -> None:
     history = fine("history", "dataset:northwind/support/tickets-training@1.1.0", "--repo", demo, "--json").json
     seq = history[-1]["seq"]

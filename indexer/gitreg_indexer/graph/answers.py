@@ -226,7 +226,7 @@ def _lineages(old: GraphAt, new: GraphAt, ref: str, asked: Asked) -> tuple[Linea
     before = _lineage_or_none(old, ref, asked)
     try:
         after = trace(new.state, new.resolve(Ref.parse(ref)).ref, asked)
-    except NotFoundError:
+    except (NotFoundError, Rejected):
         if before is None:
             raise
         after = None
