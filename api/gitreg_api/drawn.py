@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
 from gitreg.errors import UsageError
-from gitreg.pictures import Picture, dot, mermaid, svg
+from gitreg.pictures import DRAWINGS, Picture
 from gitreg_api.answers import Answer, Header, Hold, answer_of
 from gitreg_indexer import Position
 
@@ -26,13 +26,12 @@ MEDIA_TYPES: Final = {
     "svg": "image/svg+xml; charset=utf-8",
     "text": "text/plain; charset=utf-8",
 }
-_DRAWN: Final[dict[str, Callable[[Picture], str]]] = {"mermaid": mermaid, "dot": dot, "svg": svg}
 _STYLE: Final = re.compile(rb"<style>(.*?)</style>", re.DOTALL)
 
 
 def check_drawable(limit: int, form: str) -> None:
     """Refuse a picture of more records than anybody could read."""
-    if form in _DRAWN and limit > MOST_DRAWN:
+    if form in DRAWINGS and limit > MOST_DRAWN:
         raise UsageError(
             f"a picture has at most {MOST_DRAWN} records",
             got=limit,
@@ -43,7 +42,7 @@ def check_drawable(limit: int, form: str) -> None:
 
 def answer_picture(picture: Picture, form: str, position: Position, hold: Hold) -> Answer:
     """Answer with a picture in a form."""
-    body = _DRAWN[form](picture).encode()
+    body = DRAWINGS[form](picture).encode()
     more = [policy_of(body)] if form == "svg" else []
     return answer_of(body, position, hold=hold, content_type=MEDIA_TYPES[form].encode(), more=more)
 

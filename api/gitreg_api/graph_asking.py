@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from gitreg.pictures import DRAWINGS
 from gitreg.repository.moments import read_moment
 from gitreg_api.parameters import MAX_TEXT, MAX_WHEN, Asking, Flag, Names, Text, Waiting, Word, between
 from gitreg_api.paths import read_kind
@@ -24,8 +25,8 @@ MOST_WAYS: Final = 100
 MOST_LOOSE: Final = 1000
 USUAL_NODES: Final = 1000
 MAX_REF: Final = 512
-TEXTUAL: Final = ("json", "mermaid", "dot", "svg", "text")
-PICTURES: Final = ("json", "mermaid", "dot", "svg")
+PICTURES: Final = ("json", *DRAWINGS)
+TEXTUAL: Final = (*PICTURES, "text")
 
 _Depth = Annotated[int | None, between(1, MOST_DEPTH)]
 _RELATION: Final[list[str]] = Field(

@@ -7,6 +7,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Final
+
 from gitreg.pictures._dot import dot as dot
 from gitreg.pictures._mermaid import mermaid as mermaid
 from gitreg.pictures._picture import Arrow as Arrow
@@ -14,4 +17,7 @@ from gitreg.pictures._picture import Box as Box
 from gitreg.pictures._picture import Picture as Picture
 from gitreg.pictures._svg import svg as svg
 
-__all__ = ["Arrow", "Box", "Picture", "dot", "mermaid", "svg"]
+__all__ = ["DRAWINGS", "Arrow", "Box", "Picture", "dot", "mermaid", "svg"]
+
+DRAWINGS: Final[Mapping[str, Callable[[Picture], str]]] = {"mermaid": mermaid, "dot": dot, "svg": svg}
+"""What draws a picture, by the form that people name."""

@@ -29,7 +29,7 @@ from gitreg.refs import Ref, kind_named
 from gitreg.registry import Registry
 from gitreg_indexer import through_git
 from gitreg_indexer.engine import SORTS
-from gitreg_indexer.options import AtOption, CatalogOption, IndexOption, RefArgument
+from gitreg_indexer.options import AtOption, CatalogOption, IndexOption, RefArgument, words_of
 from gitreg_indexer.reader import LEXICAL, Reader
 from gitreg_indexer.reading import fill_vectors, not_ready, open_current, reader_or_none
 from gitreg_indexer.searching import Asked, Result, parsed_filter, run
@@ -93,7 +93,7 @@ def list_(
         kind=kind_named(kind).kind if kind else None,
         namespace=namespace,
         filter=filter_,
-        facets=_names(facets),
+        facets=words_of(facets),
         sort=sort or "name",
         at=at,
         limit=limit,
@@ -158,7 +158,7 @@ def search(
         status=tuple(status or ()),
         tag=tuple(tag or ()),
         filter=filter_,
-        facets=_names(facets),
+        facets=words_of(facets),
         sort=sort,
         at=at,
         mode=check_mode(mode),
@@ -206,11 +206,6 @@ def similar(
         return
     rows = [(*line_of(data, fact.status), f"{score:.2f}") for data, (fact, score) in zip(items, found, strict=True)]
     print_table(("ref", "status", "description", "likeness"), rows)
-
-
-def _names(given: list[str] | None) -> tuple[str, ...]:
-    """Read names that are separated by commas, repeated, or both."""
-    return tuple(name.strip() for each in given or () for name in each.split(",") if name.strip())
 
 
 def _list_from_git(registry: Registry, asked: Asked, *, as_json: bool) -> None:

@@ -14,7 +14,7 @@ import typer
 from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json, print_line, print_table, remark
 from gitreg.cli.output import print_bytes, shown
 from gitreg.errors import UsageError
-from gitreg.pictures import Picture, dot, mermaid, svg
+from gitreg.pictures import DRAWINGS, Picture
 from gitreg_indexer.graph.answers import (
     asked_of,
     check_data,
@@ -28,13 +28,12 @@ from gitreg_indexer.graph.data import lineage_data
 from gitreg_indexer.graph.drawing import Link, api_link, no_link, picture_of, picture_of_ways
 from gitreg_indexer.graph.lineage import FOLLOWED, MOST_NODES
 from gitreg_indexer.graph.tree import tree_of, ways_text
-from gitreg_indexer.options import AtOption, CatalogOption, IndexOption, RefArgument
+from gitreg_indexer.options import AtOption, CatalogOption, IndexOption, RefArgument, words_of
 from gitreg_indexer.reader import Reader
 from gitreg_indexer.reading import open_current
 
 app = typer.Typer(name="graph", help="Ask the whole graph: what differs, what may be joined.", no_args_is_help=True)
-DRAWN: Final = {"mermaid": mermaid, "dot": dot, "svg": svg}
-FORMATS: Final = ("text", "json", *DRAWN)
+FORMATS: Final = ("text", "json", *DRAWINGS)
 
 DepthOption = Annotated[
     int | None, typer.Option("--depth", metavar="N", min=1, help="References away at most; all without it.")
@@ -248,8 +247,8 @@ def _reader(repo: Path | None, folder: Path | None, catalog: str | None, *, quie
 
 
 def _words(given: list[str] | None) -> tuple[str, ...]:
-    """Read words that are separated by commas, repeated, or both."""
-    words = tuple(word.strip() for each in given or () for word in each.split(",") if word.strip())
+    """Read words that an option was given; `UsageError` where it was given none."""
+    words = words_of(given)
     if given and not words:
         raise UsageError(
             "an option that takes words was given none", got=", ".join(given), mend="name one, or leave it out"
@@ -279,4 +278,4 @@ def _link(base: str | None) -> Link:
 
 
 def _print_picture(picture: Picture, form: str) -> None:
-    print_bytes(DRAWN[form](picture).encode())
+    print_bytes(DRAWINGS[form](picture).encode())

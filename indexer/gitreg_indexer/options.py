@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -62,6 +63,11 @@ FromOption = Annotated[
     str | None,
     typer.Option("--from", metavar="URL", help="Read what `gitreg publish` wrote: a URL, or a folder. Needs no Git."),
 ]
+
+
+def words_of(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Read words that are separated by commas, repeated, or both."""
+    return tuple(word.strip() for each in given or () for word in each.split(",") if word.strip())
 
 
 def check_remote_options(remote: str | None, every: float | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -18,7 +18,7 @@ from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json
 from gitreg.cli.output import print_bytes
 from gitreg.cli.pipeline_lines import NameArgument, RefArgument, branch, clone, rollback
 from gitreg.errors import Exit, UsageError
-from gitreg.pictures import dot, mermaid, svg
+from gitreg.pictures import DRAWINGS
 from gitreg.pipelines.locking import MOST_BYTES, Lock, read_lock, write_lock
 from gitreg.pipelines.names import pipeline_name, pipeline_ref
 from gitreg.pipelines.picture import picture_of
@@ -51,7 +51,6 @@ class Form(StrEnum):
     SVG = "svg"
 
 
-_DRAWN: Final = {Form.MERMAID: mermaid, Form.DOT: dot, Form.SVG: svg}
 FormOption = Annotated[Form, typer.Option("--format", help="The form of the answer.")]
 
 
@@ -76,7 +75,7 @@ def show(
       gitreg pipeline show acme/nlp/triage --format svg > triage.svg
       gitreg pipeline show acme/nlp/triage --at 2026-06-30 --json
     """
-    if as_json and form in _DRAWN:
+    if as_json and form in DRAWINGS:
         raise UsageError(f"--json and --format {form.value} exclude each other", mend="leave one of them out")
     data = dag_in(_state(at, repo, folder, catalog, quiet=as_json), pipeline_ref(ref))
     if as_json or form is Form.JSON:
@@ -84,7 +83,7 @@ def show(
     elif form is Form.TEXT:
         _print_all(dag_lines(data))
     else:
-        print_bytes(_DRAWN[form](picture_of(data)).encode())
+        print_bytes(DRAWINGS[form](picture_of(data)).encode())
 
 
 @app.command("order")

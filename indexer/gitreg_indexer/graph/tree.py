@@ -29,12 +29,9 @@ def tree_of(lineage: Lineage) -> Iterator[str]:
     """Give the lines of text of a lineage."""
     nodes = {node.ref: node for node in lineage.nodes}
     yield _named(nodes[lineage.root])
-    for title, steps in (
-        ("upstream", _steps(lineage.lines, is_up=True)),
-        ("downstream", _steps(lineage.lines, is_up=False)),
-    ):
-        wanted = _reached(lineage, is_up=title == "upstream")
-        if steps.get(lineage.root) and wanted:
+    for title, is_up in (("upstream", True), ("downstream", False)):
+        steps = _steps(lineage.lines, is_up=is_up)
+        if steps.get(lineage.root) and _reached(lineage, is_up=is_up):
             yield title
             yield from _branches(lineage.root, steps, nodes)
     if lineage.is_cut:
@@ -62,9 +59,8 @@ def _branches(root: str, steps: _Steps, nodes: Mapping[str, Node]) -> Iterator[s
         inner = steps.get(spot.ref, ())
         is_known = spot.ref in opened and bool(inner)
         corner = "`- " if spot.is_last else "|- "
-        yield f"{spot.lead}{corner}{spot.relation}  {_named(nodes[spot.ref])}" + (
-            "  (opened above)" if is_known else ""
-        )
+        remark = "  (opened above)" if is_known else ""
+        yield f"{spot.lead}{corner}{spot.relation}  {_named(nodes[spot.ref])}{remark}"
         if not is_known:
             opened.add(spot.ref)
             waiting += _spots(inner, _lead(spot), spot.depth + 1)
