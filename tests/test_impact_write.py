@@ -11,9 +11,11 @@ from cli_support import AUTHOR, Run, fine, run
 from gate_support import BASE, aliases, manifest, model, namespace, new_registry, path_of, pipeline, versioned
 from impact_support import needing, suite
 
+from gitreg.errors import UsageError
+from gitreg.registry import Draft
 from gitreg_indexer.catalog import Position
 from gitreg_indexer.graph.analysis import Analysis
-from gitreg_indexer.graph.applying import body_of
+from gitreg_indexer.graph.applying import body_of, write_drafts
 from gitreg_indexer.graph.moving import Step
 
 V, T = "model:acme/b@1.1.0", "model:acme/b@2.0.0"
@@ -261,3 +263,13 @@ def test_the_past_is_asked_and_planned(repo: Path) -> None:
     then = impact(repo, "acme/b@1.1.0", "--at", str(seq), "--plan", "--json").json
     assert then == impact(repo, "acme/b@1.1.0", "--plan", "--json").json
     assert json.dumps(then)
+
+
+def test_where_one_file_cannot_be_written_none_is(tmp_path: Path) -> None:
+    (tmp_path / "z").write_text("in the way")
+    (tmp_path / "same").write_bytes(b"same")
+    drafts = [Draft(b"a", "a/1.yaml"), Draft(b"same", "same"), Draft(b"z", "z/1.yaml")]
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_drafts(tmp_path, drafts)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == ["same", "z"]
+    assert (tmp_path / "same").read_bytes() == b"same"

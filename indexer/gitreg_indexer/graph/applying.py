@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,12 @@ def check_drafts(registry: Registry, drafts: Sequence[Draft], author: str | None
 
 
 def write_drafts(folder: Path, drafts: Sequence[Draft]) -> tuple[Path, ...]:
-    """Write drafts below a folder, at the paths that they have in a registry; no other file there is changed."""
+    """Write drafts below a folder, at the paths that they have in a registry: all, or none where one cannot be.
+
+    No other file there is changed.
+    """
     files = {folder / draft.origin: draft.raw for draft in drafts}
+    new: list[Path] = []
     try:
         for path, raw in files.items():
             if path.exists() and path.read_bytes() != raw:
@@ -139,8 +144,12 @@ def write_drafts(folder: Path, drafts: Sequence[Draft]) -> tuple[Path, ...]:
                 )
         for path, raw in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
+            new += [] if path.exists() else [path]
             path.write_bytes(raw)
     except OSError as error:
+        for path in new:
+            with suppress(OSError):  # the first fault is told
+                path.unlink()
         raise UsageError(
             "the files cannot be written",
             where=str(error.filename or folder),
