@@ -26,7 +26,7 @@ from gitreg.registry import Registry
 from gitreg.repository.snapshot import Overlay, Snapshot
 from gitreg_indexer.catalog import Position
 from gitreg_indexer.index import Index
-from gitreg_indexer.pipelines import Indexed, InGit, State, check_data, checked_in, indexed, lock_in, lock_of
+from gitreg_indexer.pipelines import Indexed, InGit, State, check_data, checked_in, indexed, lock_in
 
 Files = Mapping[str, "bytes | None"]
 REF = Ref.parse("pipeline:acme/p")
@@ -233,7 +233,7 @@ def test_a_lock_of_the_past_is_the_lock_that_was_made_then(
         assert (found.holds, found.drifts) == (True, ())
     for lock in locks:
         then = index.reader().moment(lock.commit)
-        assert lock_of(index.reader(), REF, then.seq) == json.loads(write_lock(lock))
+        assert lock_in(indexed(index.reader(), then.seq), REF) == lock
     index.close()
 
 
@@ -509,7 +509,7 @@ def test_a_moment_that_main_never_had_is_told(tmp_path: Path) -> None:
     index = Index.open(registry)
     index.catch_up()
     with pytest.raises((NotFoundError, UsageError)):
-        lock_of(index.reader(), REF, 99)
+        lock_in(indexed(index.reader(), 99), REF)
     with pytest.raises(NotFoundError):
-        lock_of(index.reader(), REF, 1)
+        lock_in(indexed(index.reader(), 1), REF)
     index.close()

@@ -1,6 +1,6 @@
 """What is asked of pipelines: their graph, their lock, their matrix; each answer is of one commit and names it.
 
-- `dag_of`, `lock_of` and `matrix_of` ask the index; `at` is a seq, the present without it.
+- `dag_of` and `matrix_of` ask the index; `at` is a seq, the present without it. `indexed` is it for all others.
 - Where no index can be kept the same is asked of Git: a `State` is whichever of the two there is.
 """
 
@@ -17,7 +17,7 @@ from gitreg.manifests import manifest_from_data
 from gitreg.pipelines import dag_data
 from gitreg.pipelines.flows import nodes_of
 from gitreg.pipelines.lock_check import RULE, LockCheck, check_lock
-from gitreg.pipelines.locking import Lock, Standing, lock_data, make_lock
+from gitreg.pipelines.locking import Lock, Standing, make_lock
 from gitreg.pipelines.matrix import Named, matrix_data
 from gitreg.refs import Ref
 from gitreg.registry import Registry
@@ -163,11 +163,6 @@ def dag_of(reader: Reader, ref: Ref, at: int | None = None) -> dict[str, Any]:
     return dag_in(indexed(reader, at), ref)
 
 
-def lock_of(reader: Reader, ref: Ref, at: int | None = None) -> dict[str, Any]:
-    """Give the lock of a pipeline; `NotFoundError` where something that it needs cannot be found."""
-    return lock_data(lock_in(indexed(reader, at), ref))
-
-
 def matrix_of(reader: Reader, ref: Ref, at: int | None = None, *, model: str | None = None) -> dict[str, Any]:
     """Tell which versions of its models each version of a pipeline admits, and which it means."""
     return matrix_in(indexed(reader, at), ref, model)
@@ -182,7 +177,7 @@ def dag_in(state: State, ref: Ref) -> dict[str, Any]:
 
 
 def lock_in(state: State, ref: Ref) -> Lock:
-    """Make the lock of a pipeline as of a state."""
+    """Make the lock of a pipeline as of a state; `NotFoundError` where something that it needs cannot be found."""
     pipeline_in(state, ref)
     position = state.position
     return make_lock(state.resolve(ref), state.resolve, registry=state.uid(), commit=position.commit, seq=position.seq)
