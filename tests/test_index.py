@@ -18,6 +18,7 @@ from typing import Final
 
 import pytest
 from cli_support import fine, run
+from damage_support import put
 from effort import tries
 from index_support import (
     EXECUTABLE,
@@ -371,11 +372,11 @@ def mended(registry: Registry) -> Index:
 
 
 def _garbage(file: Path) -> None:
-    file.write_bytes(b"This is no index at all. " * 400)
+    put(b"This is no index at all. " * 400, file)
 
 
 def _half(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    put(file.read_bytes()[: file.stat().st_size // 2], file)
 
 
 @pytest.mark.own_catalog

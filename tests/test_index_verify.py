@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from damage_support import put
 from index_support import (
     OTHER_UID,
     Files,
@@ -294,7 +295,7 @@ def test_a_flipped_bit_of_the_catalog_is_found_or_changes_no_answer(built: tuple
     used = [at for at, byte in enumerate(raw) if byte]
     silent = 0
     for at in draw.sample(used, 40):
-        file.write_bytes(raw[:at] + bytes([raw[at] ^ 1 << draw.randrange(8)]) + raw[at + 1 :])
+        put(raw[:at] + bytes([raw[at] ^ 1 << draw.randrange(8)]) + raw[at + 1 :], file)
         verdict = verify(registry)
         if verdict.is_clean:
             silent += 1
@@ -307,21 +308,21 @@ def test_a_flipped_bit_of_the_catalog_is_found_or_changes_no_answer(built: tuple
 
 
 def _zeroed(file: Path) -> None:
-    file.write_bytes(bytes(file.stat().st_size))
+    put(bytes(file.stat().st_size), file)
 
 
 def _cut(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    put(file.read_bytes()[: file.stat().st_size // 2], file)
 
 
 def _emptied(file: Path) -> None:
-    file.write_bytes(b"")
+    put(b"", file)
 
 
 def _flipped(file: Path) -> None:
     raw = bytearray(file.read_bytes())
     raw[len(raw) // 2] ^= 0x40
-    file.write_bytes(raw)
+    put(bytes(raw), file)
 
 
 @pytest.mark.parametrize("harm", [_zeroed, _cut, _emptied, Path.unlink])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from damage_support import put
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from search_support import NARROWLY, ReferenceEngine, document, opened
@@ -641,11 +642,11 @@ def test_a_flipped_byte_is_found_and_its_file_named(opening: Opening, tmp_path: 
         raw = file.read_bytes()
         if file.suffix == ".json":
             continue
-        file.write_bytes(raw[:100] + bytes([raw[100] ^ 1]) + raw[101:])
+        put(raw[:100] + bytes([raw[100] ^ 1]) + raw[101:], file)
         faults = engine.faults()
         assert len(faults) == 1
         assert file.name in faults[0]
-        file.write_bytes(raw)
+        put(raw, file)
         damaged += 1
     assert damaged
     assert opening().faults() == []
@@ -658,7 +659,7 @@ def test_a_flipped_letter_in_a_listed_name_is_found(tmp_path: Path) -> None:
     listed = tmp_path / ".managed.json"
     raw = listed.read_bytes()
     for at in (at for at in range(len(raw)) if chr(raw[at]).isalnum()):
-        listed.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+        put(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :], listed)
         assert engine.faults() != [], at
 
 
@@ -682,7 +683,7 @@ def test_a_file_that_is_cut_or_gone_is_named(opening: Opening, tmp_path: Path) -
     filled(engine, *(document(n) for n in range(1, 100)))
     file = next(file for file in files_of(tmp_path / "engine") if file.suffix != ".json")
     raw = file.read_bytes()
-    file.write_bytes(raw[:-5])
+    put(raw[:-5], file)
     assert any(file.name in fault for fault in engine.faults())
     file.unlink()
     assert any(file.name in fault for fault in engine.faults())
@@ -691,7 +692,7 @@ def test_a_file_that_is_cut_or_gone_is_named(opening: Opening, tmp_path: Path) -
 def test_what_is_broken_is_told_and_can_be_cleared(opening: Opening, tmp_path: Path) -> None:
     filled(opening(), document(1))
     for file in files_of(tmp_path / "engine"):
-        file.write_bytes(b"This is no index at all. " * 400)
+        put(b"This is no index at all. " * 400, file)
     engine = opening()
     with pytest.raises(GitregError) as caught:
         engine.position()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from damage_support import put
 from effort import IS_THOROUGH
 from fault_support import (
     WORK,
@@ -185,9 +186,9 @@ def flips(file: Path, count: int) -> Iterator[tuple[int, int]]:
     for at in draw.sample(range(len(whole)), min(count, len(whole))):
         bit = draw.randrange(8)
         print(f"{file}: byte {at}, bit {bit}")  # noqa: T201 - as above
-        file.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
+        put(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :], file)
         yield at, bit
-    file.write_bytes(whole)
+    put(whole, file)
 
 
 def test_every_flipped_bit_of_the_catalog_is_found_or_changes_no_answer(packed: Registry) -> None:
@@ -221,7 +222,7 @@ def test_every_flipped_bit_of_the_search_index_is_found(packed: Registry) -> Non
             assert all("tantivy" in damage.where for damage in verdict.damages), told(verdict)
             for other, raw in kept.items():
                 if other != file:
-                    other.write_bytes(raw)
+                    put(raw, other)
 
 
 def test_every_flipped_bit_of_the_vectors_is_found(packed: Registry) -> None:
@@ -260,12 +261,12 @@ def test_every_damaged_file_is_mended_or_told_with_what_mends_it(packed: Registr
         print(f"{number}: {file} {harm}")  # noqa: T201 - as above
         at, length = draw.randrange(len(raw)), draw.randrange(1, 4096)
         if harm == "cut":
-            file.write_bytes(raw[:at])
+            put(bytes(raw[:at]), file)
         elif harm == "removed":
             file.unlink()
         else:
             raw[at : at + length] = bytes(length) if harm == "zeroed" else draw.randbytes(length)
-            file.write_bytes(raw[: len(file.read_bytes())])
+            put(bytes(raw[: file.stat().st_size]), file)
         verdict = verify(packed, repair=True)
         assert verdict.is_clean, told(verdict)
         with closing(Index.open(packed)) as index:
