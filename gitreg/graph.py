@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from gitreg.errors import NotFoundError
-from gitreg.kinds.references import NEEDING, Reference, Relation, references_of
+from gitreg.kinds.references import NEEDING, Reference, Relation, is_about_all, is_upstream, references_of
 from gitreg.refs import KINDS, Address, Ref, addresses_at
 from gitreg.repository.snapshot import Record, Snapshot
 from gitreg.versions import Range
 
-CONSUMING: Final[frozenset[Relation]] = frozenset({*NEEDING, "validates"})
-"""The relations by which one record is affected by another."""
+CONSUMING: Final[frozenset[Relation]] = frozenset({*NEEDING, "validates", "configures", "transforms"})
+"""The relations by which one record is affected by another: all but that of a successor."""
 
 
 class TooLarge(Exception):  # noqa: N818 - an answer, caught by whoever set the bound
@@ -180,7 +180,7 @@ class Graph:
         return any((r.kind, r.namespace, r.name) == (address.kind, address.namespace, address.name) for r in refs)
 
     def consumers(self, start: Address, *, limit: int = 100_000) -> Iterator[Consumer]:
-        """Find every record that is affected by one, breadth by breadth: those whose reference means it, and theirs.
+        """Find every record that is affected by one, breadth by breadth: those it affects by itself, and theirs.
 
         `TooLarge` past the bound.
         """
@@ -188,18 +188,43 @@ class Graph:
         breadth = [start]
         while breadth:
             above: list[Address] = []
-            targets = {address.path for address in breadth}
-            for record, reference in self.referrers(breadth):
-                meant = self.meant(reference.ref) if reference.relation in self.relations else None
-                if meant is None or meant.path not in targets or record.address.path in ways:
+            for provider, consumer, reference in self._affected(breadth):
+                if consumer.path in ways:
                     continue
-                way = (*ways[meant.path], record.address.ref)
-                ways[record.address.path] = way
+                way = ways[consumer.path] = (*ways[provider], consumer.ref)
                 if len(ways) > limit:
                     raise TooLarge
-                above.append(record.address)
-                yield Consumer(record.address, reference.relation, reference.field, way)
+                above.append(consumer)
+                yield Consumer(consumer, reference.relation, reference.field, way)
             breadth = above
+
+    def _affected(self, breadth: Sequence[Address]) -> Iterator[tuple[str, Address, Reference]]:
+        """Give each record that one of some affects by itself, after the path of that one.
+
+        It is the one that refers, but for settings, which affect what they are for, and for what a pipeline writes.
+        """
+        targets = {address.path for address in breadth}
+        for record, reference in self.referrers(breadth):
+            if self._is_followed(reference, upstream=True):
+                providers = (path for path in self._meant_by(reference) if path in targets)
+                yield from ((path, record.address, reference) for path in providers)
+        for address in breadth:
+            provider = self.state.record_at(address.path)
+            for reference in references_of(provider.manifest) if provider else ():
+                if self._is_followed(reference, upstream=False):
+                    found = map(self.state.record_at, self._meant_by(reference))
+                    yield from ((address.path, record.address, reference) for record in found if record)
+
+    def _is_followed(self, reference: Reference, *, upstream: bool) -> bool:
+        is_asked = reference.relation in self.relations
+        return is_asked and is_upstream(reference.relation, reference.field) is upstream
+
+    def _meant_by(self, reference: Reference) -> tuple[str, ...]:
+        """Give the paths of what a reference is about."""
+        if is_about_all(reference.relation, reference.field):
+            return self.admitted(reference.ref)
+        meant = self.meant(reference.ref)
+        return (meant.path,) if meant else ()
 
 
 def _popped(path: str, waiting: list[str], is_waiting: set[str]) -> frozenset[str]:

@@ -7,7 +7,18 @@ from itertools import pairwise
 
 import pytest
 from effort import tries
-from gate_support import BASE, aliases, change_of, model, new_registry, path_of, versioned
+from gate_support import (
+    BASE,
+    aliases,
+    change_of,
+    config,
+    dataset,
+    model,
+    new_registry,
+    path_of,
+    pipeline,
+    versioned,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -152,6 +163,46 @@ def test_consumers_come_by_breadth_with_their_way(base: Snapshot) -> None:
     ]
     assert found[-1].path == ("model:acme/b@1.0.0", "model:acme/c@1.0.0", "model:acme/d@1.0.0")
     assert len(list(Graph(state_of(base, files)).consumers(Address("Model", "acme", "b", "1.0.0")))) == 3
+
+
+FLOW = {
+    "datasets/acme/raw/1.0.0.yaml": dataset("raw"),
+    "datasets/acme/clean/1.0.0.yaml": dataset("clean"),
+    "pipelines/acme/p/1.0.0.yaml": pipeline("p", reads=["acme/raw@^1"], writes=["acme/clean@^1"]),
+    path_of("m"): model("m", dependencies=[{"ref": "dataset:acme/clean@^1"}]),
+    "configs/acme/c/1.0.0.yaml": config("c", appliesTo=["acme/m", "acme/no"]),
+    path_of("m", "2.0.0"): model("m", "2.0.0"),
+}
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        pytest.param(
+            Address("Dataset", "acme", "raw", "1.0.0"),
+            [
+                ("pipeline:acme/p@1.0.0", "spec.reads[0]", 1),
+                ("dataset:acme/clean@1.0.0", "spec.writes[0]", 2),
+                ("model:acme/m@1.0.0", "spec.dependencies[0].ref", 3),
+            ],
+            id="what-a-pipeline-reads",
+        ),
+        pytest.param(
+            Address("Dataset", "acme", "clean", "1.0.0"),
+            [("model:acme/m@1.0.0", "spec.dependencies[0].ref", 1)],
+            id="what-a-pipeline-writes",
+        ),
+        pytest.param(
+            Address("Config", "acme", "c", "1.0.0"),
+            [("model:acme/m@2.0.0", "spec.appliesTo[0]", 1), ("model:acme/m@1.0.0", "spec.appliesTo[0]", 1)],
+            id="settings",
+        ),
+        pytest.param(Address("Model", "acme", "m", "1.0.0"), [], id="what-settings-are-for"),
+    ],
+)
+def test_consumers_are_found_as_data_flow(base: Snapshot, start: Address, expected: list[tuple[str, str, int]]) -> None:
+    found = Graph(state_of(base, FLOW), CONSUMING).consumers(start)
+    assert [(each.address.ref, each.field, each.distance) for each in found] == expected
 
 
 def test_consumers_of_a_circle_end_and_are_bounded(base: Snapshot) -> None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gate_support import BASE, Case, aliases, expect, judge, model, new_registry, path_of, pipeline, registry_yaml
+from gate_support import (
+    BASE,
+    Case,
+    aliases,
+    dataset,
+    expect,
+    judge,
+    model,
+    new_registry,
+    path_of,
+    pipeline,
+    registry_yaml,
+)
 
 from gitreg.errors import Finding
 from gitreg.graph import Graph, TooLarge
@@ -213,6 +225,18 @@ BLAST = [
             **ONE,
             path_of("child"): model("child", derivedFrom=[{"ref": "acme/talk@1.0.0"}]),
             **users(1, "acme/child@1.0.0"),
+        },
+        severity="warning",
+    ),
+    Case(
+        "a dataset that a pipeline reads, and what that writes",
+        {"datasets/acme/raw/1.0.0.yaml": dataset("raw", lifecycle={"status": "deprecated", "reason": "Enough."})},
+        "and 2 records use it: pipeline:acme/p@1.0.0, dataset:acme/clean@1.0.0",
+        "spec.lifecycle.status",
+        over={
+            "datasets/acme/raw/1.0.0.yaml": dataset("raw"),
+            "datasets/acme/clean/1.0.0.yaml": dataset("clean"),
+            "pipelines/acme/p/1.0.0.yaml": pipeline("p", reads=["acme/raw@^1"], writes=["acme/clean@^1"]),
         },
         severity="warning",
     ),
