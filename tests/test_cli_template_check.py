@@ -200,6 +200,12 @@ def test_a_template_that_gives_what_cannot_be_run_is_faulty(
     rendered = call(registry, "render", "acme/loose", "--json")
     assert rendered.code == 1
     assert [(each["rule"], each["field"]) for each in rendered.error["findings"]] == [("GR-034", field)]
+    output = tmp_path / "made.yaml"
+    for out in (output, "-"):
+        told = call(registry, "instantiate", "acme/loose", "acme/none", "--output", out, "--json")
+        assert [(each["rule"], each["field"]) for each in told.error["findings"]] == [("GR-034", field)]
+        assert told.code == 1
+    assert not output.exists()
     landing = call(registry, "instantiate", "acme/loose", "acme/none", "--author", AUTHOR, "--json")
     assert [(each["rule"], each["field"]) for each in landing.error["findings"]] == [("GR-034", field)]
 

@@ -21,13 +21,13 @@ from gitreg_indexer.commands import short
 from gitreg_indexer.options import AtOption, CatalogOption, IndexOption
 from gitreg_indexer.standing import open_standing
 from gitreg_indexer.template_checking import check
-from gitreg_indexer.template_checks import faults_data, landing_faults
+from gitreg_indexer.template_checks import faults_data
 from gitreg_indexer.template_making import instantiate_command
 from gitreg_indexer.template_options import (
-    OF_THE_GRAPH,
     ParamsOption,
     SetOption,
     TemplateArgument,
+    must_run,
     parameters_of,
     refusal,
     template_in,
@@ -160,9 +160,7 @@ def render(
     made = instantiate(template, parameters, standing.template)
     if made.pipeline is None:
         raise refusal("the template gives no pipeline", template.address.ref, made.faults)
-    faults = tuple(landing_faults(made.pipeline))
-    if faults:
-        raise refusal("the template gives no pipeline that can be run", template.address.ref, faults, OF_THE_GRAPH)
+    must_run(made.pipeline, template.address.ref)
     spec = to_data(made.pipeline)["spec"]
     del spec["template"]
     if as_json:

@@ -33,7 +33,7 @@ from gitreg.cli.options import (
 from gitreg.cli.output import print_bytes
 from gitreg.cli.proposals import ForgeOption
 from gitreg.errors import ConflictError, Rejected, UsageError
-from gitreg.kinds import Pipeline, PipelineTemplate, mutable_paths
+from gitreg.kinds import Manifest, Pipeline, PipelineTemplate, mutable_paths
 from gitreg.manifests import is_same, manifest_from_data, read_manifest, to_data, without, write_manifest
 from gitreg.refs import Address, Ref
 from gitreg.registry import Registry
@@ -46,6 +46,7 @@ from gitreg_indexer.template_options import (
     ParamsOption,
     SetOption,
     TemplateArgument,
+    must_run,
     parameters_of,
     refusal,
     template_in,
@@ -125,12 +126,16 @@ def instantiate_command(
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A pipeline that was made from a template: its file, and the same as plain data."""
+    """A pipeline that was made from a template, and its file."""
 
-    ref: str
+    pipeline: Manifest
     template: str
     raw: bytes
-    data: Any
+
+    @property
+    def ref(self) -> str:
+        """Give its ref."""
+        return self.pipeline.address.ref
 
     @property
     def title(self) -> str:
@@ -197,7 +202,7 @@ def _made_of(raw: bytes, address: Address, template: PipelineTemplate) -> Made:
     if reading.manifest is None:
         mend = "give other parameters, or take another version of the template"
         raise Rejected("what was made cannot be a manifest", reading.findings, mend=mend)
-    return Made(address.ref, template.address.ref, raw, to_data(reading.manifest))
+    return Made(reading.manifest, template.address.ref, raw)
 
 
 def _standing_raw(state: Snapshot, pipeline: Pipeline) -> bytes | None:
@@ -227,9 +232,10 @@ def _with_version(pipeline: Pipeline, version: Version) -> Pipeline:
 
 
 def _write(made: Made, output: Path, *, as_json: bool, quiet: bool) -> None:
+    must_run(made.pipeline, made.template)
     if str(output) == STDIN:
         if as_json:
-            print_json(made.data)
+            print_json(to_data(made.pipeline))
         else:
             print_bytes(made.raw)
         return

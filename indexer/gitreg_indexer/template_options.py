@@ -9,14 +9,15 @@ import typer
 
 from gitreg.cli.settings import read_mapping, settings_of
 from gitreg.errors import Finding, Rejected, UsageError
-from gitreg.kinds import PipelineTemplate
+from gitreg.kinds import Manifest, Pipeline, PipelineTemplate
 from gitreg.refs import Ref
 from gitreg.templates import Fault
 from gitreg_indexer.standing import Standing
+from gitreg_indexer.template_checks import landing_faults
 
 KIND: Final = "PipelineTemplate"
 OF_THE_TEMPLATE: Final = ("GR-037", "template-instance")
-OF_THE_GRAPH: Final = ("GR-034", "pipeline-dag")
+_OF_THE_GRAPH: Final = ("GR-034", "pipeline-dag")
 
 TemplateArgument = Annotated[
     str,
@@ -69,3 +70,10 @@ def refusal(says: str, ref: str, faults: Iterable[Fault], rule: tuple[str, str] 
     said = f"{says}: {count} fault{'s' * (count != 1)}"
     mend = f"mend that, and try again; `gitreg template show {ref}` tells its parameters"
     return Rejected(said, findings, mend=mend)
+
+
+def must_run(pipeline: Manifest, template: str) -> None:
+    """Refuse a pipeline that a template gives and that cannot be run, as the gate would."""
+    faults = tuple(landing_faults(pipeline)) if isinstance(pipeline, Pipeline) else ()
+    if faults:
+        raise refusal("the template gives no pipeline that can be run", template, faults, _OF_THE_GRAPH)
