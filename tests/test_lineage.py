@@ -26,6 +26,7 @@ from index_support import aliases, commit, found, indexed, manifest, model, of
 from gitreg_indexer import Index
 from gitreg_indexer.catalog import Catalog
 from gitreg_indexer.facts import Folded, Link, Opened, etag_of
+from gitreg_indexer.graph import asking
 from gitreg_indexer.graph.lineage import RELATIONS, Asked, Direction, Lineage, Node, kind_of, trace
 from gitreg_indexer.graph.state import name_of
 
@@ -310,13 +311,13 @@ def test_each_record_and_each_name_is_asked_for_once(tmp_path: Path, monkeypatch
     wide = [record("top", *(f"m{n}" for n in range(30))), *(record(f"m{n}", "base", "top") for n in range(30))]
     with catalog_of(tmp_path, *wide, record("base")) as catalog, catalog.reading() as db:
         asked: list[Any] = []
-        real = db.execute
+        real = asking._rows
 
         def count(*words: Any) -> Any:
             asked.append(words)
             return real(*words)
 
-        monkeypatch.setattr(db, "execute", count)
+        monkeypatch.setattr(asking, "_rows", count)
         state = state_in(db)
         told = trace(state, "model:acme/top@1.0.0", Asked())
         count_first = len(asked)

@@ -19,7 +19,7 @@ from gitreg.refs import LATEST
 from gitreg.resolution import ENDED
 from gitreg.versions import Version
 from gitreg_indexer.facts import SEVERITIES
-from gitreg_indexer.graph.asking import KIND_OF_WORD, Edge, edges_into, edges_out_of, standings
+from gitreg_indexer.graph.asking import KIND_OF_WORD, Edge, edges_into, edges_out_of
 from gitreg_indexer.graph.state import Standing, State, name_of, selector_of
 
 Change = Literal["breaking", "deprecate", "retire"]
@@ -94,9 +94,12 @@ def is_about(edge: Edge) -> bool:
 def impacted_by(state: State, ties: Ties, target: str, depth: int | None = None) -> tuple[Impacted, ...]:
     """List who is affected, by ties that were read to that depth: gravest impact, then severity, distance and ref."""
     found = _gravest(ties, target, depth)
-    known = {ref: (status, severity) for ref, status, severity in standings(state.db, list(found), state.at)}
-    impacted = [_impacted(ref, way, *known.get(ref, (None, None))) for ref, way in found.items()]
+    state.read_names(map(name_of, found))
+    impacted = [_impacted(ref, way, *(state.standing(ref) or _UNKNOWN)) for ref, way in found.items()]
     return tuple(sorted(impacted, key=_order))
+
+
+_UNKNOWN: Final = Standing(None, None)
 
 
 def severity_of(status: str | None, stated: str | None) -> str:
@@ -124,8 +127,10 @@ def _impacted(ref: str, way: _Way, status: str | None, severity: str | None) -> 
 def _gravest(ties: Ties, target: str, depth: int | None) -> dict[str, _Way]:
     """Find for each record the gravest impact that comes to it, and the shortest way by which that does."""
     found: dict[str, _Way] = {}
+    there_are = {tie.impact for tied in ties.values() for tie in tied}
     for rank, impact in enumerate(IMPACTS):
-        found.update(_shortest(ties, target, depth, impact, frozenset(IMPACTS[: rank + 1]), found))
+        if impact in there_are:  # a way is as its weakest link, so without such a link there is no such way
+            found.update(_shortest(ties, target, depth, impact, frozenset(IMPACTS[: rank + 1]), found))
     return found
 
 

@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count, takewhile
+from operator import attrgetter
 from typing import Final, Literal, NamedTuple, get_args
 
 from gitreg.kinds.references import Relation, is_upstream
@@ -130,20 +131,17 @@ class _Walk:
     def step(self, distance: int) -> None:
         """Go to what is so far away; where the bound is reached, the walk ends."""
         above: list[str] = []
-        for end, line in self._led():
-            if end not in self._seen:
-                if not self._is_taken(end, distance):
+        led = self._state.counted(led_from(self._state, self.breadth, self._asked, is_up=self._is_up))
+        for _, there, line in sorted(led, key=_THERE):
+            if there not in self._seen:
+                if not self._is_taken(there, distance):
                     self.breadth, self.is_cut = [], True
                     return
-                self._seen.add(end)
-                above += [] if line.is_missing else [end]
+                self._seen.add(there)
+                if not line.is_missing:
+                    above.append(there)
             self._found.lines[line.source, line.edge.field, line.target] = line
         self.breadth = above
-
-    def _led(self) -> list[tuple[str, Line]]:
-        """Give the edges that lead on, and where to, in an order that is the same every time."""
-        lines = self._state.counted(lines_from(self._state, self.breadth, self._asked, is_up=self._is_up))
-        return sorted(((_end(line, is_up=self._is_up), line) for line in lines), key=lambda led: led[0])
 
     def _is_taken(self, ref: str, distance: int) -> bool:
         """Take a record in, unless there are as many as there may be."""
@@ -156,23 +154,31 @@ class _Walk:
         return True
 
 
-def _end(line: Line, *, is_up: bool) -> str:
-    return line.upstream if is_up else line.downstream
+class Led(NamedTuple):
+    """A line, and the two records that it leads from and to in the direction that is gone."""
+
+    here: str
+    there: str
+    line: Line
 
 
-def lines_from(state: State, refs: Collection[str], asked: Asked, *, is_up: bool) -> Iterator[Line]:
-    """Give the edges that lead from records one step upstream or downstream."""
+_THERE: Final = attrgetter("there")
+
+
+def led_from(state: State, refs: Collection[str], asked: Asked, *, is_up: bool) -> Iterator[Led]:
+    """Give the edges that lead from records one step upstream or downstream, and where to."""
     ways = _ways_on(asked.relations, is_up=is_up)
     for way in ways:
         if way.is_out:
             state.read_out(refs, upstream=way.upstream)
         else:
             state.read_into({name_of(ref) for ref in refs}, upstream=way.upstream)
+    kinds = frozenset(asked.kinds)
     for ref in refs:
-        for line in _lines_of(state, ref, asked.reading, ways):
-            is_entered = not asked.kinds or kind_of(_end(line, is_up=is_up)) in asked.kinds
-            if is_entered and line.edge.relation in asked.relations:
-                yield line
+        for way in ways:
+            for led in _led_out(state, ref, asked, way) if way.is_out else _led_back(state, ref, asked, way):
+                if not kinds or kind_of(led.there) in kinds:
+                    yield led
 
 
 class _WayOn(NamedTuple):
@@ -192,22 +198,21 @@ _LEADING_DOWN: Final = frozenset({"configures", "replaces", "transforms"})
 """The relations in which what a record names may come after it."""
 
 
-def _lines_of(state: State, ref: str, reading: Reading, ways: Sequence[_WayOn]) -> Iterator[Line]:
-    for way in ways:
-        if way.is_out:
-            yield from _lines_out(state, ref, reading, upstream=way.upstream)
-        else:
-            for edge in state.looked_at(state.into(name_of(ref), upstream=way.upstream)):
-                if state.leads_to(edge, ref, reading):
-                    yield Line(edge.source, ref, edge)
-
-
-def _lines_out(state: State, ref: str, reading: Reading, *, upstream: bool) -> Iterator[Line]:
-    for edge in state.out(ref, upstream=upstream):
-        targets = state.targets(edge, reading)
-        yield from (Line(ref, target, edge) for target in state.looked_at(targets))
+def _led_out(state: State, ref: str, asked: Asked, way: _WayOn) -> Iterator[Led]:
+    for edge in state.out(ref, upstream=way.upstream):
+        if edge.relation not in asked.relations:
+            continue
+        targets = state.targets(edge, asked.reading)
+        for target in state.looked_at(targets):
+            yield Led(ref, target, Line(ref, target, edge))
         if not targets:
-            yield Line(ref, edge.wanted, edge, is_missing=True)
+            yield Led(ref, edge.wanted, Line(ref, edge.wanted, edge, is_missing=True))
+
+
+def _led_back(state: State, ref: str, asked: Asked, way: _WayOn) -> Iterator[Led]:
+    for edge in state.looked_at(state.into(name_of(ref), upstream=way.upstream)):
+        if edge.relation in asked.relations and state.leads_to(edge, ref, asked.reading):
+            yield Led(ref, edge.source, Line(edge.source, ref, edge))
 
 
 @lru_cache(maxsize=65536)

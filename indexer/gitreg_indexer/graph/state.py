@@ -23,7 +23,7 @@ from gitreg.refs import Address, Ref, read_selector
 from gitreg.resolution import ENDED, choose
 from gitreg.versions import Range, Version
 from gitreg_indexer.facts import name_column
-from gitreg_indexer.graph.asking import Edge, edges_into, edges_out_of, named
+from gitreg_indexer.graph.asking import BREAK, Edge, edges_into, edges_out_of, named, packed, unpacked
 
 Reading = Literal["resolved", "admitted"]
 READINGS: Final[tuple[Reading, ...]] = ("resolved", "admitted")
@@ -41,14 +41,11 @@ class Standing(NamedTuple):
     severity: str | None
 
 
-_Records = tuple[tuple[str, str | None, str | None], ...]
-"""The records of a name: version (empty where the kind has none), status and severity of each, by version as text."""
-
-
 class _Name(NamedTuple):
     """The records of a name: by version, highest first; or the only one, where the kind has no versions."""
 
-    records: _Records
+    records: str
+    """All of them in one text, as they were read (`asking.named`)."""
     versions: Mapping[Version, Standing]
     only: Standing | None
 
@@ -90,36 +87,39 @@ class State:
 
     def read_names(self, names: Iterable[str]) -> None:
         """Read which records stand under names, for all of them at once."""
-        places = {_place_of(name): name for name in names if name not in self._names}
-        found: dict[str, list[tuple[str, str | None, str | None]]] = {name: [] for name in places.values()}
-        for kind, namespace, name, version, status, severity in self.counted(named(self.db, list(places), self.at)):
-            found[places[kind, namespace, name]].append((version, status, severity))
-        self._names.update({name: _name(tuple(sorted(records))) for name, records in found.items()})
+        asked = list({name for name in names if name not in self._names})
+        self._names.update(dict.fromkeys(asked, _name("")))
+        for number, records in named(self.db, [_place_of(name) for name in asked], self.at):
+            self._spend(1 + records.count(BREAK) / LOOKS)
+            self._names[asked[number]] = _name(records)
 
     def counted(self, rows: Iterable[_T]) -> Iterable[_T]:
         """Hand on what is read or kept; `UsageError` where it becomes too much."""
-        return rows if self.most is None else self._up_to(self.most, 1, rows)
+        return rows if self.most is None else self._spending(1, rows)
 
     def looked_at(self, edges: Iterable[_T]) -> Iterable[_T]:
         """Hand on what is only looked at, of which there may be more; `UsageError` as for what is kept."""
-        return edges if self.most is None else self._up_to(self.most, 1 / LOOKS, edges)
+        return edges if self.most is None else self._spending(1 / LOOKS, edges)
 
-    def _up_to(self, most: int, weight: float, rows: Iterable[_T]) -> Iterator[_T]:
+    def _spending(self, weight: float, rows: Iterable[_T]) -> Iterator[_T]:
         for row in rows:
-            self._cost += weight
-            if self._cost > most:
-                raise UsageError(
-                    f"this leads through more than {most:,} references and records, too many for one question",
-                    mend="ask for fewer steps, or of another record; the command line has no such bound",
-                )
+            self._spend(weight)
             yield row
+
+    def _spend(self, cost: float) -> None:
+        self._cost += cost
+        if self.most is not None and self._cost > self.most:
+            raise UsageError(
+                f"this leads through more than {self.most:,} references and records, too many for one question",
+                mend="ask for fewer steps, or of another record; the command line has no such bound",
+            )
 
     def suppose(self, ref: str) -> None:
         """Take a record for standing that may not stand yet; to be said before anything is asked of its name."""
         name, _, version = ref.partition("@")
         known = self._name(name)
         if version and _version(version) not in known.versions:
-            self._names[name] = _name(tuple(sorted((*known.records, (version, None, None)))))
+            self._names[name] = _name(BREAK.join(filter(None, (known.records, packed(version, None, None)))))
 
     def out(self, ref: str, *, upstream: bool) -> tuple[Edge, ...]:
         """Give what a record says of those that come before it (`upstream`), or after."""
@@ -179,11 +179,13 @@ class State:
         return self.meant(edge) == ref
 
     def _chosen(self, name: str, written: str) -> str | None:
-        known, selector = self._name(name), selector_of(written)
+        known = self._name(name)
         if known.only is not None:
             return name
-        is_alias = isinstance(selector, str)
-        chosen = self.choose(name, selector, known.versions) if is_alias else _best(known.records, written)
+        chosen: Version | str | None = _best(known.records, written)
+        if chosen is None:
+            selector = selector_of(written)
+            chosen = self.choose(name, selector, known.versions) if isinstance(selector, str) else None
         return None if chosen is None else f"{name}@{chosen}"
 
     def aliases(self, name: str) -> Mapping[str, str]:
@@ -229,9 +231,10 @@ def _place_of(name: str) -> tuple[str, str, str]:
 
 
 @lru_cache(maxsize=16384)
-def _name(records: _Records) -> _Name:
+def _name(records: str) -> _Name:
     """Put the records of a name in order; many names have the same, and share what was made of them."""
-    read = {version: Standing(status, severity) for version, status, severity in records}
+    parts = map(unpacked, records.split(BREAK) if records else ())
+    read = {version: Standing(status, severity) for version, status, severity in parts}
     if "" in read:
         return _Name(records, {}, read[""])
     versions = sorted(((_version(text), standing) for text, standing in read.items()), reverse=True, key=_FIRST)
@@ -242,9 +245,11 @@ _FIRST: Final = itemgetter(0)
 
 
 @lru_cache(maxsize=65536)
-def _best(records: _Records, written: str) -> Version | None:
-    """Choose among records as a selector would that is no alias."""
-    return _chosen_of(selector_of(written), _name(records).versions, {})
+def _best(records: str, written: str) -> str | None:
+    """Choose among records as a selector would; None where there is nothing to choose, or an alias is to say what."""
+    selector = selector_of(written)
+    chosen = None if isinstance(selector, str) else _chosen_of(selector, _name(records).versions, {})
+    return None if chosen is None else str(chosen)
 
 
 def _chosen_of(selector: Selector, versions: Mapping[Version, Standing], aliases: Mapping[str, str]) -> Version | None:
@@ -252,7 +257,7 @@ def _chosen_of(selector: Selector, versions: Mapping[Version, Standing], aliases
 
 
 @lru_cache(maxsize=65536)
-def _satisfying(records: _Records, written: str) -> tuple[Version, ...]:
+def _satisfying(records: str, written: str) -> tuple[Version, ...]:
     """Give the versions that satisfy a selector that is no alias, the highest first."""
     selector, versions = selector_of(written), _name(records).versions
     if isinstance(selector, Range):

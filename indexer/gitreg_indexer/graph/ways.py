@@ -17,7 +17,7 @@ from typing import Final
 from gitreg.kinds.references import NEEDING
 from gitreg.refs import Ref
 from gitreg_indexer.graph.asking import Edge, is_spoken_of
-from gitreg_indexer.graph.lineage import Asked, Line, lines_from
+from gitreg_indexer.graph.lineage import Asked, Line, led_from
 from gitreg_indexer.graph.state import State, name_of
 
 MOST_STEPS: Final = 50_000
@@ -65,9 +65,8 @@ class _Side:
     def step(self) -> set[str]:
         """Go one edge further from every record at the edge; give the records that are new."""
         found: dict[str, str] = {}
-        for line in lines_from(self._state, self.edge, self._asked, is_up=self._is_up):
-            here, there = _ends(line, is_up=self._is_up)
-            if not line.is_missing and there not in self.came:
+        for here, there, line in led_from(self._state, self.edge, self._asked, is_up=self._is_up):
+            if there not in self.came and not line.is_missing:
                 found[there] = min(here, found.get(there, here))
         reached = {there: self.distance[here] + 1 for there, here in found.items()}
         self.came.update(found)
@@ -81,10 +80,6 @@ class _Side:
         while (before := self.came[way[-1]]) is not None:
             way.append(before)
         return way
-
-
-def _ends(line: Line, *, is_up: bool) -> tuple[str, str]:
-    return (line.downstream, line.upstream) if is_up else (line.upstream, line.downstream)
 
 
 def ways_between(state: State, source: str, target: str, asked: Asked, *, most: int | None = None) -> Ways:
@@ -127,7 +122,7 @@ def _all_ways(state: State, source: str, target: str, asked: Asked, before: Mapp
             yield way
             continue
         if here not in nexts:
-            led = {line.downstream for line in lines_from(state, [here], asked, is_up=False)}
+            led = {there for _, there, _ in led_from(state, [here], asked, is_up=False)}
             nexts[here] = sorted(led & before.keys())
         for ref in nexts[here]:
             if ref not in way:
@@ -141,13 +136,9 @@ def _all_ways(state: State, source: str, target: str, asked: Asked, before: Mapp
 def _lines_on(state: State, asked: Asked, ways: Collection[Way]) -> tuple[Line, ...]:
     steps = {step for way in ways for step in pairwise(way)}
     starts = sorted({one for one, _ in steps})
-    found = lines_from(state, starts, asked, is_up=False)
-    on_way = {(line.source, line.edge.field, line.target): line for line in found if _step(line) in steps}
+    found = led_from(state, starts, asked, is_up=False)
+    on_way = {(led.line.source, led.line.edge.field, led.line.target): led.line for led in found if led[:2] in steps}
     return tuple(on_way[key] for key in sorted(on_way))
-
-
-def _step(line: Line) -> tuple[str, str]:
-    return line.upstream, line.downstream
 
 
 _OF_NEEDS: Final = Asked(relations=NEEDING, reading="admitted")
