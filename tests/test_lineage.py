@@ -29,6 +29,7 @@ from gitreg_indexer.facts import Folded, Link, Opened, etag_of
 from gitreg_indexer.graph import asking
 from gitreg_indexer.graph.lineage import RELATIONS, Asked, Direction, Lineage, Node, kind_of, trace
 from gitreg_indexer.graph.state import name_of
+from gitreg_indexer.tables import rows_of
 
 pytestmark = pytest.mark.usefixtures("each_catalog")
 
@@ -311,13 +312,13 @@ def test_each_record_and_each_name_is_asked_for_once(tmp_path: Path, monkeypatch
     wide = [record("top", *(f"m{n}" for n in range(30))), *(record(f"m{n}", "base", "top") for n in range(30))]
     with catalog_of(tmp_path, *wide, record("base")) as catalog, catalog.reading() as db:
         asked: list[Any] = []
-        real = asking._rows
+        real = rows_of
 
         def count(*words: Any) -> Any:
             asked.append(words)
             return real(*words)
 
-        monkeypatch.setattr(asking, "_rows", count)
+        monkeypatch.setattr(asking, "rows_of", count)
         state = state_in(db)
         told = trace(state, "model:acme/top@1.0.0", Asked())
         count_first = len(asked)

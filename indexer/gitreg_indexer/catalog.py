@@ -31,6 +31,7 @@ from gitreg_indexer.store import ANEW, Store
 from gitreg_indexer.store import BrokenIndexError as BrokenIndexError
 from gitreg_indexer.tables import (
     LISTED,
+    Prepared,
     births,
     commits,
     counts,
@@ -340,7 +341,7 @@ class IndexFormatError(GitregError):
 
 def position_in(db: sa.Connection) -> Position:
     """Tell how far the catalog has come, in the state that a connection sees."""
-    return position_of(dict(db.execute(_POSITION).all()))
+    return position_of(dict(_POSITION.rows(db)))
 
 
 def position_of(about: Mapping[str, str]) -> Position:
@@ -360,12 +361,12 @@ def number_of(about: Mapping[str, str], key: str, default: int = 0) -> int:
 
 def about_in(db: sa.Connection) -> dict[str, str]:
     """Tell how a catalog was made and how far it has come, in the state that a connection sees."""
-    return dict(db.execute(_ABOUT).all())
+    return dict(_ABOUT.rows(db))
 
 
 def live_in(db: sa.Connection) -> dict[str, int]:
     """Count what stands of each kind, and under `QUARANTINED` the files that cannot be read."""
-    found = dict(db.execute(_COUNTS).all())
+    found: dict[str, int] = dict(_COUNTS.rows(db))
     for kind, live in found.items():
         if not isinstance(kind, str) or not isinstance(live, int):
             raise BrokenIndexError("the counts of the index cannot be read", got=f"{kind!r}: {live!r}", mend=ANEW)
@@ -382,9 +383,11 @@ def findings_in(raw: bytes, path: str) -> tuple[Finding, ...]:
         ) from error
 
 
-_COUNTS: Final = sa.select(counts.c.kind, counts.c.live).order_by(counts.c.kind)
-_ABOUT: Final = sa.select(meta.c.key, meta.c.value)
-_POSITION: Final = sa.select(meta.c.key, meta.c.value).where(meta.c.key.in_(("seq", "commit")))
+_COUNTS: Final = Prepared(sa.select(counts.c.kind, counts.c.live).order_by(counts.c.kind))
+_ABOUT: Final = Prepared(sa.select(meta.c.key, meta.c.value))
+_POSITION: Final = Prepared(
+    sa.select(meta.c.key, meta.c.value).where(sa.or_(meta.c.key == "seq", meta.c.key == "commit"))
+)
 _CLOSE_FACT: Final = (
     facts.update()
     .where(facts.c.path == sa.bindparam("at"), facts.c.seq_to == FOREVER)

@@ -39,7 +39,7 @@ from gitreg_indexer.engine import KIND, Facet, Found, Query
 from gitreg_indexer.fields import NO_CUSTOM_FIELDS, CustomFields, without_positions
 from gitreg_indexer.layout import FOREVER
 from gitreg_indexer.moments import NoHistoryError, moment_in
-from gitreg_indexer.tables import LISTED, commits, facts, in_parts, quarantine
+from gitreg_indexer.tables import LISTED, Prepared, commits, facts, in_parts, quarantine
 
 if TYPE_CHECKING:
     from gitreg_indexer.graph.state import State
@@ -341,22 +341,26 @@ def _now_and_at(query: sa.Select[Any]) -> dict[bool, sa.Select[Any]]:
     return {True: query.where(NOW), False: query.where(AT)}
 
 
+def _prepared(query: sa.Select[Any]) -> dict[bool, Prepared]:
+    return {is_now: Prepared(asked) for is_now, asked in _now_and_at(query).items()}
+
+
 _NAMED: Final = (
     facts.c.kind == sa.bindparam("kind"),
     facts.c.namespace == sa.bindparam("namespace"),
     facts.c.name == sa.bindparam("name"),
 )
-_BY_PATH: Final = _now_and_at(
+_BY_PATH: Final = _prepared(
     sa.select(*FACT_COLUMNS).where(facts.c.path == sa.bindparam("path"), facts.c.kind == sa.bindparam("kind"))
 )
 _VERSIONS: Final = _now_and_at(sa.select(*FACT_COLUMNS).where(*_NAMED).order_by(facts.c.version_key.desc()))
 _COUNT_VERSIONS: Final = _now_and_at(sa.select(sa.func.count()).select_from(facts).where(*_NAMED))
-_STATUSES: Final = _now_and_at(
+_STATUSES: Final = _prepared(
     sa.select(facts.c.version, facts.c.status).where(*_NAMED).order_by(facts.c.version_key.desc())
 )
 _NAMES: Final = _now_and_at(sa.select(facts.c.name).where(*_NAMED[:2]).distinct().order_by(facts.c.name).limit(5000))
 _COUNTS_AT: Final = sa.select(facts.c.kind, sa.func.count()).where(AT).group_by(facts.c.kind).order_by(facts.c.kind)
-_BY_IDS: Final = sa.select(*FACT_COLUMNS).where(facts.c.id.in_(LISTED))
+_BY_IDS: Final = Prepared(sa.select(*FACT_COLUMNS).where(facts.c.id.in_(LISTED)))
 
 
 def _of_name(ref: Ref) -> dict[str, str]:
@@ -365,7 +369,7 @@ def _of_name(ref: Ref) -> dict[str, str]:
 
 def _fact(db: sa.Connection, ref: Ref, version: str | None, at: int | None) -> Fact | None:
     asked = {"path": ref.address(version).path, "kind": ref.kind, "at": at}
-    row = db.execute(_BY_PATH[at is None], asked).first()
+    row = next(_BY_PATH[at is None].rows(db, asked), None)
     return fact_of(row) if row else None
 
 
@@ -429,7 +433,7 @@ def _path_in_history(db: sa.Connection, ref: Ref, at: int | None) -> str:
 
 def _retired(db: sa.Connection, ref: Ref, at: int | None) -> dict[Version, bool]:
     """Tell of each version of a name, highest first, whether it is retired."""
-    rows = db.execute(_STATUSES[at is None], {**_of_name(ref), "at": at})
+    rows = _STATUSES[at is None].rows(db, {**_of_name(ref), "at": at})
     return {Version.parse(version): status in ENDED for version, status in rows}
 
 
@@ -447,7 +451,7 @@ def _of_other_names(one: Fact, where: Condition | None) -> Condition:
 
 
 def _facts_of(db: sa.Connection, ids: Sequence[int]) -> tuple[Fact, ...]:
-    listed = {row.id: fact_of(row) for row in in_parts(db, _BY_IDS, ids)}
+    listed = {row[0]: fact_of(row) for row in _BY_IDS.rows_in(db, ids)}
     return tuple(listed[id_] for id_ in ids)
 
 

@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import orjson
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 _MANY: Final = 512
 """Values in one `IN (...)`."""
+_TOGETHER: Final = 1_000
+"""Rows that are taken from a server at a time: who has enough takes no more."""
 _NUMBER: Final = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 metadata = sa.MetaData()
 meta = sa.Table(
@@ -131,6 +136,47 @@ def in_parts(db: sa.Connection, query: sa.Select[Any], values: Iterable[Any]) ->
 def _padded(values: list[Any]) -> list[Any]:
     """Repeat the last value up to a power of two: statements of few lengths are prepared only once."""
     return values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values))
+
+
+def rows_of(db: sa.Connection, query: str, asked: Mapping[str, Any]) -> Iterator[Any]:
+    """Ask a query that is written for the database, its parameters as `:name`; give its rows one by one.
+
+    SQLite is asked through its own driver: SQLAlchemy takes 0.1 ms more for a statement, and as long for a row.
+    """
+    if db.dialect.name == "sqlite":
+        driver: Any = db.connection.driver_connection
+        yield from driver.execute(query, asked)
+    else:
+        for part in db.execute(sa.text(query), asked).partitions(_TOGETHER):
+            yield from part
+
+
+class Prepared:
+    """A query that is asked often: for SQLite it is written once, and asked as `rows_of` does.
+
+    It may hold `LISTED` once, and no type that a driver does not know by itself.
+    """
+
+    def __init__(self, query: sa.Select[Any]) -> None:
+        self._query = query
+        written = query.compile(dialect=sqlite.dialect(paramstyle="named"))
+        self._text = _ANY_LISTED.sub("(SELECT value FROM json_each(:listed))", str(written))
+        self._fixed = {name: value for name, value in written.params.items() if value is not None}
+
+    def rows(self, db: sa.Connection, asked: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        """Ask it."""
+        if db.dialect.name == "sqlite":
+            return rows_of(db, self._text, {**self._fixed, **(asked or {})})
+        return iter(db.execute(self._query, asked or {}))
+
+    def rows_in(self, db: sa.Connection, values: Iterable[Any]) -> Iterator[Any]:
+        """Ask it for all of some values, for which `LISTED` stands."""
+        if db.dialect.name == "sqlite":
+            return self.rows(db, {"listed": orjson.dumps(list(values)).decode()})
+        return in_parts(db, self._query, values)
+
+
+_ANY_LISTED: Final = re.compile(r"\(__\[POSTCOMPILE_listed\]\)")
 
 
 def insert_rows(db: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
