@@ -327,7 +327,7 @@ def test_where_nothing_was_made_from_a_template_that_is_said(tmp_path: Path) -> 
 
 
 def test_all_pages_of_what_is_found_are_checked(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gitreg_indexer.standing._AT_ONCE", 1)
+    monkeypatch.setattr("gitreg_indexer.registry_at._AT_ONCE", 1)
     smuggled(
         registry, {f"pipelines/acme/p{n}/1.0.0.yaml": edited(registry, "name: qa", f"name: p{n}") for n in range(3)}
     )
@@ -346,7 +346,7 @@ def test_instances_are_found_however_they_name_their_template(registry: Path, wo
 def test_instances_of_a_template_with_a_long_name_are_those_of_no_other(
     registry: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gitreg_indexer.standing._LONGEST", 20)
+    monkeypatch.setattr("gitreg_indexer.registry_at._LONGEST", 20)
     longs = ["a" * 63 + end for end in "xy"]
     for name in longs:
         registered(registry, template(name, parameters=PARAMETERS, body=BODY))

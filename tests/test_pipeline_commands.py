@@ -176,7 +176,7 @@ def test_what_cannot_be_answered_is_told(registry: Registry, words: list[str], c
 def test_no_index_is_needed(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     words = (["show", "acme/p"], ["lock", "acme/p", "--at", "3"], ["matrix", "acme/p"], ["show", "acme/p", "--at", "2"])
     before = [ask(registry, *each, "--json").json for each in words]
-    monkeypatch.setattr("gitreg_indexer.pipeline_commands.reader_or_none", lambda *_, **__: None)
+    monkeypatch.setattr("gitreg_indexer.registry_at.reader_or_none", lambda *_, **__: None)
     assert [ask(registry, *each, "--json").json for each in words] == before
 
 

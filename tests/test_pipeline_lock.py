@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,16 +16,18 @@ from hypothesis import strategies as st
 from index_support import UID, commit, found
 
 from gitreg.errors import NotFoundError, Rejected, UsageError
-from gitreg.kinds import Manifest
+from gitreg.kinds import Manifest, Pipeline
 from gitreg.pipelines.lock_check import is_admitted
 from gitreg.pipelines.locking import BadLockError, Lock, Standing, digest_of, read_lock, write_lock
 from gitreg.pipelines.matrix import Named
 from gitreg.refs import Ref
 from gitreg.registry import Registry
 from gitreg.repository.snapshot import Overlay, Snapshot
+from gitreg.versions import Version
 from gitreg_indexer.catalog import Position
 from gitreg_indexer.index import Index
-from gitreg_indexer.pipelines import Indexed, InGit, State, check_data, checked_in, indexed, lock_in
+from gitreg_indexer.pipelines import check_data, checked_in, indexed, lock_in
+from gitreg_indexer.registry_at import GitAt, RegistryAt
 
 Files = Mapping[str, "bytes | None"]
 REF = Ref.parse("pipeline:acme/p")
@@ -76,17 +77,17 @@ def made(folder: Path, *commits: Files) -> Registry:
     return registry
 
 
-@dataclass(frozen=True)
-class Over:
-    """Files put over a registry, as a state of their own."""
+class Over(RegistryAt):
+    """Files put over a registry, as a registry of their own."""
 
-    head: Snapshot
-    position: Position
+    def __init__(self, head: Snapshot, position: Position) -> None:
+        super().__init__(position)
+        self.head = head
 
     def uid(self) -> str:
         return UID
 
-    def resolve(self, ref: Ref) -> Standing:
+    def record(self, ref: Ref) -> Standing:
         address = self.head.resolve(ref)
         record = self.head.record(address)
         if record is None:
@@ -98,10 +99,16 @@ class Over:
             raise NotFoundError("main had no such commit", mend="fetch it")
         return self.position.seq
 
-    def versions(self, ref: Ref) -> list[Manifest]:
+    def versions(self, name: Ref) -> tuple[Version, ...]:
         raise NotImplementedError
 
-    def named(self, ref: Ref) -> Named:
+    def manifests(self, name: Ref) -> list[Manifest]:
+        raise NotImplementedError
+
+    def named(self, name: Ref) -> Named:
+        raise NotImplementedError
+
+    def instances(self, of: Ref | None = None) -> Iterator[Pipeline]:
         raise NotImplementedError
 
 
@@ -123,16 +130,16 @@ def world(empty: Snapshot) -> Callable[..., Over]:
 World = Callable[..., Over]
 
 
-def in_index(registry: Registry) -> State:
+def in_index(registry: Registry) -> RegistryAt:
     index = Index.open(registry)
     index.catch_up()
     return indexed(index.reader())
 
 
-def in_git(registry: Registry) -> State:
+def in_git(registry: Registry) -> RegistryAt:
     tip = registry.repo.tip()
     assert tip
-    return InGit(registry, Position(registry.repo.seq(tip), tip))
+    return GitAt(registry, Position(registry.repo.seq(tip), tip))
 
 
 def test_a_lock_names_all_that_is_needed_at_any_depth(tmp_path: Path) -> None:
@@ -226,7 +233,7 @@ def test_a_lock_of_the_past_is_the_lock_that_was_made_then(
     for files in [{}, *steps]:
         commit(registry.repo, files)
         index.catch_up()
-        state = Indexed(index.reader(), index.reader().position())
+        state = indexed(index.reader())
         lock = lock_in(state, REF)
         locks.append(lock)
         found = checked_in(state, REF, read_lock(write_lock(lock), "the lock"))
@@ -240,7 +247,7 @@ def test_a_lock_of_the_past_is_the_lock_that_was_made_then(
 # checking
 
 
-def told(state: State, lock: Lock) -> tuple[bool, list[tuple[str, str]], list[tuple[str | None, str | None]]]:
+def told(state: RegistryAt, lock: Lock) -> tuple[bool, list[tuple[str, str]], list[tuple[str | None, str | None]]]:
     data = check_data(state, lock, checked_in(state, REF, lock))
     findings = [(each["slug"], each["ref"].split(":")[1]) for each in data["findings"]]
     return data["holds"], findings, [(each["locked"], each["fresh"]) for each in data["drifts"]]
@@ -388,11 +395,13 @@ def test_a_lock_that_was_edited_is_found_out(world: World, change: Callable[[Any
 @pytest.mark.parametrize("means", ["model:acme/chat", "model:acme/chat@stable", "model:acme/chat@^1"])
 def test_what_is_no_version_is_never_what_is_wanted(world: World, wants: str, means: str) -> None:
     stated = lock_in(world(), REF).references[0].model_copy(update={"wants": wants, "means": means})
-    assert not is_admitted(stated, world().resolve)
+    assert not is_admitted(stated, world().record)
 
 
 @pytest.mark.parametrize("state_of", [in_index, in_git])
-def test_a_lock_is_of_a_commit_that_main_had_at_its_seq(tmp_path: Path, state_of: Callable[[Registry], State]) -> None:
+def test_a_lock_is_of_a_commit_that_main_had_at_its_seq(
+    tmp_path: Path, state_of: Callable[[Registry], RegistryAt]
+) -> None:
     registry = made(tmp_path, WORLD)
     lock = lock_in(state_of(registry), REF)
     first = registry.repo.commit(lock.commit).parents[0]

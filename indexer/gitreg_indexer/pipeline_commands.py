@@ -23,7 +23,6 @@ from gitreg.pipelines.locking import MOST_BYTES, Lock, read_lock, write_lock
 from gitreg.pipelines.names import pipeline_name, pipeline_ref
 from gitreg.pipelines.picture import picture_of
 from gitreg.refs import Ref
-from gitreg_indexer import through_git
 from gitreg_indexer.options import AtOption, CatalogOption, IndexOption
 from gitreg_indexer.pipeline_text import (
     check_lines,
@@ -33,8 +32,8 @@ from gitreg_indexer.pipeline_text import (
     matrix_lines,
     order_lines,
 )
-from gitreg_indexer.pipelines import Indexed, InGit, State, check_data, checked_in, dag_in, lock_in, matrix_in
-from gitreg_indexer.reading import reader_or_none
+from gitreg_indexer.pipelines import check_data, checked_in, dag_in, lock_in, matrix_in
+from gitreg_indexer.registry_at import RegistryAt, open_at
 
 app = typer.Typer(
     name="pipeline", help="Show, lock and compare pipelines, and begin new lines of them.", no_args_is_help=True
@@ -188,15 +187,11 @@ app.command("branch")(branch)
 app.command("rollback")(rollback)
 
 
-def _state(when: str | None, repo: Path | None, folder: Path | None, catalog: str | None, *, quiet: bool) -> State:
-    registry = open_registry(repo)
-    reader = reader_or_none(registry, folder, quiet=quiet, catalog=catalog)
-    if reader is None:
-        return InGit(registry, through_git.position(registry, when))
-    return Indexed(reader, reader.position() if when is None else reader.moment(when))
+def _state(when: str | None, repo: Path | None, folder: Path | None, catalog: str | None, *, quiet: bool) -> RegistryAt:
+    return open_at(open_registry(repo), when, folder, quiet=quiet, catalog=catalog)
 
 
-def _check(state: State, asked: Ref, name: str, *, as_json: bool) -> None:
+def _check(state: RegistryAt, asked: Ref, name: str, *, as_json: bool) -> None:
     known = read_lock(read_input(name, limit=MOST_BYTES), name)
     if Ref.parse(known.pipeline).place != asked.place:
         raise UsageError(

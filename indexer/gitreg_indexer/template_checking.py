@@ -23,7 +23,7 @@ from gitreg.templates import Fetch, Move
 from gitreg.versions import Version
 from gitreg_indexer.commands import short
 from gitreg_indexer.options import AtOption, CatalogOption, IndexOption
-from gitreg_indexer.standing import Standing, open_standing
+from gitreg_indexer.registry_at import RegistryAt, open_at
 from gitreg_indexer.template_checks import Checked, check_pipeline, check_template
 
 _ENDINGS: Final = (".yaml", ".yml")
@@ -60,7 +60,7 @@ def check(
     files = [name for name in names if _is_file(name)]
     refs = [_asked_ref(name) for name in names if not _is_file(name)]
     drafts = read_manifests(files) if files else []
-    standing = open_standing(open_registry(repo), at, folder, quiet=as_json, catalog=catalog)
+    standing = open_at(open_registry(repo), at, folder, quiet=as_json, catalog=catalog)
     found = _without_repeats(checked(standing, drafts, refs, is_all=not names))
     if as_json:
         position = {"commit": standing.position.commit, "seq": standing.position.seq}
@@ -72,7 +72,7 @@ def check(
 
 
 def checked(
-    standing: Standing, drafts: Sequence[Manifest], refs: Sequence[Ref], *, is_all: bool = False
+    standing: RegistryAt, drafts: Sequence[Manifest], refs: Sequence[Ref], *, is_all: bool = False
 ) -> Iterator[Checked]:
     """Check drafts, what refs mean, and with `is_all` every pipeline that stands and names a template."""
     fetch = fetching(standing, drafts)
@@ -88,7 +88,7 @@ def checked(
         yield check_pipeline(pipeline, standing.template)
 
 
-def _standing_manifest(standing: Standing, ref: Ref) -> Manifest:
+def _standing_manifest(standing: RegistryAt, ref: Ref) -> Manifest:
     try:
         return standing.manifest(ref)
     except NotFoundError as error:
@@ -97,7 +97,7 @@ def _standing_manifest(standing: Standing, ref: Ref) -> Manifest:
         raise
 
 
-def fetching(standing: Standing, drafts: Sequence[Manifest]) -> Fetch:
+def fetching(standing: RegistryAt, drafts: Sequence[Manifest]) -> Fetch:
     """Give the fetching of templates that finds exact versions among drafts before those that stand."""
     own = {draft.address.ref: draft for draft in drafts if isinstance(draft, PipelineTemplate)}
 
@@ -107,7 +107,7 @@ def fetching(standing: Standing, drafts: Sequence[Manifest]) -> Fetch:
     return fetch
 
 
-def _version_of(standing: Standing, ref: Ref) -> Version | None:
+def _version_of(standing: RegistryAt, ref: Ref) -> Version | None:
     """Give the version whose instances are meant: None, which is any, where the ref selects none."""
     if ref.selector is None:
         return None

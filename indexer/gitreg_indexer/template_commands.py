@@ -19,7 +19,7 @@ from gitreg.manifests import dump_yaml, to_data
 from gitreg.templates import Composition, compose, instantiate, standing_faults
 from gitreg_indexer.commands import short
 from gitreg_indexer.options import AtOption, CatalogOption, IndexOption
-from gitreg_indexer.standing import open_standing
+from gitreg_indexer.registry_at import open_at
 from gitreg_indexer.template_checking import check
 from gitreg_indexer.template_checks import faults_data
 from gitreg_indexer.template_making import instantiate_command
@@ -57,7 +57,7 @@ def show(
       gitreg template show acme/nlp/one-model
     """
     asked = template_ref_of(ref)
-    standing = open_standing(open_registry(repo), at, folder, quiet=as_json, catalog=catalog)
+    standing = open_at(open_registry(repo), at, folder, quiet=as_json, catalog=catalog)
     template = template_in(standing, asked)
     faults = standing_faults(template, standing.template)
     data = described(template, compose(template, standing.template))
@@ -155,7 +155,7 @@ def render(
       gitreg template render acme/nlp/one-model@^1 --params parameters.yaml --at 2026-06-30 --json
     """
     asked, parameters = template_ref_of(ref), parameters_of(put, params)
-    standing = open_standing(open_registry(repo), at, folder, quiet=as_json, catalog=catalog)
+    standing = open_at(open_registry(repo), at, folder, quiet=as_json, catalog=catalog)
     template = template_in(standing, asked)
     made = instantiate(template, parameters, standing.template)
     if made.pipeline is None:

@@ -41,7 +41,7 @@ from gitreg.repository.snapshot import Snapshot
 from gitreg.templates import instantiate
 from gitreg.versions import Version
 from gitreg_indexer.catalog import Position
-from gitreg_indexer.standing import GitStanding
+from gitreg_indexer.registry_at import GitAt
 from gitreg_indexer.template_options import (
     ParamsOption,
     SetOption,
@@ -180,7 +180,7 @@ def _made(
     stated: Mapping[str, Any],
 ) -> Made:
     commit = state.commit or ""
-    standing = GitStanding(registry, Position(registry.repo.seq(commit) if commit else 0, commit))
+    standing = GitAt(registry, Position(registry.repo.seq(commit) if commit else 0, commit))
     template = template_in(standing, asked)
     who = {"namespace": called.namespace, "name": called.name, "version": str(called.selector or FIRST)}
     made = instantiate(template, parameters, standing.template, {**who, **stated})

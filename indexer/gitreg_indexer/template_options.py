@@ -12,7 +12,7 @@ from gitreg.errors import Finding, Rejected, UsageError
 from gitreg.kinds import Manifest, Pipeline, PipelineTemplate
 from gitreg.refs import Ref
 from gitreg.templates import Fault
-from gitreg_indexer.standing import Standing
+from gitreg_indexer.registry_at import RegistryAt
 from gitreg_indexer.template_checks import landing_faults
 
 KIND: Final = "PipelineTemplate"
@@ -50,7 +50,7 @@ def template_ref_of(text: str) -> Ref:
     )
 
 
-def template_in(standing: Standing, ref: Ref) -> PipelineTemplate:
+def template_in(standing: RegistryAt, ref: Ref) -> PipelineTemplate:
     """Give the template that a ref means; `NotFoundError` says what there is instead."""
     found = standing.manifest(ref)
     assert isinstance(found, PipelineTemplate)  # noqa: S101 - the ref is a template's
