@@ -9,12 +9,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Protocol, get_args
 
@@ -25,6 +27,11 @@ from gitreg_indexer.conditions import All, Condition, Is, Within, any_of
 from gitreg_indexer.fields import columns, find, name_of
 
 GROUP: Final = "gitreg.search"
+DEFAULT_ENGINE: Final = "tantivy"
+PLAIN_ENGINE: Final = "whoosh"
+"""The engine that runs where nothing compiled can be installed."""
+VARIABLE: Final = "GITREG_SEARCH_ENGINE"
+"""The variable of the environment that names another engine."""
 TYPES: Final[tuple[str, ...]] = get_args(ModelType)
 STATUSES: Final[tuple[str, ...]] = tuple(
     dict.fromkeys(
@@ -287,12 +294,49 @@ def unusable(folder: Path, error: BaseException) -> GitregError:
     return GitregError("the search index cannot be used", where=str(folder), got=text, mend=mend)
 
 
+def chosen_engine(environ: Mapping[str, str] | None = None) -> str:
+    """Name the engine that searches: `GITREG_SEARCH_ENGINE`, else tantivy, or whoosh where only that is installed.
+
+    `UsageError` where that cannot be used here.
+    """
+    named = (os.environ if environ is None else environ).get(VARIABLE, "")
+    if named:
+        _made_by(named)
+        return named
+    return PLAIN_ENGINE if find_spec(DEFAULT_ENGINE) is None and find_spec(PLAIN_ENGINE) else DEFAULT_ENGINE
+
+
 def open_engine(name: str, folder: Path) -> SearchEngine:
-    """Open the engine that is installed under a name."""
-    for entry in entry_points(group=GROUP, name=name):
-        engine: SearchEngine = entry.load()(folder)
-        return engine
-    known = ", ".join(sorted(entry.name for entry in entry_points(group=GROUP)))
-    raise GitregError(
-        f"there is no search engine {name!r}", got=name, expected=known, mend="name one that is installed"
-    )
+    """Open the engine that goes by a name; `UsageError` where there is none, or what it needs is not installed."""
+    return _made_by(name)(folder)
+
+
+def engines() -> list[str]:
+    """List the names of the engines that gitreg knows, whether or not what they need is installed."""
+    return sorted({entry.name for entry in entry_points(group=GROUP)})
+
+
+_INSTALLED: Final = {
+    DEFAULT_ENGINE: f"run `pip install tantivy`, or where that has no wheel `pip install 'llm-gitreg[{PLAIN_ENGINE}]'`",
+    PLAIN_ENGINE: f"run `pip install 'llm-gitreg[{PLAIN_ENGINE}]'`",
+}
+
+
+def _made_by(name: str) -> Callable[[Path], SearchEngine]:
+    known = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in known:
+        raise UsageError(
+            f"there is no search engine {name!r}",
+            got=name,
+            expected=", ".join(engines()),
+            mend=f"name one of these in {VARIABLE}, or leave that out",
+        )
+    try:
+        made: Callable[[Path], SearchEngine] = known[name].load()
+    except ImportError as error:
+        raise UsageError(
+            f"what the search engine {name!r} needs is not installed",
+            got=str(error),
+            mend=f"{_INSTALLED.get(name, 'install it')}, or name another engine in {VARIABLE}",
+        ) from error
+    return made

@@ -35,7 +35,7 @@ from gitreg_indexer.catalog import (
 )
 from gitreg_indexer.catalogs import catalogs_of
 from gitreg_indexer.descent import behind_error, is_behind, new_commits
-from gitreg_indexer.engine import Query, SearchEngine, open_engine
+from gitreg_indexer.engine import Query, SearchEngine, chosen_engine, open_engine
 from gitreg_indexer.filling import fill, is_filled, rank
 from gitreg_indexer.generations import Generations, Stamp, Use
 from gitreg_indexer.layout import CATALOG_FILE, INDEX_FOLDER
@@ -45,7 +45,6 @@ from gitreg_indexer.store import Store
 
 Progress = Callable[[int], None]
 """Counts commits as they are folded."""
-DEFAULT_ENGINE: Final = "tantivy"
 _PATIENCE: Final = 60.0
 """How long, in seconds, who has made an index anew waits for the one that keeps the present one up to date."""
 _GRACE: Final = 30.0
@@ -125,11 +124,11 @@ class Index:
     """The index of a registry: a folder, and the database that holds the catalog where that is shared."""
 
     def __init__(
-        self, registry: Registry, folder: Path, *, engine: str = DEFAULT_ENGINE, catalog: str | None = None
+        self, registry: Registry, folder: Path, *, engine: str | None = None, catalog: str | None = None
     ) -> None:
         self.registry = registry
         self.folder = folder
-        self._engine_name = engine
+        self._engine_name = engine or chosen_engine()
         self._catalogs = catalogs_of(registry.uid, catalog)
         self._generations = Generations(folder)
         self._swapping = threading.Lock()
@@ -145,12 +144,13 @@ class Index:
         registry: Registry,
         folder: Path | None = None,
         *,
-        engine: str = DEFAULT_ENGINE,
+        engine: str | None = None,
         catalog: str | None = None,
     ) -> Index:
         """Open a registry's index, empty where there is none yet; refuses one that is not this registry's.
 
-        `catalog` is the address of the database that holds the catalog; without it, the folder does.
+        `catalog` is the address of the database that holds the catalog; without it, the folder does. `engine` names
+        the search engine, `chosen_engine` else.
         """
         index = cls(registry, folder or default_folder(registry), engine=engine, catalog=catalog)
         with ExitStack() as begun:
@@ -165,7 +165,7 @@ class Index:
         registry: Registry,
         folder: Path | None = None,
         *,
-        engine: str = DEFAULT_ENGINE,
+        engine: str | None = None,
         history: History | None = None,
         catalog: str | None = None,
         rewritten: bool = False,

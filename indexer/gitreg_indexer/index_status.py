@@ -23,9 +23,9 @@ from gitreg_indexer.catalog import QUARANTINED, Making, Position, about_in, find
 from gitreg_indexer.catalog_truth import open_standing
 from gitreg_indexer.catalogs import Catalogs, catalogs_of
 from gitreg_indexer.descent import is_behind
-from gitreg_indexer.engine import open_engine
+from gitreg_indexer.engine import chosen_engine, engines, open_engine
 from gitreg_indexer.generations import Generations
-from gitreg_indexer.index import DEFAULT_ENGINE, default_folder
+from gitreg_indexer.index import default_folder
 from gitreg_indexer.layout import CATALOG_FILE, FOREVER, FORMAT
 from gitreg_indexer.lock import MAKING_LOCK, holder_of
 from gitreg_indexer.semantic import FOLDER
@@ -72,6 +72,7 @@ class IndexStatus:
     """
 
     folder: str
+    engine: str
     catalog: str | None = None
     generation: str | None = None
     position: Position = field(default=Position(0, ""))
@@ -101,7 +102,7 @@ class IndexStatus:
             "records": self.records,
             "quarantined": [found.as_data() for found in self.quarantined],
             "history": {"kind": self.history, "from": self.history_from},
-            "search": {"engine": DEFAULT_ENGINE, "seq": self.search_seq},
+            "search": {"engine": self.engine, "seq": self.search_seq},
             "size": {**self.size, "total": sum(self.size.values())},
             "writer": self.writer,
             "alarm": self.alarm.as_data() if self.alarm else None,
@@ -116,7 +117,7 @@ def status_of(registry: Registry, folder: Path | None = None, *, catalog: str | 
     generations = Generations(where)
     current = generations.standing()
     with closing(catalogs_of(registry.uid if catalog else "", catalog)) as catalogs:
-        status = IndexStatus(str(where), catalogs.where, writer=_process(where))
+        status = IndexStatus(str(where), chosen_engine(), catalogs.where, writer=_process(where))
         if current is not None:
             status.generation = current.name
             try:
@@ -140,9 +141,9 @@ def _look(status: IndexStatus, current: Path, registry: Registry, catalogs: Cata
         status.alarm = alarm_in(about)
         status.is_clone_behind = catalogs.may_be_ahead and is_behind(registry.repo, catalog)
         status.history, status.history_from = about["history"], number_of(about, "history_from", 1)
-    engine_folder = current / DEFAULT_ENGINE
+    engine_folder = current / status.engine
     if engine_folder.is_dir():
-        with closing(open_engine(DEFAULT_ENGINE, engine_folder)) as engine:
+        with closing(open_engine(status.engine, engine_folder)) as engine:
             status.search_seq = engine.position()[1]
 
 
@@ -208,7 +209,7 @@ def _sizes(generations: Generations, current: Path | None) -> Counter[str]:
 def _part(name: str) -> str:
     if name.startswith(CATALOG_FILE):
         return CATALOG
-    return SEARCH if name == DEFAULT_ENGINE else name.partition(".")[0]
+    return SEARCH if name in engines() else name.partition(".")[0]
 
 
 def _size_of(place: Path) -> int:

@@ -41,11 +41,11 @@ from gitreg_indexer.catalog_truth import Pair, check_catalog, commit_before, ope
 from gitreg_indexer.catalogs import Catalogs, catalogs_of
 from gitreg_indexer.damage import Damage, Ledger, shown
 from gitreg_indexer.descent import behind_error, is_behind
-from gitreg_indexer.engine import open_engine
+from gitreg_indexer.engine import chosen_engine, open_engine
 from gitreg_indexer.filling import fill
 from gitreg_indexer.generations import Generations, Use
 from gitreg_indexer.git_truth import GitTruth, check_git, check_pack_indexes
-from gitreg_indexer.index import DEFAULT_ENGINE, default_folder
+from gitreg_indexer.index import default_folder
 from gitreg_indexer.layout import CATALOG_FILE, CURRENT_FILE
 from gitreg_indexer.lock import MAKING_LOCK, holder_of, writing
 from gitreg_indexer.nearness import VECTORS_LOCK
@@ -107,7 +107,7 @@ def verify(
     registry: Registry,
     folder: Path | None = None,
     *,
-    engine: str = DEFAULT_ENGINE,
+    engine: str | None = None,
     catalog: str | None = None,
     repair: bool = False,
     stage: Stage = unseen,
@@ -124,6 +124,7 @@ def verify(
             got="--repair beside --catalog",
             mend="run `gitreg index --rebuild`: the old one is answered from until the new one is complete",
         )
+    engine = engine or chosen_engine()
     with closing(catalogs_of(registry.uid if catalog else "", catalog)) as catalogs:
         if not repair:
             return _Verifier(registry, where, engine, stage, catalogs, repair=False).verdict()
