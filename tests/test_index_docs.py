@@ -41,7 +41,7 @@ def test_it_names_the_files_that_there_are() -> None:
 def test_it_names_the_keys_and_bounds_that_there_are() -> None:
     table = TEXT.partition("The keys are always all there.")[2].partition("## Verify")[0]
     named = set(re.findall(r"`(\w+)`", table))
-    assert set(IndexStatus("").as_data()) - {"format"} <= named
+    assert set(IndexStatus("", "").as_data()) - {"format"} <= named
     assert ", ".join(f'"{name}"' for name in Report(0, "", 0, 0, 0).as_data()) in TEXT
     assert ", ".join(f'"{field.name}"' for field in fields(Damage)) in TEXT
     assert (f"{BATCH:,} changes" in TEXT, f"Up to {MOST:,}" in TEXT, f"newest {LISTED} commits" in TEXT) == (True,) * 3
