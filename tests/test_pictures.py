@@ -139,6 +139,24 @@ def test_a_box_shows_title_kind_and_lines_and_tells_them_in_full_when_pointed_at
     assert f"<title>{title}\nModel\nacme/nlp\nactive</title>" in drawn
 
 
+def test_texts_are_held_to_their_boxes_whatever_the_font() -> None:
+    box = Box("a", "W" * 40, lines=("i" * 90, "", "\u6f22" * 30), kind="Model")
+    root = parsed(svg(a_picture(boxes=(box, Box("b", "", kind="")), caption="The end.")))
+    frames = [group for group in root.iter(f"{SVG}g") if group.find(f"{SVG}title") is not None]
+    held = 0
+    for group in frames:
+        frame = group.find(f"{SVG}rect")
+        assert frame is not None
+        for text in group.iter(f"{SVG}text"):
+            if "".join(text.itertext()):
+                end = float(text.attrib["x"]) + float(text.attrib["textLength"])
+                assert end <= float(frame.attrib["x"]) + float(frame.attrib["width"])
+                assert text.attrib["lengthAdjust"] == "spacingAndGlyphs"
+                held += 1
+    assert held == 3
+    assert "textLength" in next(text for text in root.iter(f"{SVG}text") if text.text == "The end.").attrib
+
+
 def test_the_title_the_caption_and_the_size_are_told() -> None:
     root = parsed(svg(a_picture(Arrow("a", "b"), caption="as of seq 7")))
     assert root.get("role") == "img"

@@ -15,7 +15,7 @@ from gitreg.pictures._colours import CALM, PLAIN, Shades, kind_class, kind_shade
 from gitreg.pictures._layout import Edge, Layout, Place, Point, Route, laid_out
 from gitreg.pictures._legend import Lines, entries_of, legend, lines_of
 from gitreg.pictures._picture import Arrow, Box, Picture, arrows_of, boxes_of, numbers_of, too_large
-from gitreg.pictures._text import address, clean, cut, escape, number, width_of
+from gitreg.pictures._text import address, clean, cut, escape, held, number, width_of
 
 MOST_BOXES: Final = 2000
 """Boxes that are drawn."""
@@ -128,7 +128,8 @@ def _head(
 ) -> tuple[str, float]:
     """Draw title and legend, and give the height where they end."""
     title = cut(clean(picture.title), 17.5, width - 2 * _MARGIN)
-    text = f'<text class="h" x="{number(_MARGIN)}" y="30">{escape(title)}</text>'
+    held_to = held(width_of(title, 17.5))
+    text = f'<text class="h" x="{number(_MARGIN)}" y="30" {held_to}>{escape(title)}</text>'
     rows, end = legend(entries_of(picture, boxes, kinds, lines), _MARGIN, 44.0, width - _MARGIN)
     return text + rows, end + 16
 
@@ -137,7 +138,8 @@ def _foot(picture: Picture, y: float, width: float) -> tuple[str, float]:
     caption = cut(clean(picture.caption), 10, width - 2 * _MARGIN)
     if not caption:
         return "", y
-    return f'<text x="{number(_MARGIN)}" y="{number(y + 4)}">{escape(caption)}</text>', y + _MARGIN
+    line = f'<text x="{number(_MARGIN)}" y="{number(y + 4)}" {held(width_of(caption, 10))}>{escape(caption)}</text>'
+    return line, y + _MARGIN
 
 
 def _boxes(boxes: Sequence[Box], faces: Sequence[_Face], kinds: dict[str, Shades], layout: Layout) -> list[str]:
@@ -175,11 +177,12 @@ def _tooltip(box: Box) -> str:
 def _texts(face: _Face, place: Place) -> str:
     x = number(place.x + _LEFT)
     y = place.y + (place.height - 22 - 12 * len(face.rows)) / 2 + 15
-    parts = [f'<text class="t" x="{x}" y="{number(y)}">{escape(face.title)}</text>']
+    parts = [f'<text class="t" x="{x}" y="{number(y)}" {held(width_of(face.title, 12))}>{escape(face.title)}</text>']
     for n, row in enumerate(face.rows):
         kind = f'<tspan class="n">{escape(face.kind)}</tspan>' if face.kind and not n else ""
         words = f'<tspan dx="5">{escape(row)}</tspan>' if kind and row else escape(row)
-        parts.append(f'<text x="{x}" y="{number(y + 13 + 12 * n)}">{kind}{words}</text>')
+        width = width_of(row, 10) + (width_of(face.kind, 10.8) + (5 if row else 0) if kind else 0)
+        parts.append(f'<text x="{x}" y="{number(y + 13 + 12 * n)}" {held(width)}>{kind}{words}</text>')
     return "".join(parts)
 
 

@@ -1,7 +1,8 @@
 """Text made safe to write and measured: cleaned, escaped, cut to a width in px, addresses that may be followed.
 
 - What XML 1.0 cannot hold, and what turns the direction of writing around, becomes U+FFFD; white space, one space.
-- Widths are those of Helvetica and its likenesses (Arial, Liberation Sans), in thousandths of the size, and some slack.
+- Widths are those of Helvetica and its likenesses (Arial, Liberation Sans), in thousandths of the size, and some slack;
+  texts in boxes are held to them, for other fonts are wider.
 """
 
 from __future__ import annotations
@@ -71,6 +72,11 @@ def address(href: str | None) -> str | None:
 def width_of(text: str, size: float) -> float:
     """Measure a line in px at a size in px."""
     return sum(_WIDTHS.get(letter) or _width_beyond(letter) for letter in text) * size * _SLACK / 1000
+
+
+def held(width: float) -> str:
+    """Give the attributes that hold a text to the width that it was measured with, whatever font it is shown in."""
+    return f'textLength="{number(width / _SLACK)}" lengthAdjust="spacingAndGlyphs"' if width else ""
 
 
 def _width_beyond(letter: str) -> int:

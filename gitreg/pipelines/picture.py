@@ -70,5 +70,6 @@ def _arrow(source: str, target: str, ports: str, judged: Mapping[str, Any]) -> A
 
 def _caption(data: Mapping[str, Any]) -> str:
     path = data["criticalPath"]
-    told = f"{path['milliseconds']:,} ms at the worst" if path["by"] == "time" else f"{len(path['stages'])} stages"
+    stages = f"{len(path['stages'])} stage{'s' * (len(path['stages']) != 1)}"
+    told = f"{path['milliseconds']:,} ms at the worst" if path["by"] == "time" else stages
     return f"{_VERDICTS[data['verdict']] or 'fits'} from end to end; the longest way takes {told}"

@@ -16,6 +16,7 @@ _FITS: Final = {"fits": "fits", "does-not": "does not fit", "unknown": "not know
 def dag_lines(data: Mapping[str, Any]) -> Iterator[str]:
     """Tell of a pipeline's graph: its stages, its flows, its order, what it takes at the worst."""
     yield f"{data['ref']}: {_FITS[data['verdict']]}"
+    yield from (f"  {why}" for why in data["why"])
     yield ""
     yield from aligned(["stage", "type", "takes", "gives", "model", "means"], map(_stage, data["stages"]))
     yield ""
