@@ -271,11 +271,13 @@ def test_loose_ends_are_gone_through_as_of_one_commit(tmp_path: Path) -> None:
 def test_what_differs_between_two_moments_is_told(api: Api) -> None:
     told = api.get("/api/v1/graph/diff?from=4&to=5").json()
     assert (told["from"]["seq"], told["to"]["seq"]) == (4, 5)
-    assert told["records"] == {"added": ["model:acme/base@1.1.0"], "removed": []}
+    assert told["records"] == {"added": ["model:acme/base@1.1.0"], "removed": [], "entered": [], "left": []}
+    assert (told["from"]["root"], told["references"]["entered"]) == (None, [])
     (moved,) = told["references"]["moved"]
     assert (moved["before"], moved["after"]) == ("model:acme/base@1.0.0", "model:acme/base@1.1.0")
     of_one = api.get("/api/v1/graph/diff?from=4&to=7&ref=acme/base&relation=derived_from").json()
     assert "model:acme/tuned@2.0.0" in of_one["records"]["added"]
+    assert (of_one["from"]["root"], of_one["to"]["root"]) == ("model:acme/base@1.0.0", "model:acme/base@1.1.0")
     assert api.get("/api/v1/graph/diff?from=4&ref=acme/nobody").status_code == 404
 
 

@@ -177,6 +177,32 @@ def test_the_difference_the_other_way_round_is_its_opposite(demo: Path) -> None:
     assert moved == [(each["after"], each["before"]) for each in back["references"]["moved"]]
 
 
+def test_what_stands_at_both_moments_has_entered_or_left_a_lineage(tmp_path: Path) -> None:
+    from index_support import commit, found, model
+
+    registry, repo = found(tmp_path / "r.git"), tmp_path / "r.git"
+    needs = {"dependencies": [{"ref": "acme/base@^1"}]}
+    pinned = {"dependencies": [{"ref": "acme/base@1.0.0"}]}
+    commit(registry.repo, {**model("base"), **model("user", spec=needs), **model("pinned", spec=pinned)})
+    commit(registry.repo, model("base", "1.1.0"))
+    exact = fine("graph", "diff", "2", "3", "--ref", "acme/base@1.0.0", "--repo", repo)
+    user = "model:acme/user@1.0.0"
+    moved = f"~ {user} depends_on model:acme/base@^1: model:acme/base@1.0.0 -> model:acme/base@1.1.0"
+    assert exact.out.splitlines() == [f"< {user}", moved]
+    assert exact.err == ""
+    named = fine("graph", "diff", "2", "3", "--ref", "acme/base", "--repo", repo)
+    assert named.out.splitlines() == [
+        "+ model:acme/base@1.1.0",
+        "< model:acme/base@1.0.0",
+        "< model:acme/pinned@1.0.0",
+        "< model:acme/pinned@1.0.0 depends_on model:acme/base@1.0.0",
+        moved,
+    ]
+    assert "acme/base meant model:acme/base@1.0.0, and then model:acme/base@1.1.0" in named.err
+    back = fine("graph", "diff", "3", "2", "--ref", "acme/base@1.0.0", "--repo", repo).out
+    assert back.splitlines()[0] == f"> {user}"
+
+
 def test_a_record_that_cannot_be_read_any_more_is_told_as_gone(tmp_path: Path) -> None:
     from index_support import commit, found, model
 

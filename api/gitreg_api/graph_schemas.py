@@ -16,7 +16,6 @@ _REFS: Final[Schema] = list_of(STRING)
 _RELATION: Final[Schema] = {"enum": list(RELATIONS)}
 _VERDICT: Final[Schema] = {"enum": list(get_args(Verdict)), "description": "Whether it is proved to fit, or not to."}
 _MOMENT: Final[Schema] = {**or_null("string"), "format": "date-time"}
-_AT: Final[Schema] = object_of(POSITION)
 
 
 def graph_schemas() -> dict[str, Schema]:
@@ -87,11 +86,13 @@ def _others() -> dict[str, Schema]:
         **POSITION,
     }
     came = list_of(object_of(reference))
+    moment = object_of({**POSITION, "root": {**or_null("string"), "description": "Whose lineage is compared."}})
+    ways_of_coming = ("added", "removed", "entered", "left")
     difference = {
-        "from": _AT,
-        "to": _AT,
-        "records": object_of({"added": _REFS, "removed": _REFS}),
-        "references": object_of({"added": came, "removed": came, "moved": list_of(object_of(moved))}),
+        "from": moment,
+        "to": moment,
+        "records": object_of(dict.fromkeys(ways_of_coming, _REFS)),
+        "references": object_of({**dict.fromkeys(ways_of_coming, came), "moved": list_of(object_of(moved))}),
     }
     circle = {"from": STRING, "to": STRING, "closesCircle": _BOOLEAN, "circle": _REFS, **POSITION}
     return {

@@ -201,14 +201,20 @@ def diff(
     if as_json:
         print_json(found)
         return
-    for sign, refs in (("+", found["records"]["added"]), ("-", found["records"]["removed"])):
-        for each in refs:
+    one, other = found["from"]["root"], found["to"]["root"]
+    if one and other and one != other:
+        remark(f"{ref} meant {one}, and then {other}: their lineages are compared")
+    for sign, kind in _SIGNS.items():
+        for each in found["records"][kind]:
             print_line(f"{sign} {each}")
-    for sign, edges in (("+", found["references"]["added"]), ("-", found["references"]["removed"])):
-        for edge in edges:
+    for sign, kind in _SIGNS.items():
+        for edge in found["references"][kind]:
             print_line(f"{sign} {_sentence(edge)}")
     for edge in found["references"]["moved"]:
         print_line(f"~ {_sentence(edge)}: {edge['before'] or 'nothing'} -> {edge['after'] or 'nothing'}")
+
+
+_SIGNS: Final = {"+": "added", "-": "removed", ">": "entered", "<": "left"}
 
 
 def _sentence(edge: dict[str, Any]) -> str:

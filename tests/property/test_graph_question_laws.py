@@ -192,18 +192,20 @@ def test_what_hangs_loose_is_found_in_parts_of_any_size(world: World, size: int)
     assert sorted(hanging) == loose
 
 
-Spoken = dict[tuple[str, str, str, bool], str | None]
+Sentence = tuple[str, str, str, bool, bool]
+Spoken = dict[Sentence, str | None]
 """What records say of others, by who, how and of what, and what that resolves to."""
 
 
 def _spoken(world: World) -> Spoken:
     found: Spoken = {}
     for one in world.records.values():
-        for key, held in one.slots.items():
-            slot = SLOTS[one.kind][key]
+        for name, held in one.slots.items():
+            slot = SLOTS[one.kind][name]
             for mention in held if slot.relation in FOLLOWED else ():
                 reached = meant(world, mention)
-                found[one.ref, slot.relation, mention.text, True] = reached[0] if reached else None
+                key = one.ref, slot.relation, mention.text, True, slot.is_upstream
+                found[key] = reached[0] if reached else None
     return found
 
 
@@ -237,9 +239,30 @@ def _check_difference(told: Difference, one: World, other: World) -> None:
 
 def _check_lineages(before: State, after: State, one: World, other: World) -> None:
     for ref in {record.ref for record in one.records.values()} & {record.ref for record in other.records.values()}:
-        told = difference_of(trace(before, ref, Asked()), trace(after, ref, Asked()))
+        traced = trace(before, ref, Asked()), trace(after, ref, Asked())
+        told = difference_of(before, after, *traced)
+        ways = [{between._key(line.edge) for line in each.lines} for each in traced]
+        _check_references(told, _spoken(one), _spoken(other), *ways)
         ones, others = (
             {node[0] for node in expected_lineage(world, ref, Asked()).nodes if not node[4]} for world in (one, other)
         )
-        assert set(told.records_added) == others - ones
-        assert set(told.records_removed) == ones - others
+        stood, stands = ({record.ref for record in world.records.values()} for world in (one, other))
+        assert set(told.records_added) == others - ones - stood
+        assert set(told.records_removed) == ones - others - stands
+        assert set(told.records_entered) == (others - ones) & stood
+        assert set(told.records_left) == (ones - others) & stands
+        assert told.roots == (ref, ref)
+
+
+def _check_references(told: Difference, old: Spoken, new: Spoken, before: set[Sentence], after: set[Sentence]) -> None:
+    """A reference that is only in one lineage came, went, moved, or stands at both moments and means the same."""
+    both = {key for key in old.keys() & new.keys() if key[1] != "configures"}
+    moved = {key for key in (before | after) & both if old[key] != new[key]}
+    come, gone = after - before, before - after
+    assert {between._key(edge) for edge in told.added} == come - old.keys()
+    assert {between._key(edge) for edge in told.removed} == gone - new.keys()
+    assert {between._key(edge) for edge in told.entered} == (come & old.keys()) - moved
+    assert {between._key(edge) for edge in told.left} == (gone & new.keys()) - moved
+    assert {between._key(each.edge): (each.before, each.after) for each in told.moved} == {
+        key: (old[key], new[key]) for key in moved
+    }

@@ -217,7 +217,7 @@ def diff_data(
         if ref is None:
             found = difference(old.state, new.state, first.seq, last.seq, _with_all(asked))
         else:
-            found = difference_of(*_lineages(old, new, ref, asked))
+            found = difference_of(old.state, new.state, *_lineages(old, new, ref, asked))
         return difference_data(found, old.position, new.position)
 
 

@@ -1,7 +1,8 @@
 """What differs between the graph at two moments: records, references, and what standing references resolve to.
 
 - Of the whole registry, what commits between the moments touched is compared, so the cost follows these, not the graph.
-- Of the lineage of one record, the lineages of both moments are compared.
+- Of the lineage of one record, the lineages of both moments are compared: what is only in one of them may stand at the
+  other moment too, and has come into the lineage or left it then.
 - From a later moment to an earlier one the difference is the other way round.
 """
 
@@ -14,7 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from gitreg.errors import UsageError
-from gitreg.kinds.references import is_about_all
+from gitreg.kinds.references import is_about_all, is_upstream
 from gitreg.refs import KINDS
 from gitreg_indexer.graph.asking import Edge
 from gitreg_indexer.graph.lineage import Asked, Lineage
@@ -36,13 +37,21 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What came and went: refs of records, references by where they stand, and references that moved."""
+    """What came and went: refs of records, references by where they stand, and references that moved.
+
+    What `entered` a lineage or `left` it stands at both moments. `roots` are the records whose lineages are compared.
+    """
 
     records_added: tuple[str, ...] = ()
     records_removed: tuple[str, ...] = ()
     added: tuple[Edge, ...] = ()
     removed: tuple[Edge, ...] = ()
     moved: tuple[Moved, ...] = ()
+    records_entered: tuple[str, ...] = ()
+    records_left: tuple[str, ...] = ()
+    entered: tuple[Edge, ...] = ()
+    left: tuple[Edge, ...] = ()
+    roots: tuple[str | None, str | None] = (None, None)
 
 
 def difference(before: State, after: State, first: int, last: int, asked: Asked) -> Difference:
@@ -57,48 +66,58 @@ def difference(before: State, after: State, first: int, last: int, asked: Asked)
     return Difference(come, gone, _only_in(new, old), _only_in(old, new), tuple(moved))
 
 
-def difference_of(before: Lineage | None, after: Lineage | None) -> Difference:
-    """Compare the lineage of a record at two moments; None where it did not stand."""
+def difference_of(old: State, new: State, before: Lineage | None, after: Lineage | None) -> Difference:
+    """Compare the lineage of a record at two moments, of which the states are; None where it did not stand."""
     ones, others = _nodes(before), _nodes(after)
-    old, new = _edges_of(before), _edges_of(after)
-    moved = (
-        Moved(old[key][0], *(_only(each[key][1]) for each in (old, new)))
-        for key in sorted(old.keys() & new.keys())
-        if old[key][1] != new[key][1]
-    )
+    old_edges, new_edges = _edges_of(before), _edges_of(after)
+    come, gone = _only_in(new_edges, old_edges), _only_in(old_edges, new_edges)
+    stood, stands = _spoken_by(old, come), _spoken_by(new, gone)
+    kept = [new_edges[key] for key in old_edges.keys() & new_edges.keys()]
+    kept += [edge for edges, keys in ((come, stood), (gone, stands)) for edge in edges if _key(edge) in keys]
+    moved = {_key(edge): each for edge in kept for each in _moved_at_both(old, new, edge)}
     return Difference(
-        tuple(sorted(others - ones)),
-        tuple(sorted(ones - others)),
-        _only_in({key: edge for key, (edge, _) in new.items()}, old),
-        _only_in({key: edge for key, (edge, _) in old.items()}, new),
-        tuple(moved),
+        records_added=tuple(ref for ref in sorted(others - ones) if old.standing(ref) is None),
+        records_removed=tuple(ref for ref in sorted(ones - others) if new.standing(ref) is None),
+        added=tuple(edge for edge in come if _key(edge) not in stood),
+        removed=tuple(edge for edge in gone if _key(edge) not in stands),
+        moved=tuple(moved[key] for key in sorted(moved)),
+        records_entered=tuple(ref for ref in sorted(others - ones) if old.standing(ref) is not None),
+        records_left=tuple(ref for ref in sorted(ones - others) if new.standing(ref) is not None),
+        entered=tuple(edge for edge in come if _key(edge) in stood and _key(edge) not in moved),
+        left=tuple(edge for edge in gone if _key(edge) in stands and _key(edge) not in moved),
+        roots=(before.root if before else None, after.root if after else None),
     )
 
 
-_Key = tuple[str, str, str, bool]
-"""What a reference says, in whatever field: who refers, in what relation, to what, and whether it is required."""
+def _spoken_by(state: State, edges: Iterable[Edge]) -> set[_Key]:
+    """Give the keys of all references that the records which hold some have at another moment."""
+    sources = {edge.source for edge in edges}
+    for upstream in (True, False):
+        state.read_out(sources, upstream=upstream)
+    return {_key(edge) for source in sources for flow in (True, False) for edge in state.out(source, upstream=flow)}
+
+
+def _moved_at_both(old: State, new: State, edge: Edge) -> Iterator[Moved]:
+    if not is_about_all(edge.relation, edge.field):
+        moved = Moved(edge, old.meant(edge), new.meant(edge))
+        yield from [moved] if moved.before != moved.after else []
+
+
+_Key = tuple[str, str, str, bool, bool]
+"""What a reference says, in whatever field: who refers, in what relation, to what, whether that is required and comes
+first: a pipeline that reads a dataset says another thing than one that writes it."""
 
 
 def _nodes(lineage: Lineage | None) -> set[str]:
     return {node.ref for node in lineage.nodes if not node.is_missing} if lineage else set()
 
 
-def _edges_of(lineage: Lineage | None) -> Mapping[_Key, tuple[Edge, tuple[str, ...]]]:
-    """Give by reference, as it stands, the edge and the records that it leads to."""
-    found: dict[_Key, tuple[Edge, tuple[str, ...]]] = {}
-    for line in lineage.lines if lineage else ():
-        edge, key = line.edge, _key(line.edge)
-        led = () if line.is_missing else (line.target,)
-        found[key] = edge, (*found[key][1], *led) if key in found else led
-    return found
+def _edges_of(lineage: Lineage | None) -> dict[_Key, Edge]:
+    return {_key(line.edge): line.edge for line in lineage.lines} if lineage else {}
 
 
 def _key(edge: Edge) -> _Key:
-    return edge.source, edge.relation, edge.wanted, edge.required
-
-
-def _only(refs: tuple[str, ...]) -> str | None:
-    return ", ".join(refs) or None
+    return edge.source, edge.relation, edge.wanted, edge.required, is_upstream(edge.relation, edge.field)
 
 
 def _only_in(some: Mapping[_Key, Edge], others: Mapping[_Key, Any]) -> tuple[Edge, ...]:
@@ -171,7 +190,5 @@ def _of_name(before: State, after: State, name: str, asked: Asked) -> Iterator[M
     for upstream in (True, False):
         stood = {_key(edge) for edge in before.into(name, upstream=upstream)}
         for edge in after.into(name, upstream=upstream):
-            is_of_one = edge.relation in asked.relations and not is_about_all(edge.relation, edge.field)
-            if is_of_one and _key(edge) in stood:
-                moved = Moved(edge, before.meant(edge), after.meant(edge))
-                yield from [moved] if moved.before != moved.after else []
+            if edge.relation in asked.relations and _key(edge) in stood:
+                yield from _moved_at_both(before, after, edge)

@@ -103,15 +103,14 @@ def edge_data(edge: Edge) -> dict[str, Any]:
 def difference_data(found: Difference, before: Position, after: Position) -> dict[str, Any]:
     """Give what differs between two moments."""
     moved = [{**edge_data(each.edge), "before": each.before, "after": each.after} for each in found.moved]
+    records = {"added": found.records_added, "removed": found.records_removed}
+    records |= {"entered": found.records_entered, "left": found.records_left}
+    edges = {"added": found.added, "removed": found.removed, "entered": found.entered, "left": found.left}
     return {
-        "from": {"commit": before.commit, "seq": before.seq},
-        "to": {"commit": after.commit, "seq": after.seq},
-        "records": {"added": list(found.records_added), "removed": list(found.records_removed)},
-        "references": {
-            "added": [edge_data(edge) for edge in found.added],
-            "removed": [edge_data(edge) for edge in found.removed],
-            "moved": moved,
-        },
+        "from": {"commit": before.commit, "seq": before.seq, "root": found.roots[0]},
+        "to": {"commit": after.commit, "seq": after.seq, "root": found.roots[1]},
+        "records": {name: list(refs) for name, refs in records.items()},
+        "references": {**{name: [edge_data(edge) for edge in each] for name, each in edges.items()}, "moved": moved},
     }
 
 
