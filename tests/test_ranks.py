@@ -212,3 +212,20 @@ def test_a_transaction_that_fails_ranks_nothing(catalog: Catalog) -> None:
     with pytest.raises(KeyboardInterrupt), catalog.writing() as written:
         fail(written)
     assert kept(catalog) == []
+
+
+def test_aliases_come_after_the_versions_that_they_name() -> None:
+    def place(name: str, version: str, kind: str = "Model") -> str:
+        key = Version.parse(version).sort_key() if version else ""
+        return order_of("acme", name, key, kind, f"{kind}:{name}@{version}")
+
+    wanted = [
+        place("a", "2.0.0"),
+        place("a", "1.0.0"),
+        place("Dataset/a", "", "Aliases"),
+        place("Model/a", "", "Aliases"),
+        place("a-b", "1.0.0"),
+        place("b", "1.0.0"),
+    ]
+    assert sorted(wanted) == wanted
+    assert len(set(wanted)) == len(wanted)

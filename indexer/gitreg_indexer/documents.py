@@ -45,8 +45,12 @@ def digest_of(etag: str, kind: str, ref: str, status: str | None, version_key: s
 
 
 def order_of(namespace: str, name: str, version_key: str, kind: str, ref: str) -> str:
-    """Give the text by which records are ordered: by namespace, name and newest version; unique at any one time."""
-    return f"{namespace}/{name}\x01{_descending(version_key)}\x01{kind}\x01{ref}"
+    """Give the text by which records are ordered: by namespace, name and newest version; unique at any one time.
+
+    The name is as the catalog has it (`facts.name_column`). Aliases come after what they are of.
+    """
+    bare = name.partition("/")[2] if kind == "Aliases" else name
+    return f"{namespace}/{bare}\x01{_descending(version_key)}\x01{kind}\x01{ref}"
 
 
 def _values(data: dict[str, Any], status: str | None) -> tuple[tuple[str, Scalar], ...]:
