@@ -143,6 +143,11 @@ def test_all_faults_of_parameters_are_told_at_once(laid: Path) -> None:
     assert "mend: give a value for 'model'" in done.err
 
 
+def test_an_integer_may_be_given_as_an_exponent(laid: Path) -> None:
+    done = call(laid, "render", "acme/answer", "--set", MODEL, "--set", "timeoutMs=1e3", "--json")
+    assert done.json["execution"] == {"timeout": 1000}
+
+
 def test_what_gives_no_pipeline_is_told(laid: Path) -> None:
     told = faults(call(laid, "render", "acme/answer", "--set", "model=no ref", "--json"))
     assert list(told) == ["spec.dag.nodes[0].model"]

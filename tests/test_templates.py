@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,6 +82,19 @@ def test_a_text_that_is_one_expression_gives_the_value_itself(value: Any) -> Non
     found = value_of("{{ a }}", a=value)
     assert found == value
     assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("given", "stands"),
+    [(1e3, "1000"), (-0.0, "0"), (1.5, "1.5"), (1e300, "1e+300"), ([2.0, {"a": 3.0}], '[2, {"a": 3}]'), (True, "true")],
+)
+def test_a_whole_number_stands_without_a_fraction(given: Any, stands: str) -> None:
+    """JSON Schema calls `1e3` an integer, and a pipeline's integers have no fraction."""
+    assert json.dumps(value_of("{{ x }}", x=given)) == stands
+
+
+def test_within_a_text_a_number_stands_as_it_was_given() -> None:
+    assert value_of("v{{ x }}", x=1.0) == "v1.0"
 
 
 def test_what_is_filled_in_is_a_copy() -> None:
