@@ -39,7 +39,7 @@ REVIEW = Finding(
     "GR-012",
     "duplicate-artifact",
     "the same artifact (0123456789ab...) is registered already: models/acme/chat/1.0.0.yaml",
-    "use the record that is there, or have somebody approve the second name (`--approve GR-012`)",
+    "use the record that is there, or have somebody approve the second name",
     severity=Severity.REVIEW,
     path="models/acme/nlp/copy/1.0.0.yaml",
     line=12,

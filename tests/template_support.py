@@ -38,7 +38,7 @@ REDACT: Final[dict[str, Any]] = {
     "outputs": {"text": TEXT},
 }
 CAREFUL: Final[dict[str, Any]] = {
-    "extends": "template:acme/answer@^1",
+    "extends": "template:acme/answer@1.0.0",
     "parameters": {"language": {"schema": {"enum": ["en", "de"]}, "default": "en"}},
     "body": {
         "dag": {

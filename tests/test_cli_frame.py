@@ -78,6 +78,20 @@ def test_wrong_words_exit_2_with_a_hint(words: list[str], says: str, mend: str) 
         assert run(*words, "--json").error["code"] == "usage"
 
 
+@pytest.mark.parametrize(
+    ("words", "got", "says"),
+    [
+        pytest.param(["lineage", "a/b", "--depth", "-1"], "-1", "greater than or equal to 1", id="too small"),
+        pytest.param(["impact", "a/b", "--depth", "many"], "many", "a valid integer", id="no number"),
+    ],
+)
+def test_a_value_that_an_option_does_not_take_is_told(words: list[str], got: str, says: str) -> None:
+    done = run(*words, "--json")
+    assert (done.code, done.error["got"]) == (2, got)
+    assert says in done.error["says"]
+    assert f"  got: {got}\n" in run(*words).err
+
+
 def test_an_error_is_told_twice_with_json(tmp_path: Path) -> None:
     done = run("register", "x.yaml", "--repo", tmp_path, "--json")
     assert done.code == 2

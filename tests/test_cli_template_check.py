@@ -88,11 +88,24 @@ def test_it_says_the_same_as_the_gate(registry: Path) -> None:
     assert [(each["field"], each["says"], each["mend"]) for each in told] == gate != []
 
 
-def test_an_instance_drifts_where_what_its_template_extends_moves_on(registry: Path) -> None:
+def test_what_one_version_gives_stays_where_what_it_extends_moves_on(registry: Path) -> None:
+    before = call(registry, "render", "acme/careful@1.0.0", "--set", MODEL).out
     body = {**BODY, "execution": {"timeout": "{{ timeoutMs }}", "concurrency": 4}}
     registered(registry, template(version="1.1.0", parameters=PARAMETERS, body=body))
+    assert call(registry, "render", "acme/careful@1.0.0", "--set", MODEL).out == before
     done = call(registry, "check", "template:acme/careful", "--json")
-    assert fields(done, "pipeline:acme/mails@1.0.0") == ["spec.execution.concurrency"]
+    assert statuses(done) == {"template:acme/careful@1.0.0": "fine", "pipeline:acme/mails@1.0.0": "fine"}
+    assert "GR-037" not in run("validate", "--repo", registry).out
+
+
+def test_a_template_of_a_range_does_not_land(registry: Path, tmp_path: Path) -> None:
+    """It would give something else as soon as another version lands, and its instances are frozen."""
+    text = template("loose", extends="template:acme/answer@^1", includes=["acme/careful@stable"], body={})
+    done = run("register", written(tmp_path, "t.yaml", text), "--repo", registry, "--author", AUTHOR, "--json")
+    told = {each["field"]: each for each in done.error["findings"] if each["rule"] == "GR-037"}
+    assert (done.code, list(told)) == (1, ["spec.extends", "spec.includes[0]"])
+    assert "template:acme/answer@^1 is not an exact version of a template" in told["spec.extends"]["says"]
+    assert "`gitreg resolve template:acme/answer@^1`" in told["spec.extends"]["mend"]
 
 
 @pytest.mark.parametrize(

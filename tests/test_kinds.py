@@ -322,7 +322,7 @@ def test_a_word_that_is_not_one_of_the_list_is_refused_with_the_nearest(
         pytest.param("Policy", ("spec", "rule"), {}, "spec.rule.language", "`language` is missing", id="no-language"),
         pytest.param("Pipeline", ("spec", "dag", "nodes"), [], "spec.dag.nodes", "at least 1", id="no-nodes"),
         pytest.param(
-            "Pipeline", ("spec", "resources", "memory"), "4 GB", "spec.resources.memory", "matches", id="quantity"
+            "Pipeline", ("spec", "resources", "memory"), "4 GB", "spec.resources.memory", "a quantity as", id="quantity"
         ),
         pytest.param(
             "Pipeline", ("spec", "resources", "cpu"), "9" * 33, "spec.resources.cpu", "at most 32", id="many-cores"

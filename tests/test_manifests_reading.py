@@ -554,6 +554,17 @@ WRONG_FIELDS = [
     ),
     pytest.param(
         "owner: nlp-team",
+        "owner: 129e6",
+        11,
+        10,
+        "metadata.owner",
+        "GR-003",
+        "got 129000000.0; expected text",
+        "quote it: '129e6'",
+        id="unquoted-number-that-is-written-otherwise",
+    ),
+    pytest.param(
+        "owner: nlp-team",
         "owner: true",
         11,
         10,

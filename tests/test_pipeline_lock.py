@@ -168,6 +168,75 @@ def test_a_lock_names_all_that_is_needed_at_any_depth(tmp_path: Path) -> None:
     assert next(pin for pin in lock.records if pin.kind == "Config").artifact is None
 
 
+def raw(version: str, **spec: Any) -> dict[str, bytes]:
+    return {f"datasets/acme/raw/{version}.yaml": dataset("raw", version, **spec)}
+
+
+DUMPED = {"sources": [{"ref": "dataset:acme/dump@^1"}]}
+READING: dict[str, bytes] = {
+    **chat("1.0.0"),
+    "datasets/acme/dump/1.0.0.yaml": dataset("dump"),
+    **raw("1.0.0", **DUMPED),
+    "datasets/acme/out/1.0.0.yaml": dataset("out"),
+    P: uses("acme/chat@^1", reads=["acme/raw@^1"], writes=["acme/out@1.0.0"]),
+}
+
+
+def test_what_is_read_is_locked_with_what_it_was_made_from_and_what_is_written_is_not(world: World) -> None:
+    lock = lock_in(world(READING, without=True), REF)
+    assert [(each.field, each.relation, each.wants, each.means) for each in lock.references] == [
+        ("spec.dag.nodes[0].model", "uses", "model:acme/chat@^1", "model:acme/chat@1.0.0"),
+        ("spec.reads[0]", "transforms", "dataset:acme/raw@^1", "dataset:acme/raw@1.0.0"),
+        ("spec.sources[0].ref", "derived_from", "dataset:acme/dump@^1", "dataset:acme/dump@1.0.0"),
+    ]
+    assert [pin.ref.split(":")[1] for pin in lock.records if pin.artifact and pin.kind == "Dataset"] == [
+        "acme/dump@1.0.0",
+        "acme/raw@1.0.0",
+    ]
+    assert read_lock(write_lock(lock), "it") == lock
+    unread = {**READING, "datasets/acme/raw/1.0.0.yaml": None}
+    with pytest.raises(NotFoundError, match="1 of what it needs"):
+        lock_in(world(unread, without=True), REF)
+
+
+@pytest.mark.parametrize(
+    ("change", "holds", "findings", "drifts"),
+    [
+        pytest.param(
+            raw("1.1.0"),
+            True,
+            [],
+            [("dataset:acme/raw@1.0.0", "dataset:acme/raw@1.1.0"), ("dataset:acme/dump@1.0.0", None)],
+            id="a newer version",
+        ),
+        pytest.param(
+            raw("1.0.0", digest="0" * 64, **DUMPED), False, [("content", "acme/raw@1.0.0")], [], id="other data"
+        ),
+        pytest.param(
+            {"datasets/acme/out/1.0.0.yaml": dataset("out", records=5)}, True, [], [], id="what is written is another"
+        ),
+    ],
+)
+def test_that_what_is_read_has_moved_is_told(
+    world: World, change: Files, holds: bool, findings: Any, drifts: Any
+) -> None:
+    lock = lock_in(world(READING, without=True), REF)
+    assert told(world({**READING, **change}, without=True), lock) == (holds, findings, drifts)
+
+
+def test_a_lock_that_leaves_out_what_is_read_can_be_read_and_does_not_hold(world: World) -> None:
+    """As one does that was written before what is read was locked."""
+    state = world(READING, without=True)
+
+    def leave_out(data: Any) -> None:
+        data["references"] = data["references"][:1]
+        data["records"] = [pin for pin in data["records"] if pin["kind"] != "Dataset"]
+
+    found = told(state, damaged(lock_in(state, REF), leave_out))
+    fresh = [(None, "dataset:acme/raw@1.0.0"), (None, "dataset:acme/dump@1.0.0")]
+    assert found == (False, [("left-out", "acme/p@1.0.0")], fresh)
+
+
 def test_what_is_needed_and_missing_is_named(world: World) -> None:
     files = {**WORLD, P: uses("acme/chat@^1", "acme/nobody@^3", dependencies=[{"ref": "config:acme/defaults@9.0.0"}])}
     with pytest.raises(NotFoundError) as error:

@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from pipeline_support import NUMBER, TEXT, edge, pipeline, stage
+from pipeline_support import NUMBER, TEXT, edge, pipeline, pipeline_data, stage
 
 from gitreg.kinds import KIND_TYPES, Pipeline
 from gitreg.kinds._base import RetryPolicy
-from gitreg.manifests import read_manifest
+from gitreg.manifests import manifest_from_data, read_manifest
 from gitreg.pipelines import dag_data, shape_of
 from gitreg.pipelines.flows import circles, nodes_of, parts, schemas_fit
 from gitreg.pipelines.order import longest_way, run_order
@@ -288,7 +288,26 @@ def test_retries_count_for_the_worst_case() -> None:
         pytest.param("memory", "1.5Gi", Fraction(3 * 2**29), "1536Mi", id="a fraction of one"),
         pytest.param("memory", "1G", Fraction(10**9), "1G", id="gigabytes"),
         pytest.param("memory", "1048576", Fraction(2**20), "1Mi", id="bytes"),
-        pytest.param("storage", "0.5", Fraction(1, 2), "0.5", id="half a byte"),
+        pytest.param("memory", "1T", Fraction(10**12), "1T", id="terabytes, which are whole kibibytes too"),
+        pytest.param("memory", "1000Ki", Fraction(1024000), "1000Ki", id="kibibytes, which are whole kilobytes too"),
+        pytest.param("storage", "0.5", Fraction(1, 2), "500m", id="half a byte"),
+        pytest.param("memory", "128974848", Fraction(123 * 2**20), "123Mi", id="Kubernetes' manual: bytes"),
+        pytest.param("memory", "129e6", Fraction(129 * 10**6), "129M", id="Kubernetes' manual: an exponent"),
+        pytest.param("memory", "129M", Fraction(129 * 10**6), "129M", id="Kubernetes' manual: megabytes"),
+        pytest.param("memory", "128974848000m", Fraction(123 * 2**20), "123Mi", id="Kubernetes' manual: thousandths"),
+        pytest.param("memory", "123Mi", Fraction(123 * 2**20), "123Mi", id="Kubernetes' manual: mebibytes"),
+        pytest.param("cpu", "100n", Fraction(1, 10**7), "100n", id="billionths of a core"),
+        pytest.param("cpu", "5u", Fraction(5, 10**6), "5u", id="millionths of a core"),
+        pytest.param("cpu", "0.5n", Fraction(1, 2 * 10**9), "0.5n", id="less than a billionth"),
+        pytest.param("cpu", "1500u", Fraction(3, 2000), "1500u", id="a thousandth and a half"),
+        pytest.param("cpu", ".5", Fraction(1, 2), "500m", id="no digit before the point"),
+        pytest.param("cpu", "5.", Fraction(5), "5", id="no digit after the point"),
+        pytest.param("cpu", "1E-3", Fraction(1, 1000), "1m", id="an exponent below nothing"),
+        pytest.param("memory", "1.5e+3", Fraction(1500), "1500", id="an exponent with its sign"),
+        pytest.param("memory", "1E", Fraction(10**18), "1E", id="exabytes"),
+        pytest.param("memory", "1E1", Fraction(10), "10", id="an exponent in capitals"),
+        pytest.param("memory", "1e99", Fraction(10**99), f"{10**99 // 2**60}Ei", id="the largest exponent"),
+        pytest.param("cpu", "1e-99", Fraction(1, 10**99), "0." + "0" * 89 + "1n", id="the smallest exponent"),
         pytest.param("storage", "0", Fraction(0), "0", id="nothing"),
         pytest.param("memory", "1" * 6000, Fraction((10**6000 - 1) // 9), "1" * 6000, id="more digits than int reads"),
         pytest.param("gpu:t4", "1024", Fraction(1024), "1024", id="a count"),
@@ -298,6 +317,26 @@ def test_quantities_are_read_and_written_exactly(what: str, text: str, amount: F
     assert read_quantity(text) == amount
     assert write_quantity(what, amount) == written
     assert read_quantity(written) == amount
+
+
+QUANTITIES = (
+    *("129e6", "128974848000m", "100n", "5u", ".5", "5.", "1E", "1E9", "1e+9", "1e-9", "2", "0.25", "1.5Gi"),
+    *("3k", "1Ki", "1Mi", "1Ti", "1Pi", "1Ei", "1M", "1G", "1T", "1P"),
+)
+NO_QUANTITIES = ("", ".", "m", "-1", "+1", "1 Gi", "1gi", "1K", "1GiB", "1e", "1e1.5", "1e100", "1em", "\u00b2", "1\n")
+
+
+@pytest.mark.parametrize("text", QUANTITIES)
+@pytest.mark.parametrize("what", ["cpu", "memory", "storage"])
+def test_what_kubernetes_takes_is_taken(what: str, text: str) -> None:
+    assert load([stage("a", resources={what: text})])["peak"][what]["amount"]
+
+
+@pytest.mark.parametrize("text", NO_QUANTITIES)
+def test_what_is_no_quantity_is_refused(text: str) -> None:
+    (finding,) = manifest_from_data(pipeline_data([stage("a")], resources={"cpu": text})).findings
+    assert finding.field == "spec.resources.cpu"
+    assert "expected a quantity as Kubernetes writes it, like 500m, 1.5, 4Gi or 129e6" in finding.says
 
 
 def load(stages: list[Any], *edges: str) -> Any:

@@ -128,6 +128,11 @@ def test_it_does_not_cover(wide: Any, narrow: Any, why: str) -> None:
     assert "; shown by " in answer.why
 
 
+ACCEPTS = "the narrow one accepts"
+ODD = {"pattern": "^(ab){9,}c[de]$"}
+STEPS = {"type": "number", "multipleOf": 0.37}
+
+
 @pytest.mark.parametrize(
     ("wide", "narrow", "why"),
     [
@@ -144,6 +149,25 @@ def test_it_does_not_cover(wide: Any, narrow: Any, why: str) -> None:
         pytest.param({"minimum": float("nan")}, True, "#: the schema holds a number", id="not-a-number"),
         pytest.param(5, True, "#: a schema is", id="no-schema"),
         pytest.param({"pattern": "((a+)+)+$|b"}, {"type": "string", "minLength": 1}, "#/pattern", id="wild-pattern"),
+        pytest.param(
+            {"maxLength": 5}, {**TEXT, **ODD}, f"#/maxLength: {ACCEPTS} any number of characters", id="any-length"
+        ),
+        pytest.param(
+            {"maxItems": 2},
+            {"type": "array", "items": {**TEXT, **ODD}},
+            f"#/maxItems: {ACCEPTS} any number of items",
+            id="any-number-of-items",
+        ),
+        pytest.param(
+            {"maxProperties": 2},
+            {"type": "object", "propertyNames": ODD},
+            f"#/maxProperties: {ACCEPTS} any number of properties",
+            id="any-number-of-properties",
+        ),
+        pytest.param({"minimum": 2}, STEPS, f"#/minimum: {ACCEPTS} numbers without a lower bound", id="no-lower-bound"),
+        pytest.param(
+            {"maximum": 2}, STEPS, f"#/maximum: {ACCEPTS} numbers without an upper bound", id="no-upper-bound"
+        ),
     ],
 )
 def test_it_is_not_decided(wide: Any, narrow: Any, why: str) -> None:

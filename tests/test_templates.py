@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,6 +82,19 @@ def test_a_text_that_is_one_expression_gives_the_value_itself(value: Any) -> Non
     found = value_of("{{ a }}", a=value)
     assert found == value
     assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("given", "stands"),
+    [(1e3, "1000"), (-0.0, "0"), (1.5, "1.5"), (1e300, "1e+300"), ([2.0, {"a": 3.0}], '[2, {"a": 3}]'), (True, "true")],
+)
+def test_a_whole_number_stands_without_a_fraction(given: Any, stands: str) -> None:
+    """JSON Schema calls `1e3` an integer, and a pipeline's integers have no fraction."""
+    assert json.dumps(value_of("{{ x }}", x=given)) == stands
+
+
+def test_within_a_text_a_number_stands_as_it_was_given() -> None:
+    assert value_of("v{{ x }}", x=1.0) == "v1.0"
 
 
 def test_what_is_filled_in_is_a_copy() -> None:
@@ -312,7 +326,7 @@ def test_a_template_extends_another() -> None:
             "list": [3],
         },
         {"u": {"schema": {"type": "integer"}, "default": 7}},
-        extends="template:acme/base@^1",
+        extends="template:acme/base@1.0.0",
     )
     assert render(own, {"t": 9}, fetching(base)) == Rendering(
         {
@@ -329,7 +343,9 @@ def test_a_template_extends_another() -> None:
 def test_a_template_includes_the_stages_of_others_before_its_own() -> None:
     one = made({"dag": {"nodes": [stage("a")]}, "execution": {"timeout": 1}}, {"p": ANY}, name="one")
     two = made({"dag": {"nodes": [stage("b", timeout="{{ p }}")], "edges": [edge("a", "b")]}}, {"p": ANY}, name="two")
-    own = made({"dag": {"nodes": [stage("c")], "edges": [edge("b", "c")]}}, includes=["acme/one@1", "acme/two@1"])
+    own = made(
+        {"dag": {"nodes": [stage("c")], "edges": [edge("b", "c")]}}, includes=["acme/one@1.0.0", "acme/two@1.0.0"]
+    )
     rendering = render(own, {"p": 4}, fetching(one, two))
     assert rendering == Rendering(
         {"dag": {"nodes": [stage("a"), stage("b", timeout=4), stage("c")], "edges": [edge("a", "b"), edge("b", "c")]}}
@@ -338,9 +354,9 @@ def test_a_template_includes_the_stages_of_others_before_its_own() -> None:
 
 def test_each_parameter_tells_where_it_is_from() -> None:
     ground = made({}, {"a": ANY, "b": ANY}, name="ground")
-    base = made({}, {"b": ANY, "c": ANY}, name="base", extends="acme/ground@1")
+    base = made({}, {"b": ANY, "c": ANY}, name="base", extends="acme/ground@1.0.0")
     part = made({}, {"c": ANY, "d": ANY}, name="part")
-    own = made({}, {"d": ANY, "e": ANY}, extends="acme/base@^1", includes=["template:acme/part@1.0.0"])
+    own = made({}, {"d": ANY, "e": ANY}, extends="acme/base@1.0.0", includes=["template:acme/part@1.0.0"])
     whole = compose(own, fetching(ground, base, part))
     assert whole.faults == ()
     told = {name: (each.source, each.way) for name, each in whole.declared.items()}
@@ -351,16 +367,16 @@ def test_each_parameter_tells_where_it_is_from() -> None:
         "d": ("template:acme/mine@1.0.0", "own"),
         "e": ("template:acme/mine@1.0.0", "own"),
     }
-    assert [(each.by, each.way, each.written, each.ref) for each in whole.taken] == [
-        ("template:acme/mine@1.0.0", "extended", "acme/base@^1", "template:acme/base@1.0.0"),
-        ("template:acme/base@1.0.0", "extended", "acme/ground@1", "template:acme/ground@1.0.0"),
-        ("template:acme/mine@1.0.0", "included", "template:acme/part@1.0.0", "template:acme/part@1.0.0"),
+    assert [(each.by, each.way, each.ref) for each in whole.taken] == [
+        ("template:acme/mine@1.0.0", "extended", "template:acme/base@1.0.0"),
+        ("template:acme/base@1.0.0", "extended", "template:acme/ground@1.0.0"),
+        ("template:acme/mine@1.0.0", "included", "template:acme/part@1.0.0"),
     ]
 
 
 def test_a_parameter_of_what_is_included_is_told_as_such() -> None:
-    part = made({"dag": {"nodes": [stage("a")]}}, {"p": ANY}, name="part", extends="acme/base@1")
-    whole = compose(made({}, includes=["acme/part@1"]), fetching(part, made({}, {"q": ANY}, name="base")))
+    part = made({"dag": {"nodes": [stage("a")]}}, {"p": ANY}, name="part", extends="acme/base@1.0.0")
+    whole = compose(made({}, includes=["acme/part@1.0.0"]), fetching(part, made({}, {"q": ANY}, name="base")))
     told = {name: (each.source, each.way) for name, each in whole.declared.items()}
     part_ref, base_ref = "template:acme/part@1.0.0", "template:acme/base@1.0.0"
     assert told == {"p": (part_ref, "included"), "q": (base_ref, "included")}
@@ -369,42 +385,53 @@ def test_a_parameter_of_what_is_included_is_told_as_such() -> None:
 
 def test_what_is_included_by_two_ways_is_there_once() -> None:
     low = made({"dag": {"nodes": [stage("a")], "edges": [edge("a", "a")]}}, name="low")
-    one = made({}, name="one", includes=["acme/low@1"])
-    two = made({}, name="two", includes=["acme/low@1"])
-    rendering = render(made({}, includes=["acme/one@1", "acme/two@1"]), {}, fetching(low, one, two))
+    one = made({}, name="one", includes=["acme/low@1.0.0"])
+    two = made({}, name="two", includes=["acme/low@1.0.0"])
+    rendering = render(made({}, includes=["acme/one@1.0.0", "acme/two@1.0.0"]), {}, fetching(low, one, two))
     assert rendering.spec == {"dag": {"nodes": [stage("a")], "edges": [edge("a", "a")]}}
 
 
 @pytest.mark.parametrize(
     ("own", "others", "field", "says"),
     [
-        pytest.param({"extends": "acme/gone@1"}, [], "spec.extends", "there is no", id="missing-base"),
-        pytest.param({"includes": ["acme/gone@1"]}, [], "spec.includes[0]", "there is no", id="missing-include"),
+        pytest.param({"extends": "acme/gone@1.0.0"}, [], "spec.extends", "there is no", id="missing-base"),
+        pytest.param({"includes": ["acme/gone@1.0.0"]}, [], "spec.includes[0]", "there is no", id="missing-include"),
         pytest.param({"extends": "model:acme/x@1"}, [], "spec.extends", "is no template", id="no-template"),
-        pytest.param({"extends": "acme/mine@1"}, [], "spec.extends", "leads back to itself", id="itself"),
         pytest.param(
-            {"extends": "acme/one@1"},
-            [{"name": "one", "includes": ["acme/two@1"]}, {"name": "two", "extends": "acme/one@1"}],
+            {"extends": "acme/one@^1"}, [{"name": "one"}], "spec.extends", "is not an exact version", id="a-range"
+        ),
+        pytest.param({"includes": ["acme/one"]}, [{"name": "one"}], "spec.includes[0]", "may change", id="no-version"),
+        pytest.param(
+            {"extends": "acme/one@1.0.0"},
+            [{"name": "one", "extends": "acme/two@1"}, {"name": "two"}],
+            "spec.extends",
+            "in template:acme/one@1.0.0: template:acme/two@1 is not an exact version",
+            id="a-range-further-down",
+        ),
+        pytest.param({"extends": "acme/mine@1.0.0"}, [], "spec.extends", "leads back to itself", id="itself"),
+        pytest.param(
+            {"extends": "acme/one@1.0.0"},
+            [{"name": "one", "includes": ["acme/two@1.0.0"]}, {"name": "two", "extends": "acme/one@1.0.0"}],
             "spec.extends",
             "template:acme/one@1.0.0 -> template:acme/two@1.0.0 -> template:acme/one@1.0.0",
             id="circle",
         ),
         pytest.param(
-            {"includes": ["acme/one@1"], "parameters": {"p": {"schema": False}}},
+            {"includes": ["acme/one@1.0.0"], "parameters": {"p": {"schema": False}}},
             [{"name": "one", "parameters": {"p": ANY}}],
             "spec.parameters.p",
             "schemas differ",
             id="parameters-disagree",
         ),
         pytest.param(
-            {"includes": ["acme/one@1", "acme/two@1"]},
+            {"includes": ["acme/one@1.0.0", "acme/two@1.0.0"]},
             [{"name": "one", "parameters": {"p": ANY}}, {"name": "two", "parameters": {"p": {"schema": {}}}}],
             "spec.includes[1]",
             "schemas differ",
             id="includes-disagree",
         ),
         pytest.param(
-            {"includes": ["acme/one@1", "acme/two@1"]},
+            {"includes": ["acme/one@1.0.0", "acme/two@1.0.0"]},
             [
                 {"name": "one", "body": {"dag": {"nodes": [stage("a")]}}},
                 {"name": "two", "body": {"dag": {"nodes": [stage("a", timeout=1)]}}},
@@ -427,20 +454,20 @@ def test_what_cannot_be_composed_is_told(own: Any, others: list[Any], field: str
 
 def test_a_stage_that_was_changed_on_one_way_only_is_told_with_the_templates_it_is_from() -> None:
     low = made({"dag": {"nodes": [stage("a"), stage("b")]}}, name="low")
-    one = made({"dag": {"nodes": [stage("a", timeout=1)]}}, name="one", extends="acme/low@1")
-    two = made({}, name="two", extends="acme/low@1")
-    whole = compose(made({}, includes=["acme/one@1", "acme/two@1"]), fetching(low, one, two))
+    one = made({"dag": {"nodes": [stage("a", timeout=1)]}}, name="one", extends="acme/low@1.0.0")
+    two = made({}, name="two", extends="acme/low@1.0.0")
+    whole = compose(made({}, includes=["acme/one@1.0.0", "acme/two@1.0.0"]), fetching(low, one, two))
     assert [(fault.field, fault.says) for fault in whole.faults] == [("spec.includes[1]", "two stages are called 'a'")]
     assert whole.faults[0].mend.endswith(
         "one is from template:acme/low@1.0.0 and template:acme/one@1.0.0, the other from template:acme/low@1.0.0"
     )
-    again = compose(made({}, extends="acme/one@1", includes=["acme/one@1"]), fetching(low, one))
+    again = compose(made({}, extends="acme/one@1.0.0", includes=["acme/one@1.0.0"]), fetching(low, one))
     assert again.faults == ()
 
 
 def test_a_template_is_made_of_so_many_others_at_most() -> None:
     """Each includes the next one twice: without a bound there are two to the power of their number."""
-    chain = [made({}, name=f"t{n}", includes=[f"acme/t{n + 1}@1"] * 2) for n in range(30)]
+    chain = [made({}, name=f"t{n}", includes=[f"acme/t{n + 1}@1.0.0"] * 2) for n in range(30)]
     rendering = render(chain[0], {}, fetching(*chain))
     assert any("more than 32 templates" in fault.says for fault in rendering.faults)
 
@@ -451,7 +478,7 @@ def test_thousands_of_edges_are_each_looked_up_and_not_compared(monkeypatch: pyt
 
     monkeypatch.setattr("gitreg.templates.composing.is_same", refuse)
     base = made({"dag": {"edges": [edge(f"n{n}", f"n{n + 1}") for n in range(2000)]}}, name="base")
-    own = made({"dag": {"edges": [edge(f"n{n}", f"n{n + 1}") for n in range(1000, 4000)]}}, extends="acme/base@1")
+    own = made({"dag": {"edges": [edge(f"n{n}", f"n{n + 1}") for n in range(1000, 4000)]}}, extends="acme/base@1.0.0")
     assert len(compose(own, fetching(base)).body["dag"]["edges"]) == 4000
 
 
@@ -459,7 +486,10 @@ def test_thousands_of_edges_are_each_looked_up_and_not_compared(monkeypatch: pyt
 def test_a_body_of_another_shape_is_merged_too(body: Any) -> None:
     base = made({"dag": {"nodes": [stage("a")], "edges": [edge("a", "b")]}}, name="base")
     odd = made(body, name="odd")
-    for template in (made(body, extends="acme/base@1"), made({}, extends="acme/odd@1", includes=["acme/base@1"])):
+    for template in (
+        made(body, extends="acme/base@1.0.0"),
+        made({}, extends="acme/odd@1.0.0", includes=["acme/base@1.0.0"]),
+    ):
         assert render(template, {}, fetching(base, odd)).spec is not None
 
 

@@ -118,9 +118,16 @@ def _misuse(error: typer.TyperException, words: list[str]) -> UsageError:
         return UsageError(error.format_message(), mend=f"`{command} --help` says how to use it")
     return UsageError(
         error.format_message(),
+        got=_refused_value(error),
         expected=usage_of(context.command, context),
         mend=f"`{context.command_path} --help` says how to use it",
     )
+
+
+def _refused_value(error: typer.TyperException) -> str | None:
+    """Give what was no value for an option, where pydantic refused it for the parser."""
+    faults = getattr(error.__cause__, "errors", None)
+    return str(faults()[0]["input"]) if faults else None
 
 
 class RefusedError(GitregError):

@@ -145,14 +145,14 @@ class Proof:
         wanted = _stricter(wide.keywords.get("minimum"), wide.keywords.get("exclusiveMinimum"), max)
         low = facts.low if "fraction" in facts.atoms else (whole_bounds(facts.low, facts.high)[0], False)
         holds = low[0] > wanted[0] or (low[0] == wanted[0] and (low[1] or not wanted[1]))
-        return None if holds else f"the narrow one accepts from {low[0]} on"
+        return None if holds else f"the narrow one accepts {_from(low[0])}"
 
     def check_high(self, wide: Place, _: Meet, facts: Facts) -> Gap:
         """Prove the upper bound."""
         wanted = _stricter(wide.keywords.get("maximum"), wide.keywords.get("exclusiveMaximum"), min)
         high = facts.high if "fraction" in facts.atoms else (whole_bounds(facts.low, facts.high)[1], False)
         holds = high[0] < wanted[0] or (high[0] == wanted[0] and (high[1] or not wanted[1]))
-        return None if holds else f"the narrow one accepts up to {high[0]}"
+        return None if holds else f"the narrow one accepts {_up_to(high[0])}"
 
     def check_multiple_of(self, wide: Place, narrow: Meet, facts: Facts) -> Gap:
         """Prove the step of numbers."""
@@ -172,7 +172,7 @@ class Proof:
     def check_max_length(self, wide: Place, narrow: Meet, _: Facts) -> Gap:
         """Prove the greatest length."""
         longest = least(narrow, "maxLength")
-        return None if longest <= wide.keywords["maxLength"] else f"the narrow one accepts {longest} characters"
+        return None if longest <= wide.keywords["maxLength"] else f"the narrow one accepts {_many(longest)} characters"
 
     def check_pattern(self, wide: Place, narrow: Meet, _: Facts) -> Gap:
         """Prove the pattern."""
@@ -190,7 +190,7 @@ class Proof:
     def check_max_items(self, wide: Place, narrow: Meet, _: Facts) -> Gap:
         """Prove the greatest number of items."""
         longest = most_items(narrow)
-        return None if longest <= wide.keywords["maxItems"] else f"the narrow one accepts {longest} items"
+        return None if longest <= wide.keywords["maxItems"] else f"the narrow one accepts {_many(longest)} items"
 
     def check_unique_items(self, wide: Place, narrow: Meet, _: Facts) -> Gap:
         """Prove that no item repeats."""
@@ -233,7 +233,9 @@ class Proof:
     def check_max_properties(self, wide: Place, narrow: Meet, _: Facts) -> Gap:
         """Prove the greatest number of properties."""
         largest = most_properties(narrow)
-        return None if largest <= wide.keywords["maxProperties"] else f"the narrow one accepts {largest} properties"
+        return (
+            None if largest <= wide.keywords["maxProperties"] else f"the narrow one accepts {_many(largest)} properties"
+        )
 
     def check_properties(self, wide: Place, narrow: Meet, _: Facts) -> Gap:
         """Prove the listed properties."""
@@ -297,6 +299,18 @@ def _never(_: Proof, __: Place, ___: Meet, ____: Facts) -> Gap:
 
 def _nothing(_: Proof, __: Place, ___: Meet, ____: Facts) -> Gap:
     return None
+
+
+def _from(low: float) -> str:
+    return "numbers without a lower bound" if math.isinf(low) else f"from {low} on"
+
+
+def _up_to(high: float) -> str:
+    return "numbers without an upper bound" if math.isinf(high) else f"up to {high}"
+
+
+def _many(count: float) -> str:
+    return "any number of" if math.isinf(count) else str(count)
 
 
 def _first(gaps: Iterable[Gap]) -> Gap:

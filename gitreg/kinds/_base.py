@@ -49,6 +49,7 @@ def mutable(default: Any = None, **about: Any) -> Any:
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _NUMBER: Final = r"(0|[1-9]\d*)"
 _PRERELEASE: Final = r"(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)"
+_QUANTITY: Final = re.compile(r"^([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?$")
 _VERSION_PATTERN: Final = rf"^{_NUMBER}\.{_NUMBER}\.{_NUMBER}(-{_PRERELEASE}(\.{_PRERELEASE})*)?$"
 
 
@@ -56,6 +57,12 @@ def _checked_version(text: str) -> str:
     if is_version(text):
         return text
     raise ValueError("major.minor.patch with an optional -prerelease, no leading zeros and no build metadata")
+
+
+def _checked_quantity(text: str) -> str:
+    if _QUANTITY.fullmatch(text):
+        return text
+    raise ValueError("a quantity as Kubernetes writes it, like 500m, 1.5, 4Gi or 129e6")
 
 
 def _checked_day(value: object) -> object:
@@ -146,9 +153,11 @@ JsonSchema = Annotated[
     dict[str, JsonValue] | bool,
     WithJsonSchema({"type": ["object", "boolean"], "description": "A JSON Schema (draft 2020-12)."}),
 ]
-CpuQuantity = Annotated[str, StringConstraints(max_length=32, pattern=r"^([0-9]+m|[0-9]+(\.[0-9]{1,3})?)$")]
-ByteQuantity = Annotated[
-    str, StringConstraints(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|Ei|k|M|G|T|P|E)?$")
+Quantity = Annotated[
+    str,
+    StringConstraints(max_length=32),
+    AfterValidator(_checked_quantity),
+    WithJsonSchema({"type": "string", "maxLength": 32, "pattern": _QUANTITY.pattern}),
 ]
 Custom = Annotated[
     dict[NamespacePath, dict[str, JsonValue]],
@@ -257,16 +266,16 @@ class GpuRequest(Part):
 
     type: Line = Field(description="The accelerator's type, like `nvidia-h100`.")
     count: Annotated[int, Field(ge=1, le=4096)] = Field(description="How many.")
-    memory: ByteQuantity | None = Field(None, description="Memory of each, like `80Gi`.")
+    memory: Quantity | None = Field(None, description="Memory of each, like `80Gi`.")
 
 
 class Resources(Part):
-    """Compute that is asked for, in Kubernetes quantities."""
+    """Compute that is asked for, in Kubernetes quantities: text, so quote what looks like a number."""
 
-    cpu: CpuQuantity | None = Field(None, description="CPU cores, like `500m` or `2`.")
-    memory: ByteQuantity | None = Field(None, description="Memory, like `512Mi` or `2Gi`.")
+    cpu: Quantity | None = Field(None, description="CPU cores, like `500m` or `'2'`.")
+    memory: Quantity | None = Field(None, description="Memory, like `512Mi` or `2Gi`.")
     gpu: GpuRequest | None = Field(None, description="Accelerators.")
-    storage: ByteQuantity | None = Field(None, description="Scratch storage, like `10Gi`.")
+    storage: Quantity | None = Field(None, description="Scratch storage, like `10Gi`.")
 
 
 class VersionLifecycle(Part):

@@ -33,8 +33,10 @@ class Parameter(Part):
 class PipelineTemplateSpec(Part):
     """What one version of a template is."""
 
-    extends: RefText | None = Field(None, description="The template that this one changes.")
-    includes: tuple[RefText, ...] = Field((), description="Templates whose stages are taken in.")
+    extends: RefText | None = Field(None, description="The template that this one changes, in an exact version.")
+    includes: tuple[RefText, ...] = Field(
+        (), description="Templates whose stages are taken in, each in an exact version."
+    )
     parameters: dict[ParameterName, Parameter] = Field({}, description="The blanks.")
     body: dict[str, JsonValue] = Field(
         description="A pipeline's spec, with `{{ parameter }}` where a value is filled in."

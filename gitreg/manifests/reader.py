@@ -217,7 +217,7 @@ def _explain(
         path = (*path, fault["ctx"]["discriminator"].strip("'"))
     field = _field_text(path)
     rule = SCHEMA_RULE if problem == "missing" else _RULES_BY_FIELD.get(path, SCHEMA_RULE)
-    says, mend = _wording(kind, path, faults)
+    says, mend = _wording(kind, path, faults, getattr(places.get(path, (None, None))[1], "value", None))
     if problem == "extra_forbidden" and len(path) <= 2 and path[-1] in _DERIVED:
         rule = ("GR-019", "derived-fields")
         says = f"`{field}` is derived from Git and never written by hand"
@@ -247,7 +247,9 @@ def _place(places: dict[Any, Any], loc: tuple[str | int, ...], *, prefers_key: b
     return (event.start_mark.line, event.start_mark.column) if event is not None else (0, 0)
 
 
-def _wording(kind: type[BaseModel], path: tuple[str | int, ...], faults: list[Any]) -> tuple[str, str]:
+def _wording(
+    kind: type[BaseModel], path: tuple[str | int, ...], faults: list[Any], written: str | None
+) -> tuple[str, str]:
     fault = faults[0]
     problem, got, loc = fault["type"], fault["input"], tuple(fault["loc"])
     leaf = path[-1] if path else "the manifest"
@@ -265,7 +267,7 @@ def _wording(kind: type[BaseModel], path: tuple[str | int, ...], faults: list[An
     says = f"got {_shown(got)}; expected {expected}"
     if path in _MENDS_BY_FIELD:
         return says, _MENDS_BY_FIELD[path]
-    return says, _value_mend(fault, got, expected)
+    return says, _value_mend(fault, got, expected, written)
 
 
 def _in(path: tuple[str | int, ...]) -> str:
@@ -356,10 +358,10 @@ def _expected_of_all(faults: list[Any]) -> str:
     return " or ".join(dict.fromkeys(_expected(fault) for fault in telling))
 
 
-def _value_mend(fault: Any, got: Any, expected: str) -> str:
+def _value_mend(fault: Any, got: Any, expected: str, written: str | None) -> str:
     problem = fault["type"]
     if problem == "string_type" and isinstance(got, (int, float, bool)):
-        return f"quote it: '{_yaml_word(got)}'"
+        return f"quote it: '{written or _yaml_word(got)}'"
     if isinstance(got, str) and _is_quoted(got, problem):
         return "write it without quotes"
     if problem in ("literal_error", "enum", "union_tag_invalid") and isinstance(got, str):

@@ -1,6 +1,7 @@
 """A pipeline's lock: every record that it needs, at any depth, as one exact version with the digests of what it says.
 
 - A lock is a value of one commit: the same commit gives the same bytes, whenever and wherever it is made.
+- What is needed is what is used, depended on, read, or what something was made from. What is written comes of a run.
 - Each reference is resolved for itself. Two that want one name may mean two versions of it; each says which stand
   `beside` it.
 - What is needed must be there. What an optional reference leads to may be missing, and is told with no `means`.
@@ -23,7 +24,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from gitreg.errors import Exit, GitregError, NotFoundError, UsageError
 from gitreg.kinds import Manifest, mutable_paths, status_of
 from gitreg.kinds._base import Count, Line, Part, RefText
-from gitreg.kinds.references import NEEDING, Reference, Relation, references_of
+from gitreg.kinds.references import NEEDING, Reference, Relation, is_upstream, references_of
 from gitreg.manifests import to_data, without
 from gitreg.refs import KINDS, Ref
 from gitreg.versions import Version
@@ -150,8 +151,12 @@ def _followed(pipeline: Standing, resolve: Resolve) -> tuple[dict[str, Standing]
 
 
 def needs_of(manifest: Manifest) -> list[Reference]:
-    """Give the references to what a record needs, in the order of its fields."""
-    return [each for each in references_of(manifest) if each.relation in NEEDING]
+    """Give the references to what a record needs, what it reads among it, in the order of its fields."""
+    return [each for each in references_of(manifest) if each.relation in NEEDING or _is_read(each)]
+
+
+def _is_read(reference: Reference) -> bool:
+    return reference.relation == "transforms" and is_upstream(reference.relation, reference.field)
 
 
 def _resolved(resolve: Resolve, ref: Ref) -> Standing | None:

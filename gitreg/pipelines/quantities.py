@@ -12,25 +12,28 @@ Amounts = dict[str, tuple[Fraction, str]]
 
 _BINARY: Final = {unit: Fraction(1024**n) for n, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)}
 _DECIMAL: Final = {unit: Fraction(1000**n) for n, unit in enumerate(("", "k", "M", "G", "T", "P", "E"))}
-_UNITS: Final = {"m": Fraction(1, 1000), **_DECIMAL, **_BINARY}
+_PARTS: Final = {unit: Fraction(1, 1000**n) for n, unit in enumerate("mun", 1)}
+_UNITS: Final = {**_PARTS, **_DECIMAL, **_BINARY}
 _IN_BYTES: Final = ("memory", "storage", "gpu.memory")
 
 
 def read_quantity(text: str) -> Fraction:
-    """Read a Kubernetes quantity: cores or bytes."""
-    number = text.rstrip("mKkMGTPEi")
+    """Read a Kubernetes quantity: cores or bytes. `1E` is a million million million, `1E3` a thousand."""
+    number = text.rstrip("numkKMGTPEi")
     return Fraction(Decimal(number)) * _UNITS[text[len(number) :]]
 
 
 def write_quantity(what: str, amount: Fraction) -> str:
-    """Write an amount of `cpu`, `memory` and so on with the largest unit in which it is a whole number."""
-    if amount.denominator != 1 and what == "cpu":
-        return f"{_written(amount * 1000)}m"
-    for units in (_BINARY, _DECIMAL) if what in _IN_BYTES else ():
-        for unit, size in reversed(units.items()):
-            if amount >= size and (amount / size).denominator == 1:
-                return f"{_written(amount / size)}{unit}"
-    return _written(amount)
+    """Write an amount of `cpu`, `memory` and so on, without a fraction where it can be, with the fewest digits."""
+    if amount.denominator != 1:
+        unit = next((unit for unit, size in _PARTS.items() if (amount / size).denominator == 1), "n")
+        return f"{_written(amount / _PARTS[unit])}{unit}"
+    if what not in _IN_BYTES:
+        return _written(amount)
+    sizes = {"": Fraction(1), **_BINARY, **_DECIMAL}
+    whole = ((_written(amount / size), unit) for unit, size in sizes.items() if (amount / size).denominator == 1)
+    digits, unit = min(whole, key=lambda written: len(written[0]))
+    return digits + unit
 
 
 def _written(amount: Fraction) -> str:

@@ -2,6 +2,7 @@
 
 - `extends` lays a template's body over another's: mappings are merged, lists replaced, stages merged by id, edges
   added. `includes` takes in the stages of others.
+- Both name exact versions, so that what one version gives never changes.
 - Parameters come along, each with the template that declares it: one's own win over those of what is extended, and
   must agree with those of what is included.
 - One is made of a bounded number of templates, and of none that leads back to itself.
@@ -13,12 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from gitreg.errors import UsageError
 from gitreg.kinds import PipelineTemplate
 from gitreg.kinds.template import Parameter
 from gitreg.manifests.difference import is_same, sameness
 from gitreg.refs import Ref
 from gitreg.templates.faults import Fault
+from gitreg.versions import Version
 
 Fetch = Callable[[Ref], PipelineTemplate | None]
 """Gives the template that a ref means, or None."""
@@ -40,11 +41,10 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A template that was taken in: by which one and how, as it is written there, and the version that this means."""
+    """A template that was taken in: by which one and how."""
 
     by: str
     way: Way
-    written: str
     ref: str
 
 
@@ -117,17 +117,14 @@ class _Composing:
         return replace(
             whole,
             declared={name: replace(declared, way=way) for name, declared in whole.declared.items()},
-            taken=(Taken(trail[-1], way, text, ref), *whole.taken),
+            taken=(Taken(trail[-1], way, ref), *whole.taken),
             faults=tuple(inner),
         )
 
     def _fetched(self, place: str, text: str, trail: tuple[str, ...]) -> PipelineTemplate | Fault:
-        try:
-            ref = Ref.parse(text, kind="PipelineTemplate")
-        except UsageError as error:
-            return Fault(place, error.says, error.mend)
-        if ref.kind != "PipelineTemplate":
-            return Fault(place, f"{text!r} is no template", "name one, like `template:acme/rag@1.0.0`")
+        ref = exact_ref(place, Ref.parse(text, kind="PipelineTemplate"))
+        if isinstance(ref, Fault):
+            return ref
         if self.count >= MOST_TEMPLATES:
             return Fault(place, f"it is made of more than {MOST_TEMPLATES} templates", "extend and include fewer")
         found = self.fetch(ref)
@@ -137,6 +134,16 @@ class _Composing:
             circle = " -> ".join([*trail[trail.index(found.address.ref) :], found.address.ref])
             return Fault(place, f"it leads back to itself: {circle}", "break the circle")
         return found
+
+
+def exact_ref(place: str, ref: Ref) -> Ref | Fault:
+    """Give what a template says that it extends or includes, if it is an exact version of a template."""
+    if ref.kind != "PipelineTemplate":
+        return Fault(place, f"{ref} is no template", "name one, like `template:acme/rag@1.0.0`")
+    if not isinstance(ref.selector, Version):
+        says = f"{ref} is not an exact version of a template, so what it gives may change"
+        return Fault(place, says, f"name an exact version; `gitreg resolve {ref}` tells which it means now")
+    return ref
 
 
 def _included(place: str, whole: Composition, taken: Composition) -> Composition:

@@ -28,6 +28,7 @@ from gitreg.templates.parameters import MOST_CHARACTERS
 LONGEST_EXPRESSIVE_TEXT: Final = 8192
 """Characters of a text with expressions in it."""
 _MOST_NODES: Final = 200
+_EXACT_IN_JSON: Final = 2**53
 _MOST_ARGUMENTS: Final = {"default": 2}
 """Arguments that a filter takes beside its value; others take none."""
 _MARKS: Final = ("{{", "{%", "{#")
@@ -247,11 +248,13 @@ def _only_expression(text: str, tree: nodes.Template) -> nodes.Expr | None:
 
 
 def _plain(value: Any) -> Any:
-    """Copy plain JSON data, so that no two pipelines share any."""
+    """Copy plain JSON data, so that no two pipelines share any; a whole number stands without a fraction."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_IN_JSON:
+        return int(value)  # JSON Schema calls 1e3 an integer, and a pipeline's fields do not
     if value is None or isinstance(value, (bool, int, float)):
         return value
     return _checked_text(value)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitreg.kinds import PipelineTemplate
-from gitreg.templates.composing import Composition, Fetch, compose
+from gitreg.kinds.references import references_of
+from gitreg.templates.composing import Composition, Fetch, compose, exact_ref
 from gitreg.templates.faults import Fault
 from gitreg.templates.filling import Filling, Looking
 from gitreg.templates.parameters import RESERVED, declaration_faults, fill_parameters, reserved_fault
@@ -43,7 +44,9 @@ def faults_of(template: PipelineTemplate) -> tuple[Fault, ...]:
     spec = template.spec
     looking = Looking(spec.parameters, is_alone=spec.extends is None and not spec.includes)
     looking.fill(spec.body, "spec.body")
-    return (*(reserved_fault(name) for name in spec.parameters if name in RESERVED), *looking.faults)
+    taken = (exact_ref(each.field, each.ref) for each in references_of(template) if each.relation == "depends_on")
+    reserved = (reserved_fault(name) for name in spec.parameters if name in RESERVED)
+    return (*(found for found in taken if isinstance(found, Fault)), *reserved, *looking.faults)
 
 
 def standing_faults(template: PipelineTemplate, fetch: Fetch) -> tuple[Fault, ...]:

@@ -74,7 +74,7 @@ def show(
 
 def described(template: PipelineTemplate, whole: Composition) -> dict[str, Any]:
     """Give what somebody who wants to use a template has to know, as JSON data."""
-    taken = [{"by": each.by, "way": each.way, "written": each.written, "ref": each.ref} for each in whole.taken]
+    taken = [{"by": each.by, "way": each.way, "ref": each.ref} for each in whole.taken]
     return {
         "ref": template.address.ref,
         "description": template.metadata.description,
@@ -110,7 +110,7 @@ def _print_template(data: dict[str, Any]) -> None:
         print_text(data["description"])
     for each in data["madeOf"]:
         verb = "extends" if each["way"] == "extended" else "includes"
-        print_line(f"{each['by']} {verb} {each['written']}: {each['ref']}")
+        print_line(f"{each['by']} {verb} {each['ref']}")
     if data["parameters"]:
         print_line("parameters")
         print_table(("name", "type", "default", "from", "description"), map(_parameter_row, data["parameters"]))

@@ -27,6 +27,7 @@ from gitreg.kinds import KIND_TYPES, Manifest
 from gitreg.kinds._base import (
     JsonSchema,
     NameRef,
+    Quantity,
     RangeText,
     RefText,
     Text,
@@ -98,6 +99,7 @@ WORDS: Final = st.sampled_from(["", "", "model:", "dataset:", "pipeline:", "temp
 NAME_REFS: Final = st.builds("{}{}/{}".format, WORDS, NAMESPACES, NAMES)
 REFS: Final = st.one_of(NAME_REFS, st.builds("{}@{}".format, NAME_REFS, SELECTORS))
 ALIASES: Final = st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True).filter(lambda a: a != "latest" and is_alias(a))
+QUANTITIES: Final = st.sampled_from(["2", "500m", ".5", "5.", "129e6", "1.5Gi", "1E", "1E-3", "0100n"])
 
 BY_TYPE: Final[tuple[tuple[Any, SearchStrategy[Any]], ...]] = (
     (VersionText, VERSIONS),
@@ -105,6 +107,7 @@ BY_TYPE: Final[tuple[tuple[Any, SearchStrategy[Any]], ...]] = (
     (RefText, REFS),
     (NameRef, NAME_REFS),
     (AliasName, ALIASES),
+    (Quantity, QUANTITIES),
     (Text, texts().filter(bool)),
     (JsonSchema, st.one_of(st.booleans(), st.dictionaries(texts(), JSON, max_size=2))),
     (JsonValue, JSON),

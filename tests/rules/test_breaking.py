@@ -292,7 +292,7 @@ def test_only_who_is_nearest_is_named(base: Snapshot) -> None:
 
 def test_the_mend_says_when_somebody_has_to_decide(base: Snapshot) -> None:
     assert "somebody has to decide" not in deprecated_with(base, 10).mend
-    assert "above 10 somebody has to decide (`--approve GR-035`" in deprecated_with(base, 11).mend
+    assert "above 10 somebody has to decide (`impactThreshold`" in deprecated_with(base, 11).mend
 
 
 def test_more_than_can_be_counted_are_many(base: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,7 +143,7 @@ def test_a_namespace_changes_hands_by_its_owners(base: Snapshot, case: Case) -> 
 def test_the_mend_names_an_owner_who_has_not_agreed(base: Snapshot) -> None:
     (finding,) = found_by(base, put("four", A), GOVERNANCE, **by(A, B))
     assert "--approver c@example.com" in finding.mend
-    assert "--approve GR-052" in finding.mend
+    assert finding.mend.endswith("or somebody decide for them")
     assert finding.ref == "namespace:four"
 
 

@@ -423,7 +423,7 @@ INSTANCES = [
         instance("template:acme/more@1.0.0"),
         "cannot be rendered: there is no",
         "template.ref",
-        more=template("more", {"execution": {"concurrency": 1}}, extends="template:acme/none@^1"),
+        more=template("more", {"execution": {"concurrency": 1}}, extends="template:acme/none@1.0.0"),
     ),
 ]
 
@@ -460,6 +460,10 @@ def bodied(name: str, text: Any, says: str | None = None, field: str = "x", **sp
     return Case(name, {TEMPLATE: template(body={"x": text}, **spec)}, says, f"spec.body.{field}" if says else None)
 
 
+def extending(given: str, says: str) -> Case:
+    return Case(f"extending {given}", {TEMPLATE: template(extends=given)}, says, "spec.extends")
+
+
 UNDECLARED = "it can never be rendered: there is no parameter 'model'"
 BODIES = [
     Case("its parameters", {TEMPLATE: template()}),
@@ -468,6 +472,17 @@ BODIES = [
     bodied("a name that is not declared", "{{ model }}", UNDECLARED, parameters={}),
     bodied("a name that may be extended", "{{ model }}", parameters={}, extends="template:acme/base@1.0.0"),
     bodied("a name that may be included", "{{ model }}", parameters={}, includes=["template:acme/base@1.0.0"]),
+    extending("acme/base@^1", "template:acme/base@^1 is not an exact version of a template"),
+    extending("template:acme/base@stable", "template:acme/base@stable is not an exact version"),
+    extending("acme/base@latest", "template:acme/base@latest is not an exact version"),
+    extending("acme/base", "template:acme/base is not an exact version"),
+    extending("model:acme/base@1.0.0", "model:acme/base@1.0.0 is no template"),
+    Case(
+        "including a range",
+        {TEMPLATE: template(includes=["acme/base@1.0.0", "acme/base@1"])},
+        "template:acme/base@1 is not an exact version",
+        "spec.includes[1]",
+    ),
     bodied("a call", "{{ model() }}", "'call' is not allowed", extends="template:acme/base@1.0.0"),
     bodied("a statement", "{% if model %}a{% endif %}", "'if' is not allowed"),
     bodied("a filter that there is not", "{{ model | pprint }}", "pprint"),

@@ -149,7 +149,7 @@ def _mend(threshold: int | None) -> str:
     told = "tell them, and say in the change how they move on; `gitreg diff` shows the ways"
     if threshold is None:
         return told
-    return f"{told}; above {threshold} somebody has to decide (`--approve GR-035`, `impactThreshold` in registry.yaml)"
+    return f"{told}; above {threshold} somebody has to decide (`impactThreshold` in registry.yaml)"
 
 
 def _listed(found: Sequence[Consumer]) -> str:

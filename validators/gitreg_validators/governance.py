@@ -110,7 +110,7 @@ def _count(asked: Sequence[str], spoke: frozenset[str]) -> str:
 
 def _mend(asked: Sequence[str], spoke: frozenset[str]) -> str:
     silent = next(owner for owner in asked if known_as(owner) not in spoke)
-    return f"have more of them approve it (`--approver {silent}`), or somebody decide for them (`--approve GR-052`)"
+    return f"have more of them approve it (`--approver {silent}`), or somebody decide for them"
 
 
 def check_codeowners(change: Change) -> Iterator[Fault]:

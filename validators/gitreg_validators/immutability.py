@@ -25,8 +25,7 @@ def check_frozen(change: Change) -> Iterator[Fault]:
         if after is not None and before is None and record.old is not None and after.is_versioned:
             yield Fault(
                 "the file that has landed here cannot be read, so nobody can tell what of it is frozen",
-                "compare it with its last readable state (`git log -p`), then have somebody approve the mend "
-                "(`--approve GR-011`)",
+                "compare it with its last readable state (`git log -p`), then have somebody approve the mend",
                 path=record.path,
                 ref=after.address.ref,
                 severity=Severity.REVIEW,
@@ -143,7 +142,7 @@ def check_duplicate(change: Change) -> Iterator[Fault]:
             shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
             yield Fault(
                 f"the same artifact ({checksum.digest[:12]}...) is registered already: {shown}",
-                "use the record that is there, or have somebody approve the second name (`--approve GR-012`)",
+                "use the record that is there, or have somebody approve the second name",
                 field="spec.checksum.digest",
                 path=subject.path,
                 ref=subject.ref,

@@ -110,7 +110,7 @@ def check_regress(change: Change) -> Iterator[Fault]:
             if was is not None and Version.parse(version).major < Version.parse(was).major:
                 yield Fault(
                     f"the alias {alias!r} goes back from {was} to {version}",
-                    "have somebody approve it (`--approve GR-021`): whoever follows it loses what the major brought",
+                    "have somebody approve it: whoever follows it loses what the major brought",
                     field=f"spec.aliases.{alias}",
                     path=subject.path,
                     ref=subject.ref,

@@ -98,7 +98,7 @@ def check_near(change: Change) -> Iterator[Fault]:
                 yield new.fault(
                     f"the new name {new.namespace}/{new.name} is one keystroke from {namespace}/{name}, "
                     f"which is owned by {listed(sorted(_owners(change, namespace)))}",
-                    "choose a name that is further off, or have somebody approve it (`--approve GR-041`)",
+                    "choose a name that is further off, or have somebody approve it",
                 )
 
 
@@ -129,7 +129,7 @@ def check_prefix(change: Change) -> Iterator[Fault]:
                 yield new.fault(
                     f"names that begin with {prefix!r} are reserved for {listed(spaces)}, and this {word} is in "
                     f"{new.namespace}",
-                    "choose another name, register it there, or have somebody approve it (`--approve GR-042`)",
+                    "choose another name, register it there, or have somebody approve it",
                 )
 
 
