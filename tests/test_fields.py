@@ -137,6 +137,24 @@ NEAREST: dict[str, str | None] = {
     "createdat": "createdAt",
     "tag": "tags",
     "perMilionTokens": "pricing.perMillionTokens",
+    "perMillionTokens.input": "pricing.perMillionTokens.input",
+    "prov": "provider",
+    "spec.prov": "provider",
+    "lifecycle.statu": "lifecycle.status",
+    "label.tier": "labels.tier",
+    "custm.acme.x": "custom.acme.x",
+    "externalId.litellm": "externalIds.litellm",
+    "derivedFrom.metod": "derivedFrom.method",
+    "model.name": "name",
+    "nodes": "dag.nodes",
+    "nope": None,
+    "node": None,  # of an edge's two ends
+    "input": None,
+    "cont": None,
+    "contextSize": None,
+    "capabilities.provider": None,
+    "provider.name": None,
+    "labels.": "labels",
     "zzzz": None,
     "x" * 5000: None,
 }
@@ -145,6 +163,12 @@ NEAREST: dict[str, str | None] = {
 @pytest.mark.parametrize("name", NEAREST, ids=lambda name: name[:40])
 def test_the_nearest_field_is_the_one_that_was_meant(name: str) -> None:
     assert nearest(name) == NEAREST[name]
+
+
+def test_the_nearest_field_of_a_kind_is_one_that_it_has() -> None:
+    assert nearest("provdier", kind="Model") == "provider"
+    assert nearest("provdier", kind="Dataset") is None
+    assert nearest("record", kind="Dataset") == "records"
 
 
 def test_short_names_are_short_for_fields_and_hide_none() -> None:
