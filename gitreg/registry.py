@@ -423,17 +423,6 @@ class Registry:
             stood = stood if now is None else now
         return tuple(reversed(told))
 
-    def blame(self, ref: str, dotted: str) -> HistoryEntry:
-        """Find the commit that gave a field its present value."""
-        for entry in self.history(ref):
-            if any(_touches(change.path, dotted) for change in entry.fields):
-                return entry
-        raise NotFoundError(
-            f"no commit ever stated `{dotted}` of {ref}",
-            got=dotted,
-            mend="look at `gitreg get` for the fields that it has",
-        )
-
     def describe(self, record: Record, *, at: str | None = None) -> dict[str, Any]:
         """Give a record as answers carry it: the manifest, and what Git knows of it under `registry`."""
         until = self.snapshot(at).commit
@@ -502,11 +491,6 @@ def answer(address: Address, manifest: Manifest, blob: str, uid: str, known: Pro
 
 def _day(who: Signature) -> date:
     return who.when.astimezone(UTC).date()
-
-
-def _touches(changed: str, asked: str) -> bool:
-    below = changed.startswith((f"{asked}.", f"{asked}["))
-    return changed == asked or below or asked.startswith((f"{changed}.", f"{changed}["))
 
 
 def _refuse_renaming(address: Address, reading: Reading) -> None:

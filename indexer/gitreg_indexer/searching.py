@@ -190,7 +190,12 @@ def parsed_filter(reader: Reader, text: str | None, position: Position) -> Condi
 def field_of(reader: Reader, kind: str, name: str, *, at: int | None = None) -> str:
     """Give the canonical path of the field of a kind that goes by a name; `UsageError` where it has none such."""
     position = reader.position() if at is None else reader.moment(str(at))
-    found = resolve(name, reader.custom_fields(position), kind)
+    return path_of(kind, name, reader.custom_fields(position))
+
+
+def path_of(kind: str, name: str, custom: CustomFields = NO_CUSTOM_FIELDS) -> str:
+    """Give the canonical path of the field of a kind that goes by a name, as `field_of` does, without an index."""
+    found = resolve(name, custom, kind)
     if kind not in found.kinds:
         raise UsageError(
             f"no {KINDS[kind].word} has a field {name!r}",
