@@ -19,10 +19,11 @@ from pydantic_core import PydanticUseDefault
 from gitreg.errors import UsageError
 from gitreg.repository.moments import EXPECTED as MOMENTS
 from gitreg.repository.moments import read_moment
+from gitreg_indexer.texts import LONGEST
 
 MAX_LIMIT: Final = 1000
 MAX_OFFSET: Final = 1_000_000
-MAX_TEXT: Final = 1000
+MAX_TEXT: Final = LONGEST
 MAX_WHEN: Final = 200
 REFS: Final = "[kind:]namespace/name[@selector]"
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}")
