@@ -67,6 +67,8 @@ def history(
         if stage["change"] == "changed" or field is not None:
             for found in stage["fields"]:
                 print_text(f"    {found['path']}: {short(found['before'])} -> {short(found['after'])}")
+    if not stages:
+        remark(f"no commit {'ever' if at is None else 'until then'} stated {field!r} of {ref}")
 
 
 def blame(
@@ -164,6 +166,8 @@ def aliases(
         print_json({"aliases": named, "latest": latest, "commit": position.commit, "seq": position.seq})
         return
     print_table(("alias", "version"), [*named.items(), *([(LATEST, latest)] if latest else [])])
+    if not named and not latest:
+        remark(f"{name.place} has no alias, and no version that `{LATEST}` could mean")
 
 
 def changes(
@@ -204,6 +208,8 @@ def changes(
         print_text(f"    {_subject(item)}")
         for change in item["changes"]:
             print_text(f"    {change['change']}: {change['ref'] or change['path']}")
+    if not items:
+        remark(f"nothing came after seq {since}")
     if following < position.seq:
         remark(f"seq {following} of {position.seq}; --since {following} goes on")
 
