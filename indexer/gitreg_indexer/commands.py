@@ -80,7 +80,7 @@ def list_(
     catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List records by namespace, name and newest version, or as they are sorted.
+    """List records by the text namespace/name and newest version, or as they are sorted.
 
     \b
     Examples:
