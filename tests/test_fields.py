@@ -247,11 +247,19 @@ def test_a_sort_goes_by_any_name_of_a_sortable_field(sort: str) -> None:
     assert Query(sort=sort).order() == SORTS[sort]
 
 
-NO_SORTS: dict[str, str] = {
-    "tags": "put '-' in front for the reverse order",
-    "-inputPrise": "did you mean 'inputPrice'? put '-' in front for the reverse order",
-    "maxOutputToken": "did you mean 'maxOutputTokens'? put '-' in front for the reverse order",
-    "custom.acme.x": "put '-' in front for the reverse order",
+_TABLE = "sort by one like `name`, `updatedAt` or `provider`; docs/query-language.md says which fields are sortable"
+NO_SORTS: dict[str, tuple[str, str]] = {
+    "tags": ("'tags', of which a record may have several", _TABLE),
+    "description": ("'description', which has no order", _TABLE),
+    "-inputPrise": ("'inputPrise', which no field goes by", "did you mean 'inputPrice'?"),
+    "maxOutputToken": ("'maxOutputToken', which no field goes by", "did you mean 'maxOutputTokens'?"),
+    "relevanc": ("'relevanc', which no field goes by", "did you mean 'relevance'?"),
+    "prov": ("'prov', which no field goes by", "did you mean 'provider'?"),
+    "tag": ("'tag', which no field goes by", _TABLE),
+    "nope": ("'nope', which no field goes by", _TABLE),
+    "quotas": ("'quotas', which has fields of its own", "sort by a field of it: quotas.names, "),
+    "labels": ("'labels', which has fields of its own", _TABLE),
+    "custom.acme.x": ("'custom.acme.x': fields of a namespace's own have no order", _TABLE),
 }
 
 
@@ -259,7 +267,10 @@ NO_SORTS: dict[str, str] = {
 def test_what_has_no_order_is_not_sorted_by(sort: str) -> None:
     with pytest.raises(UsageError) as refused:
         Query(sort=sort).order()
-    assert refused.value.mend == NO_SORTS[sort]
+    says, mend = NO_SORTS[sort]
+    assert refused.value.says.startswith(f"results cannot be sorted by {says}")
+    assert refused.value.mend is not None
+    assert refused.value.mend.startswith(mend)
 
 
 # Custom fields
