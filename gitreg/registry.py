@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -45,7 +46,7 @@ from gitreg.manifests import (
     to_data,
 )
 from gitreg.refs import KINDS, Address, Ref, is_name
-from gitreg.repository.git import Commit, GitRepository, Signature
+from gitreg.repository.git import Commit, Entry, GitRepository, Signature
 from gitreg.repository.snapshot import REGISTRY_PATH, Memory, Overlay, Record, Snapshot
 from gitreg.repository.worktree import follow
 from gitreg.repository.writing import RefMoved, advance, write_commit
@@ -104,13 +105,16 @@ class Receipt:
         }
 
 
+Deed = Literal["added", "changed", "removed", "quarantined"]
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """What one commit did to one record."""
+    """What one commit did to one record; `quarantined` where the file cannot be read since, which changes no field."""
 
     seq: int
     commit: Commit
-    change: Literal["added", "changed", "removed"]
+    change: Deed
     fields: tuple[FieldChange, ...]
 
     def as_data(self) -> dict[str, Any]:
@@ -403,28 +407,21 @@ class Registry:
         """Tell which commits touched a record, newest first, and which fields each changed; those up to a commit."""
         until = self.snapshot(at).commit
         address = self._address_ever(ref, until)
-        return tuple(self.history_of(address, until)) if until else ()
+        return self._history_of(address, until) if until else ()
 
-    def history_of(self, address: Address, until: str) -> Iterator[HistoryEntry]:
-        """Tell which commits up to one touched a record, newest first."""
-        for commit, change in self.repo.path_history(address.path, until):
-            before = self._data_of(change.old.oid if change.old else None)
-            after = self._data_of(change.new.oid if change.new else None)
-            word: Literal["added", "changed", "removed"] = (
-                "added" if change.old is None else "removed" if change.new is None else "changed"
-            )
-            yield HistoryEntry(self.repo.seq(commit.oid), commit, word, tuple(differences(before, after)))
-
-    def blame(self, ref: str, dotted: str) -> HistoryEntry:
-        """Find the commit that gave a field its present value."""
-        for entry in self.history(ref):
-            if any(_touches(change.path, dotted) for change in entry.fields):
-                return entry
-        raise NotFoundError(
-            f"no commit ever stated `{dotted}` of {ref}",
-            got=dotted,
-            mend="look at `gitreg get` for the fields that it has",
-        )
+    def _history_of(self, address: Address, until: str) -> tuple[HistoryEntry, ...]:
+        told: list[HistoryEntry] = []
+        stood: Any = {}
+        for commit, change in reversed(list(self.repo.path_history(address.path, until))):
+            old, new = (None if entry is None or entry.is_tree else entry for entry in (change.old, change.new))
+            if old is None and new is None:
+                continue
+            now = {} if new is None else self._data_of(address.path, new)
+            word: Deed = "removed" if new is None else "added" if old is None else "changed"
+            fields = () if now is None else tuple(differences(stood, now))
+            told.append(HistoryEntry(self.repo.seq(commit.oid), commit, "quarantined" if now is None else word, fields))
+            stood = stood if now is None else now
+        return tuple(reversed(told))
 
     def describe(self, record: Record, *, at: str | None = None) -> dict[str, Any]:
         """Give a record as answers carry it: the manifest, and what Git knows of it under `registry`."""
@@ -442,11 +439,12 @@ class Registry:
             registered_by=str(first.author),
         )
 
-    def _data_of(self, blob: str | None) -> Any:
-        if blob is None:
-            return {}
-        manifest = self._memory.read(blob, self.repo.read_blob(blob)).manifest
-        return to_data(manifest) if manifest else {}
+    def _data_of(self, path: str, entry: Entry) -> Any:
+        """Give the manifest that a file is at a path; None where it cannot be read as the record that belongs there."""
+        if not entry.is_plain:
+            return None
+        record = self._memory.record(path, entry.oid, partial(self.repo.read_blob, entry.oid))
+        return None if record is None else to_data(record.manifest)
 
     def _address_ever(self, ref: str, until: str | None) -> Address:
         """Find what a ref means at a commit, or what an exact one meant before it was removed."""
@@ -493,11 +491,6 @@ def answer(address: Address, manifest: Manifest, blob: str, uid: str, known: Pro
 
 def _day(who: Signature) -> date:
     return who.when.astimezone(UTC).date()
-
-
-def _touches(changed: str, asked: str) -> bool:
-    below = changed.startswith((f"{asked}.", f"{asked}["))
-    return changed == asked or below or asked.startswith((f"{changed}.", f"{changed}["))
 
 
 def _refuse_renaming(address: Address, reading: Reading) -> None:

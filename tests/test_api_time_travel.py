@@ -114,6 +114,8 @@ def test_without_it_the_present_is_answered(api: Api) -> None:
         pytest.param("2025-01-02T06:04:05Z", 4, id="the second of a commit"),
         pytest.param("2025-01-02T06:04:04Z", 3, id="the second before"),
         pytest.param("2025-01-02T08:04:04%2B02:00", 3, id="a time with a zone"),
+        pytest.param("2025-01-02T08:04:04+02:00", 3, id="a time with a zone whose sign came as a blank"),
+        pytest.param("2025-01-02t08:04:04.5%2002:00", 3, id="a time with a blank"),
         pytest.param("2999-12-31", 7, id="a day to come"),
     ],
 )
@@ -139,6 +141,7 @@ def test_the_beginning_of_an_id_will_do(api: Api) -> None:
         pytest.param("1234567890", 400, "usage", "git log", id="digits that are no id"),
         pytest.param("deadbeef", 400, "usage", "git log", id="an id that is none"),
         pytest.param("yesterday", 400, "usage", "git log", id="a word"),
+        pytest.param("main 02:00", 400, "usage", "a tag or a branch", id="a name with a blank"),
         pytest.param("2025-13-01", 400, "usage", "git log", id="no day of the calendar"),
         pytest.param(":/Register", 400, "usage", "a tag or a branch", id="a search through messages"),
         pytest.param("main~999999999", 400, "usage", "its seq or its id", id="a revision"),

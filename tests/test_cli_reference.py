@@ -8,7 +8,7 @@ from cli_support import run
 from gitreg.cli.reference import cli_reference
 from gitreg.cli.tree import BUILT_IN, load_command
 
-CORE = ("init", "register", "update", "import", "fmt", "blame", "schema", "version")
+CORE = ("init", "register", "update", "import", "fmt", "schema", "version")
 
 
 def test_it_tells_of_every_command_and_option() -> None:

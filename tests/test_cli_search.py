@@ -112,6 +112,44 @@ def test_people_see_facets_highlights_and_what_was_meant(repo: Path) -> None:
     assert done.err == "nothing says 'tallked': searched for 'talked'\n"
 
 
+HINT = "nothing found; --mode hybrid finds what is near too: typos, parts of words\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(["search", "chatgpt4"], HINT, id="words"),
+        pytest.param(["search", "chatgpt4", "--sort", "name"], "nothing found\n", id="sorted words"),
+        pytest.param(["search", "--filter", "name = zz"], "nothing found\n", id="a filter"),
+        pytest.param(["list", "model", "--filter", "name = zz"], "nothing found\n", id="a list"),
+        pytest.param(["list", "model", "--offset", "9"], "nothing after --offset 9: 5 in all\n", id="beyond the last"),
+        pytest.param(["similar", CHAT, "--filter", "name = zz"], "nothing found\n", id="similar"),
+        pytest.param(
+            ["history", f"{CHAT}@1.0.0", "--field", "inputPrice"],
+            f"no commit ever stated 'inputPrice' of {CHAT}@1.0.0\n",
+            id="a field that was never stated",
+        ),
+        pytest.param(
+            ["history", f"{CHAT}@1.0.0", "--field", "inputPrice", "--at", "5"],
+            f"no commit until then stated 'inputPrice' of {CHAT}@1.0.0\n",
+            id="a field that was not stated by then",
+        ),
+        pytest.param(["changes", "--since", "6"], "nothing came after seq 6\n", id="changes"),
+        pytest.param(["list", "model", "--limit", "0"], "", id="what was not asked for"),
+    ],
+)
+def test_an_empty_answer_says_so(repo: Path, words: list[str], said: str) -> None:
+    done = fine(*words, "--repo", repo)
+    assert (done.out, done.err) == ("", said)
+    as_json = fine(*words, "--repo", repo, "--json")
+    assert as_json.err == ""
+
+
+def test_an_empty_list_through_git_says_so(gone: Path) -> None:
+    assert fine("list", "dataset", "--repo", gone).err.endswith("nothing found\n")
+    assert fine("list", "dataset", "--repo", gone, "--json").err.count("nothing") == 0
+
+
 def test_a_cursor_walks_all_pages(repo: Path) -> None:
     whole = refs(fine("list", "--repo", repo, "--json"))
     walked: list[str] = []

@@ -121,13 +121,70 @@ def test_blame_names_the_commit_of_a_field(registry: Path) -> None:
     assert "Register model:acme/chat@1.0.0" in first.out
 
 
-def test_blame_sees_into_lists(registry: Path) -> None:
-    update(registry, REF, "--set", "metadata.tags=[nlp]", "--message", "Tag it")
-    done = run("blame", REF, "metadata.tags[0]", "--repo", registry, "--json")
-    assert done.json["message"] == "Tag it"
+ENDPOINTS = "[{type: rest, url: 'https://a.example', authentication: {type: none}}]"
+BLAMED: dict[str, str] = {
+    "provider": "Register model:acme/chat@1.0.0",
+    "spec.provider": "Register model:acme/chat@1.0.0",
+    "inputPrice": "Price it",
+    "spec.pricing": "Price it",
+    "metadata.tags[0]": "Tag it",
+    "tags": "Tag it",
+    "spec.endpoints[0].url": "Serve it",
+    "spec.endpoints.0.url": "Serve it",
+    "labels.7": "Label it",
+}
 
 
-def test_blame_of_what_never_was_is_not_found(registry: Path) -> None:
-    done = run("blame", REF, "metadata.nonsense", "--repo", registry, "--json")
-    assert done.code == 1
-    assert done.error["code"] == "not-found"
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = new_registry(tmp_path_factory.mktemp("blamed") / "registry")
+    registered(folder, namespace(), model())
+    for setting, message in (
+        ("spec.pricing={currency: USD, perMillionTokens: {input: 1, output: 2}}", "Price it"),
+        ("metadata.tags=[nlp]", "Tag it"),
+        (f"spec.endpoints={ENDPOINTS}", "Serve it"),
+        ("metadata.labels={'7': seven}", "Label it"),
+        ("metadata.owner=me", "Name an owner"),
+    ):
+        done = update(folder, REF, "--set", setting, "--message", message)
+        assert done.code == 0, done.err
+    return folder
+
+
+@pytest.mark.parametrize("field", BLAMED)
+def test_blame_takes_the_names_that_filters_know(edited: Path, field: str) -> None:
+    done = run("blame", REF, field, "--repo", edited, "--json")
+    assert done.code == 0, done.err
+    assert done.json["message"] == BLAMED[field]
+
+
+def test_blame_through_git_is_the_same(edited: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gitreg_indexer.telling.reader_or_none", lambda *_, **__: None)
+    for field, message in BLAMED.items():
+        assert run("blame", REF, field, "--repo", edited, "--json").json["message"] == message
+    for field in UNKNOWN:
+        assert run("blame", REF, field, "--repo", edited, "--json").error["says"] == UNKNOWN[field][0]
+
+
+def test_blame_of_what_never_was_is_not_found(edited: Path) -> None:
+    for field in ("license", "createdAt"):
+        done = run("blame", REF, field, "--repo", edited, "--json")
+        assert done.code == 1
+        assert done.error["code"] == "not-found"
+    assert done.error["says"] == f"no commit ever stated `registry.createdAt` of {REF}"
+
+
+UNKNOWN: dict[str, tuple[str, str]] = {
+    "spec.provdier": ("there is no field 'spec.provdier'", "did you mean 'provider'?"),
+    "metadata.nonsense": ("there is no field 'metadata.nonsense'", "docs/query-language.md lists the fields"),
+    "dag.nodes": ("no model has a field 'dag.nodes'", "Pipeline"),
+}
+
+
+@pytest.mark.parametrize("field", UNKNOWN)
+def test_blame_of_a_field_that_there_is_not_is_refused(edited: Path, field: str) -> None:
+    says, mend = UNKNOWN[field]
+    done = run("blame", REF, field, "--repo", edited, "--json")
+    assert done.code == 2
+    assert done.error["says"] == says
+    assert mend in done.error["mend"]

@@ -137,6 +137,24 @@ NEAREST: dict[str, str | None] = {
     "createdat": "createdAt",
     "tag": "tags",
     "perMilionTokens": "pricing.perMillionTokens",
+    "perMillionTokens.input": "pricing.perMillionTokens.input",
+    "prov": "provider",
+    "spec.prov": "provider",
+    "lifecycle.statu": "lifecycle.status",
+    "label.tier": "labels.tier",
+    "custm.acme.x": "custom.acme.x",
+    "externalId.litellm": "externalIds.litellm",
+    "derivedFrom.metod": "derivedFrom.method",
+    "model.name": "name",
+    "nodes": "dag.nodes",
+    "nope": None,
+    "node": None,  # of an edge's two ends
+    "input": None,
+    "cont": None,
+    "contextSize": None,
+    "capabilities.provider": None,
+    "provider.name": None,
+    "labels.": "labels",
     "zzzz": None,
     "x" * 5000: None,
 }
@@ -145,6 +163,12 @@ NEAREST: dict[str, str | None] = {
 @pytest.mark.parametrize("name", NEAREST, ids=lambda name: name[:40])
 def test_the_nearest_field_is_the_one_that_was_meant(name: str) -> None:
     assert nearest(name) == NEAREST[name]
+
+
+def test_the_nearest_field_of_a_kind_is_one_that_it_has() -> None:
+    assert nearest("provdier", kind="Model") == "provider"
+    assert nearest("provdier", kind="Dataset") is None
+    assert nearest("record", kind="Dataset") == "records"
 
 
 def test_short_names_are_short_for_fields_and_hide_none() -> None:
@@ -223,11 +247,19 @@ def test_a_sort_goes_by_any_name_of_a_sortable_field(sort: str) -> None:
     assert Query(sort=sort).order() == SORTS[sort]
 
 
-NO_SORTS: dict[str, str] = {
-    "tags": "put '-' in front for the reverse order",
-    "-inputPrise": "did you mean 'inputPrice'? put '-' in front for the reverse order",
-    "maxOutputToken": "did you mean 'maxOutputTokens'? put '-' in front for the reverse order",
-    "custom.acme.x": "put '-' in front for the reverse order",
+_TABLE = "sort by one like `name`, `updatedAt` or `provider`; docs/query-language.md says which fields are sortable"
+NO_SORTS: dict[str, tuple[str, str]] = {
+    "tags": ("'tags', of which a record may have several", _TABLE),
+    "description": ("'description', which has no order", _TABLE),
+    "-inputPrise": ("'inputPrise', which no field goes by", "did you mean 'inputPrice'?"),
+    "maxOutputToken": ("'maxOutputToken', which no field goes by", "did you mean 'maxOutputTokens'?"),
+    "relevanc": ("'relevanc', which no field goes by", "did you mean 'relevance'?"),
+    "prov": ("'prov', which no field goes by", "did you mean 'provider'?"),
+    "tag": ("'tag', which no field goes by", _TABLE),
+    "nope": ("'nope', which no field goes by", _TABLE),
+    "quotas": ("'quotas', which has fields of its own", "sort by a field of it: quotas.names, "),
+    "labels": ("'labels', which has fields of its own", _TABLE),
+    "custom.acme.x": ("'custom.acme.x': fields of a namespace's own have no order", _TABLE),
 }
 
 
@@ -235,7 +267,10 @@ NO_SORTS: dict[str, str] = {
 def test_what_has_no_order_is_not_sorted_by(sort: str) -> None:
     with pytest.raises(UsageError) as refused:
         Query(sort=sort).order()
-    assert refused.value.mend == NO_SORTS[sort]
+    says, mend = NO_SORTS[sort]
+    assert refused.value.says.startswith(f"results cannot be sorted by {says}")
+    assert refused.value.mend is not None
+    assert refused.value.mend.startswith(mend)
 
 
 # Custom fields

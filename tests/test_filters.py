@@ -397,6 +397,10 @@ FAULTS: dict[str, tuple[int, str, str]] = {
     "provider IN (a": (13, "this '(' is never closed", "add a ')'"),
     'labels."key = x': (8, "the text that begins here does not end", 'end it with "'),
     '"openai" = provider': (10, "'=' cannot stand here", "expected is AND, OR or a further comparison"),
+    "version : >=1": (11, "'>=1' cannot stand here", 'stands in quotes: `: ">=1"`'),
+    "version:>=1 <3 AND name=a": (9, "'>=1 <3' cannot stand here", 'stands in quotes: `: ">=1 <3"`'),
+    "contextLength > > 8": (17, "'> 8' cannot stand here", "write one sign, like `contextLength > 8000`"),
+    "version : >": (11, "'>' cannot stand here", 'stands in quotes: `: ">=1"`'),
     "provider = a = b": (14, "'=' cannot stand here", "expected is AND, OR or a further comparison"),
     # functions
     "startsWith(name, qwen)": (1, "there is no function 'startsWith'", "write `has(license)`"),

@@ -154,6 +154,7 @@ def test_orphans_are_what_nothing_comes_after(demo: Path) -> None:
     assert f"model:{CLASSIFIER}@2.0.0" not in refs
     assert set(found) == {"orphans", "dangling", "commit", "seq"}
     assert told(demo, "orphans", "--at", "1")["orphans"] == []
+    assert fine("orphans", "--at", "1", "--repo", demo).err == "nothing hangs loose\n"
 
 
 def test_a_reference_that_leads_nowhere_is_told(tmp_path: Path) -> None:

@@ -165,12 +165,12 @@ def test_a_bad_manifest_is_quarantined_and_the_rest_is_served(tmp_path: Path) ->
         assert refused.value.findings[0].line
     with pytest.raises(NotFoundError):
         reader.resolve(of("acme/ba"))
-    assert [stage["change"] for stage in reader.history(of("acme/bad@1.0.0"))] == ["added"]
+    assert [stage["change"] for stage in reader.history(of("acme/bad@1.0.0"))] == ["quarantined"]
     commit(registry.repo, model("bad"))
     assert index.catch_up().quarantined == 0
     assert reader.quarantine() == []
     assert reader.resolve(of("acme/bad@1.0.0")).seq == 3
-    assert [stage["change"] for stage in reader.history(of("acme/bad@1.0.0"))] == ["changed", "added"]
+    assert [stage["change"] for stage in reader.history(of("acme/bad@1.0.0"))] == ["changed", "quarantined"]
     assert (
         reader.resolve(of("acme/bad@1.0.0")).data()["registry"]["createdAt"]
         < reader.history(of("acme/bad@1.0.0"))[0]["time"]

@@ -137,6 +137,44 @@ def test_pages_of_histories_and_versions_are_parts_of_the_whole(
     assert reader.versions_page(of("acme/nowhere")) == ((), 0)
 
 
+UNREADABLE: Final = {
+    "broken": {"models/acme/v/1.0.0.yaml": BAD},
+    "another record's": {"models/acme/v/1.0.0.yaml": model("other")["models/acme/other/1.0.0.yaml"]},
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_a_file_that_cannot_be_read_changes_no_field(tmp_path: Path, case: str) -> None:
+    registry = found(tmp_path / "r")
+    steps: list[Files] = [
+        {**model("v", description="Versioned thing.")},
+        UNREADABLE[case],
+        {"models/acme/v/1.0.0.yaml": BAD + b"\n"},
+        {**model("v", description="Versioned thing.", owner="ml")},
+        UNREADABLE[case],
+        {"models/acme/v/1.0.0.yaml": None},
+    ]
+    for step in steps:
+        commit(registry.repo, step)
+    reader = cold(registry, tmp_path / "index").reader()
+    told = reader.history(of("acme/v@1.0.0"))
+    changes = [[each["change"] for each in item["changes"]] for item in reader.changes(since=1)[0]]
+    assert [stage["change"] for stage in reversed(told)] == [word for (word,) in changes]
+    assert [stage["change"] for stage in told] == [
+        *("removed", "quarantined", "changed", "quarantined", "quarantined", "added"),
+    ]
+    assert [stage["fields"] for stage in told[1:5]] == [
+        [],
+        [{"path": "metadata.owner", "before": None, "after": "ml"}],
+        [],
+        [],
+    ]
+    described = reader.history(of("acme/v@1.0.0"), field="metadata.description")
+    assert [(stage["seq"], stage["fields"][0]["after"]) for stage in described] == [(7, None), (2, "Versioned thing.")]
+    assert [entry.as_data() for entry in registry.history("acme/v@1.0.0")] == told
+    assert registry.history("acme/v@1.0.0", at=told[1]["commit"])[0].as_data() == told[1]
+
+
 def test_what_it_has_not_is_an_error_and_never_an_empty_answer(tmp_path: Path) -> None:
     registry = filled(tmp_path / "r")
     reader = without_past(registry).reader()

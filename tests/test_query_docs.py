@@ -11,7 +11,7 @@ import yaml
 
 from gitreg_indexer.fields import find
 from gitreg_indexer.filters import FilterError, format_filter, holds, parse_filter
-from gitreg_indexer.texts import parse_text
+from gitreg_indexer.texts import TextQuery, parse_text
 from gitreg_indexer.values import values_of
 
 PAGE: Final = (Path(__file__).resolve().parent.parent / "docs/query-language.md").read_text(encoding="utf-8")
@@ -85,9 +85,10 @@ def test_every_row_of_the_table_of_fields_names_a_field() -> None:
 
 
 def test_the_examples_of_free_text_mean_what_the_page_says() -> None:
-    both, phrase, without, begin, identifier = (parse_text(row[0]) for row in rows("text | finds"))
+    both, phrase, without, begin, anything, identifier = (parse_text(row[0]) for row in rows("text | finds"))
     assert both.words == ("support", "tickets")
     assert phrase.phrases == (("support", "tickets"),)
     assert (without.words, without.excluded_words) == (("tickets",), ("german",))
     assert begin.prefixes == ("qwen",)
+    assert anything == TextQuery()
     assert identifier.plain == "acme/nlp/summarizer@2.1.0"

@@ -803,31 +803,6 @@ def test_history_of_what_never_was_is_not_found(registry: Registry) -> None:
             registry.history(ref)
 
 
-@pytest.mark.parametrize(
-    ("field", "seq"),
-    [
-        pytest.param("spec.provider", 2, id="frozen"),
-        pytest.param("metadata.description", 4, id="changed-twice"),
-        pytest.param("spec.pricing.perMillionTokens.input", 3, id="came-later"),
-        pytest.param("spec.pricing", 3, id="a-block"),
-        pytest.param("spec.endpoints[0].url", 3, id="in-a-list"),
-        pytest.param("spec.endpoints.0.url", 3, id="in-a-list-dotted"),
-    ],
-)
-def test_blame_finds_the_commit_that_gave_a_field_its_value(checkout: Registry, field: str, seq: int) -> None:
-    land(checkout, model(description="First."))
-    more = {"pricing": MUTABLE["pricing"], "endpoints": MUTABLE["endpoints"]}
-    land(checkout, model(description="Second.", **more))
-    land(checkout, model(description="Third.", **more))
-    assert checkout.blame("acme/chat", field).seq == seq
-
-
-def test_blame_of_a_field_that_never_was_is_not_found(checkout: Registry) -> None:
-    land(checkout, model())
-    with pytest.raises(NotFoundError, match=r"no commit ever stated `spec\.license`"):
-        checkout.blame("acme/chat", "spec.license")
-
-
 # The work tree
 
 

@@ -11,6 +11,7 @@ from index_support import aliases, commit, dataset, indexed, model, refs, search
 from gitreg.errors import UsageError
 from gitreg.registry import Registry
 from gitreg_indexer import Index, Query, Reader
+from gitreg_indexer.filters import parse_filter
 
 Made = tuple[Registry, Index]
 
@@ -71,6 +72,17 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Index:
         **dataset("corpus"),
     }
     return indexed(tmp_path_factory.mktemp("wide"), first, second, aliases(stable="1.0.0"))[1]
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    """Models that leave to their schema what it has a default for, but for one."""
+    models = {
+        **model("bare"),
+        **model("noted", spec={"release": {"changelog": "New."}}),
+        **model("said", spec={"release": {"breakingChanges": False}}),
+    }
+    return indexed(tmp_path_factory.mktemp("silent"), models)[1]
 
 
 def test_the_surer_a_match_the_earlier_it_comes(tiers: Index) -> None:
@@ -158,13 +170,13 @@ def test_words_of_other_scripts_are_found(tmp_path: Path) -> None:
     assert names(index, "cafe\u0301 fine") == ["acme/m4"]
 
 
-@pytest.mark.parametrize("text", ["!?", "...", "@", "-", "'\"", "\\", "a AND", "(b", "*", "name:a", "\x00", "\udcff"])
+@pytest.mark.parametrize("text", ["!?", "...", "@", "-", "'\"", "\\", "a AND", "(b", "**", "name:a", "\x00", "\udcff"])
 def test_no_text_breaks_a_search(tiers: Index, text: str) -> None:
     page = tiers.reader().search(Query(text))
     assert page.total == len(page.items) == 0
 
 
-@pytest.mark.parametrize("text", [None, "", "   ", "\n\t"])
+@pytest.mark.parametrize("text", [None, "", "   ", "\n\t", '""', "*", " * "])
 def test_an_empty_text_finds_everything_by_name(tiers: Index, text: str | None) -> None:
     assert searched(tiers, text) == searched(tiers)
     assert len(searched(tiers, text)) == 7
@@ -300,6 +312,21 @@ def test_a_word_that_no_record_can_have_is_refused_with_the_nearest(query: Query
     with pytest.raises(UsageError, match=says) as refused:
         query.check()
     assert mend in refused.value.mend
+
+
+@pytest.mark.parametrize(
+    ("filter_", "found"),
+    [
+        ("status = active", ["acme/bare", "acme/noted", "acme/said"]),
+        ("has(status)", ["acme/bare", "acme/noted", "acme/said"]),
+        ("has(lifecycle)", ["acme/bare", "acme/noted", "acme/said"]),
+        ("has(release)", ["acme/noted", "acme/said"]),
+        ("release.breakingChanges = false", ["acme/said"]),
+        ("has(breakingChanges)", ["acme/said"]),
+    ],
+)
+def test_of_what_is_not_stated_only_the_status_counts(silent: Index, filter_: str, found: list[str]) -> None:
+    assert names(silent, where=parse_filter(filter_)) == found
 
 
 def test_every_status_and_type_of_the_kinds_may_be_asked_for() -> None:

@@ -284,6 +284,8 @@ WORDED: Final[tuple[tuple[str, str, list[int]], ...]] = (
     ("an excluded prefix", "model -langu*", [3]),
     ("nothing but excluded", "-model", [4]),
     ("signs only", '"" - *', []),
+    ("a star alone", "*", [1, 2, 3, 4]),
+    ("a star beside a word", "* vision", [3]),
 )
 
 

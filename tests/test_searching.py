@@ -100,6 +100,12 @@ def test_what_is_asked_is_found(reader: Reader, asked: Asked, refs: list[str]) -
         ),
         pytest.param(Asked(facets=("kind", "id")), UsageError, "'id' is another one", "`provider`", id="an id"),
         pytest.param(Asked(facets=("registry.blob",)), UsageError, "another one", "`provider`", id="a blob"),
+        pytest.param(
+            Asked(text="x" * 1001), UsageError, "has 1001 characters", "words that tell most", id="a long text"
+        ),
+        pytest.param(
+            Asked(text="*", mode="semantic"), UsageError, "there is none", "give a text", id="near to nothing"
+        ),
         pytest.param(Asked(at="99"), NotFoundError, "'99'", "gitreg changes", id="a seq that has not come"),
         pytest.param(Asked(at="2024-01-01"), NotFoundError, "'2024-01-01'", "", id="a day before all"),
         pytest.param(Asked(at="nowhere"), UsageError, "no moment", "", id="a name that nothing has"),

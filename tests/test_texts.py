@@ -46,9 +46,14 @@ READ: dict[str, TextQuery] = {
     "Qwen2.5-7*": TextQuery(words=("qwen2", "5"), prefixes=("7",), plain="Qwen2.5-7*"),
     "c++*": TextQuery(words=("c",), plain="c++*"),
     "a*b": TextQuery(words=("a", "b"), plain="a*b"),
+    # anything
+    "*": TextQuery(),
+    " * ": TextQuery(),
+    "* chat *": TextQuery(words=("chat",), plain="chat"),
+    "* -vision": TextQuery(excluded_words=("vision",)),
     # signs that are none
     "-": TextQuery(plain="-"),
-    "- * ** -* --": TextQuery(plain="- * ** -* --"),
+    "- ** -* --": TextQuery(plain="- ** -* --"),
     'an "unclosed quote': TextQuery(words=("an", "unclosed", "quote"), plain='an "unclosed quote'),
     '5" or 6" wide': TextQuery(words=("5", "or", "6", "wide"), plain='5" or 6" wide'),
     'say"so it"is': TextQuery(words=("say", "so", "it", "is"), plain='say"so it"is'),

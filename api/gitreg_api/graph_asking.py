@@ -13,7 +13,19 @@ from pydantic import Field
 
 from gitreg.pictures import DRAWINGS
 from gitreg.repository.moments import read_moment
-from gitreg_api.parameters import MAX_TEXT, MAX_WHEN, Asking, Flag, Names, Text, Waiting, Word, between
+from gitreg_api.parameters import (
+    MAX_TEXT,
+    MAX_WHEN,
+    Asking,
+    Flag,
+    GivenWhen,
+    Names,
+    Text,
+    Waiting,
+    When,
+    Word,
+    between,
+)
 from gitreg_api.paths import read_kind
 from gitreg_indexer.graph.answers import asked_of, seq_of_cursor
 from gitreg_indexer.graph.impact import CHANGES
@@ -134,14 +146,14 @@ class OrphansAsking(Asking):
 class DiffAsking(Waiting):
     """What the difference between two moments takes."""
 
-    from_: str = Field(
+    from_: GivenWhen = Field(
         alias="from",
         min_length=1,
         max_length=MAX_WHEN,
         description="The first moment, as `at` takes it.",
         examples=["v1.0"],
     )
-    to: Text = Field(None, max_length=MAX_WHEN, description="The second moment; now without it.", examples=["42"])
+    to: When = Field(None, max_length=MAX_WHEN, description="The second moment; now without it.", examples=["42"])
     ref: Text = Field(
         None,
         max_length=MAX_REF,

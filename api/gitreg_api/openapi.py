@@ -295,7 +295,7 @@ def _own_schemas() -> dict[str, Schema]:
                             "time": {"type": "string", "format": "date-time"},
                             "author": STRING,
                             "message": STRING,
-                            "change": {"enum": ["added", "changed", "removed"]},
+                            "change": {"enum": ["added", "changed", "removed", "quarantined"]},
                             "fields": list_of(change),
                         }
                     )
@@ -303,7 +303,8 @@ def _own_schemas() -> dict[str, Schema]:
                 **_PAGING,
                 **POSITION,
             },
-            says="The commits that touched a record, newest first, and what each changed.",
+            says="The commits that touched a record, newest first, and what each changed. `quarantined` means that the "
+            "file cannot be read since; it changes no field.",
         ),
         "AliasesOf": object_of(
             {

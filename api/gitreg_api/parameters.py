@@ -19,10 +19,11 @@ from pydantic_core import PydanticUseDefault
 from gitreg.errors import UsageError
 from gitreg.repository.moments import EXPECTED as MOMENTS
 from gitreg.repository.moments import read_moment
+from gitreg_indexer.texts import LONGEST
 
 MAX_LIMIT: Final = 1000
 MAX_OFFSET: Final = 1_000_000
-MAX_TEXT: Final = 1000
+MAX_TEXT: Final = LONGEST
 MAX_WHEN: Final = 200
 REFS: Final = "[kind:]namespace/name[@selector]"
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}")
@@ -106,7 +107,19 @@ def between(low: int, high: int) -> BeforeValidator:
     return BeforeValidator(within)
 
 
+_LOST_PLUS: Final = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")
+
+
+def _zoned(value: Any) -> Any:
+    """Take a blank in front of a time's zone for the `+` that it was: an unescaped one comes as a blank."""
+    return _LOST_PLUS.sub("+", value) if isinstance(value, str) else value
+
+
 Text = Annotated[str | None, BeforeValidator(_given)]
+When = Annotated[str | None, BeforeValidator(_given), BeforeValidator(_zoned)]
+"""A moment of the past; no name of one has a blank in it."""
+GivenWhen = Annotated[str, BeforeValidator(_zoned)]
+"""A moment that must be given."""
 Word = Annotated[str, BeforeValidator(_given)]
 """Text that is never missing: there is a default."""
 Words = Annotated[list[str], BeforeValidator(_each_given)]
@@ -135,7 +148,7 @@ class Waiting(BaseModel):
 class Asking(Waiting):
     """What every read of records takes."""
 
-    at: Text = Field(
+    at: When = Field(
         None,
         max_length=MAX_WHEN,
         description="Answer as of this moment: a seq, a commit (its whole id or the beginning), a tag or branch, a day "

@@ -110,7 +110,8 @@ class ListAsking(PageAsking):
     sort: Text = Field(
         None,
         description="What to sort by: relevance, name, version, updatedAt, createdAt, contextLength, inputPrice or any "
-        "field with one value, with '-' in front for the reverse; what does not state it comes last. Without it: "
+        "other sortable field (docs/query-language.md lists them), with '-' in front for the reverse; what does not "
+        "state it comes last. Without it: "
         "relevance where there is `q`, else name.",
         examples=["-updatedAt", "spec.capabilities.maxOutputTokens"],
     )

@@ -19,11 +19,13 @@ from gitreg.kinds._base import (
 
 
 class IndexedField(Part):
-    """A field that can be searched for."""
+    """A field that filters know by name."""
 
     path: Line = Field(description="The field's path within the namespace's custom fields, like `costCentre`.")
     index: Literal["btree", "hash", "fulltext"] = Field(
-        "btree", description="How it is searched: order, equality, text."
+        "btree",
+        description="How filters compare it: `fulltext` by its words, `btree` and `hash` by the type that the schema "
+        "gives it. Results are sorted by none of them.",
     )
     unique: bool = Field(False, description="Whether no two names may have the same value.")
 
@@ -45,7 +47,9 @@ class MetadataSchemaSpec(Part):
         Literal["Model", "Dataset", "Config", "Pipeline", "PipelineTemplate", "TestSuite", "Policy"], ...
     ] = Field(("Model",), min_length=1, description="The kinds whose custom fields it types.")
     required: bool = Field(False, description="Whether every record of those kinds must have the fields.")
-    indexed_fields: tuple[IndexedField, ...] = Field((), description="Fields that can be searched for.")
+    indexed_fields: tuple[IndexedField, ...] = Field(
+        (), description="Fields that filters know, also where the schema does not name them."
+    )
     validation_rules: tuple[ValidationRule, ...] = Field((), description="Further checks.")
     release: Release | None = Field(None, description="What is new in this version.")
     lifecycle: VersionLifecycle = mutable(default_factory=VersionLifecycle, description="Where it stands.")

@@ -80,7 +80,7 @@ def list_(
     catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List records by namespace, name and newest version, or as they are sorted.
+    """List records by the text namespace/name and newest version, or as they are sorted.
 
     \b
     Examples:
@@ -102,7 +102,7 @@ def list_(
     )
     reader = reader_or_none(registry, folder, quiet=as_json, catalog=catalog)
     if reader is not None:
-        _print_result(_run_when_ready(reader, asked), as_json=as_json)
+        _print_result(_run_when_ready(reader, asked), asked, as_json=as_json)
         return
     given = {"--filter": filter_, "--facets": facets, "--sort": sort, "--cursor": cursor}
     through_git.refuse([name for name, value in given.items() if value])
@@ -172,7 +172,7 @@ def search(
         fill_vectors(current, quiet=as_json)
     result = _run_when_ready(current.reader(), asked)
     current.close()
-    _print_result(result, as_json=as_json)
+    _print_result(result, asked, as_json=as_json)
 
 
 def similar(
@@ -206,6 +206,8 @@ def similar(
         return
     rows = [(*line_of(data, fact.status), f"{score:.2f}") for data, (fact, score) in zip(items, found, strict=True)]
     print_table(("ref", "status", "description", "likeness"), rows)
+    if not rows:
+        remark("nothing found")
 
 
 def _list_from_git(registry: Registry, asked: Asked, *, as_json: bool) -> None:
@@ -218,6 +220,8 @@ def _list_from_git(registry: Registry, asked: Asked, *, as_json: bool) -> None:
     else:
         stated = ((data, data["spec"].get("lifecycle", {}).get("status")) for data in page)
         print_table(("ref", "status", "description"), [line_of(*each) for each in stated])
+        if not page and asked.limit:
+            remark(_nothing(asked, len(found)))
 
 
 def _run_when_ready(reader: Reader, asked: Asked) -> Result:
@@ -229,7 +233,7 @@ def _run_when_ready(reader: Reader, asked: Asked) -> Result:
     return result
 
 
-def _print_result(result: Result, *, as_json: bool) -> None:
+def _print_result(result: Result, asked: Asked, *, as_json: bool) -> None:
     page = result.page
     items = [fact.data() for fact in page.items]
     if as_json:
@@ -244,10 +248,21 @@ def _print_result(result: Result, *, as_json: bool) -> None:
         rows = [(name, value, count) for name, facet in result.facets for value, count in facet.counts]
         print_text("")
         print_table(("facet", "value", "records"), rows)
-    for asked, taken in page.meant:
-        remark(f"nothing says {asked!r}: searched for {taken!r}")
+    for word, taken in page.meant:
+        remark(f"nothing says {word!r}: searched for {taken!r}")
+    if not items and asked.limit:
+        remark(_nothing(asked, page.total))
     if result.cursor is not None:
         remark(f"{page.offset + len(items)} of {page.total}; for more, the same with --cursor {result.cursor}")
+
+
+def _nothing(asked: Asked, total: int) -> str:
+    """Say that there is nothing to show, and what else may find something."""
+    if total:
+        return f"nothing after --offset {asked.offset}: {total} in all"
+    if asked.text and asked.mode == LEXICAL and not asked.sort:
+        return "nothing found; --mode hybrid finds what is near too: typos, parts of words"
+    return "nothing found"
 
 
 def _print_fragments(ref: str, fragments: Sequence[dict[str, Any]]) -> None:

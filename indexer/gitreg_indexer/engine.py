@@ -4,7 +4,7 @@
 - An engine holds nothing that the catalog does not: losing it costs a refill.
 - What a word is, and when two identifiers are the same, is said here, for all engines: `words_of` and `folded`.
 - Order is total and the same after a rebuild: relevance comes in tiers, ties go by `Document.rank`, which stands for
-  namespace, name and newest version.
+  the text `namespace/name` and the newest version.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gitreg.errors import GitregError, UsageError
 from gitreg.kinds import PipelineLifecycle, VersionLifecycle
 from gitreg.kinds.model import ModelType
 from gitreg_indexer.conditions import All, Condition, Is, Within, any_of
-from gitreg_indexer.fields import columns, find, name_of
+from gitreg_indexer.fields import CUSTOM, Field, columns, find, name_of, nearest
 
 GROUP: Final = "gitreg.search"
 DEFAULT_ENGINE: Final = "tantivy"
@@ -42,6 +42,7 @@ STATUSES: Final[tuple[str, ...]] = tuple(
 )
 SORTS: Final = ("relevance", "name", "version", "updatedAt", "createdAt", "contextLength", "inputPrice")
 """What to sort by, at first; any name of any sortable field is one more (`fields.columns`)."""
+_MOST_NAMED: Final = 5
 PATH_OF_SORT: Final = {
     "createdAt": "registry.createdAt",
     "contextLength": "spec.capabilities.contextLength",
@@ -123,15 +124,37 @@ class Query:
         field_ = None if bare in SORTS else find(bare)
         path = field_.path if field_ else PATH_OF_SORT.get(bare, bare)
         if bare not in SORTS and path not in columns():
-            near = [] if field_ else get_close_matches(bare, (*SORTS, *map(name_of, columns())), n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
             raise UsageError(
-                f"results cannot be sorted by {bare!r}",
+                f"results cannot be sorted by {name_of(bare)!r}{_why_unsorted(field_)}",
                 got=name,
-                expected=", ".join(SORTS),
-                mend=f"{hint}put '-' in front for the reverse order",
+                expected=f"{', '.join(SORTS)}, or another field that is sortable",
+                mend=_sorted_instead(bare, field_),
             )
         return path, name.startswith("-")
+
+
+def _why_unsorted(field_: Field | None) -> str:
+    if field_ is None:
+        return ", which no field goes by"
+    if field_.path.startswith(f"{CUSTOM}."):
+        return ": fields of a namespace's own have no order, filters compare them only"
+    if field_.type in ("part", "map"):
+        return ", which has fields of its own"
+    return ", of which a record may have several" if field_.several else ", which has no order"
+
+
+def _sorted_instead(name: str, field_: Field | None) -> str:
+    """Name a field to sort by instead: the nearest, or those of a block."""
+    if field_ is None:
+        near = get_close_matches(name, SORTS, n=1) or [nearest(name) or ""]
+        meant = find(near[0])
+        if near[0] in SORTS or (meant is not None and meant.path in columns()):
+            return f"did you mean {near[0]!r}?"
+    else:
+        below = [name_of(path) for path in columns() if path.startswith(f"{field_.path}.")]
+        if below:
+            return f"sort by a field of it: {', '.join(below[:_MOST_NAMED])}"
+    return "sort by one like `name`, `updatedAt` or `provider`; docs/query-language.md says which fields are sortable"
 
 
 @dataclass(frozen=True, slots=True)

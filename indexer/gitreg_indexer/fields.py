@@ -52,8 +52,11 @@ SHORT_NAMES: Final[dict[str, str]] = {
     "changelog": "spec.release.changelog",
 }
 _LONGEST_GUESSED: Final = 100
-_NEAR: Final = 0.7
-_WEIGHT_OF_END: Final = 0.97
+_NEAR: Final = 0.75
+_NEARER: Final = 0.8
+"""How near what begins with another letter must be, and the end of a way to a field: few letters make both alike."""
+_SHORTEST_BEGINNING: Final = 3
+_SHORTEST_END: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +139,11 @@ def known_fields() -> Mapping[str, Field]:
     return _table().fields
 
 
-def resolve(name: str, custom: CustomFields = NO_CUSTOM_FIELDS) -> Field:
-    """Give the field that goes by a name; `UsageError` with the nearest one where there is none."""
+def resolve(name: str, custom: CustomFields = NO_CUSTOM_FIELDS, kind: str | None = None) -> Field:
+    """Give the field that goes by a name; `UsageError` with the nearest one (of a kind) where there is none."""
     found = find(name, custom)
     if found is None:
-        near = nearest(name, custom)
+        near = nearest(name, custom, kind)
         raise UsageError(
             f"there is no field {name!r}",
             got=name,
@@ -174,27 +177,90 @@ def name_of(path: str) -> str:
     return path
 
 
-def nearest(name: str, custom: CustomFields = NO_CUSTOM_FIELDS) -> str | None:
-    """Give the name that somebody most likely meant who wrote one that nothing goes by."""
+def nearest(name: str, custom: CustomFields = NO_CUSTOM_FIELDS, kind: str | None = None) -> str | None:
+    """Give the name that somebody most likely meant who wrote one that nothing goes by; of a kind's fields, if named.
+
+    None where no name is near: a wrong one would lead astray.
+    """
     if len(name) > _LONGEST_GUESSED:
         return None
-    return _nearest(name, tuple(name_of(path) for path in custom.fields if path.count(".") > 2))
+    customs = tuple(name_of(path) for path in custom.fields if path.count(".") > 2)
+    tidy = ".".join(filter(None, name.split(".")))
+    return next((near for near in (tidy, *_near(tidy, customs, kind)) if find(near, custom) is not None), None)
 
 
 @lru_cache(maxsize=256)
-def _nearest(name: str, customs: tuple[str, ...]) -> str | None:
-    """Compare with whole names, and with their ends: who forgot the way to a field knows what it is called."""
+def _near(name: str, customs: tuple[str, ...], kind: str | None) -> tuple[str, ...]:
+    """Give names that may be meant, the likeliest first."""
     asked = _bare(name).lower()
-    whole, end = SequenceMatcher(b=asked), SequenceMatcher(b=asked.rpartition(".")[2])
-    best, found = _NEAR, None
-    for candidate in (*_candidates(), *customs):
-        text = candidate.lower()
-        for matcher, compared, weight in ((whole, text, 1.0), (end, text.rpartition(".")[2], _WEIGHT_OF_END)):
-            matcher.set_seq1(compared)
-            if matcher.real_quick_ratio() * weight > best and matcher.quick_ratio() * weight > best:
-                ratio = matcher.ratio() * weight
-                best, found = (ratio, candidate) if ratio > best else (best, found)
-    return found
+    known = [*_candidates(kind), *customs]
+    guesses = (_ended, _begun, _alike, _behind_wrong_block, _nearly_ended)
+    return tuple(dict.fromkeys(name for guess in guesses for name in guess(asked, known)))
+
+
+def _begun(asked: str, known: list[str]) -> list[str]:
+    """Give the one name of a single part that begins so."""
+    found = [name for name in known if "." not in name and name.lower().startswith(asked)]
+    return found if len(found) == 1 and len(asked) >= _SHORTEST_BEGINNING else []
+
+
+def _alike(asked: str, known: list[str]) -> list[str]:
+    """Give the names that are alike part by part; where any key may stand below, its part is the one that was asked."""
+    parts, table = asked.split("."), _table()
+    found: list[tuple[float, str]] = []
+    for name in known:
+        own = name.split(".")
+        field = table.fields.get(table.names.get(name, ""))
+        is_open = field is not None and field.entries is not None and len(own) < len(parts)
+        if len(own) == len(parts) or is_open:
+            likeness = min(map(_likeness, parts, (part.lower() for part in own)))
+            if likeness:
+                found.append((likeness, ".".join([*own, *parts[len(own) :]])))
+    return [name for _, name in sorted(found, key=lambda each: -each[0])]
+
+
+def _likeness(one: str, other: str) -> float:
+    """Tell how much two parts of names are alike, up to 1; 0 where they are not near."""
+    if one == other:
+        return 1.0
+    matcher = SequenceMatcher(None, one, other)
+    least = _NEAR if one[:1] == other[:1] else _NEARER
+    is_near = matcher.real_quick_ratio() >= least and matcher.quick_ratio() >= least
+    ratio = matcher.ratio() if is_near else 0.0
+    return ratio if ratio >= least else 0.0
+
+
+def _ended(asked: str, known: list[str]) -> list[str]:
+    """Give the name of a field whose way was not told."""
+    if _is_block(asked.partition(".")[0]):
+        return []
+    return _of_one_block([name for name in known if name.lower().endswith(f".{asked}")])
+
+
+def _behind_wrong_block(asked: str, known: list[str]) -> list[str]:
+    """Give the name that stands behind a first part which is nothing."""
+    head, _, rest = asked.partition(".")
+    return [] if _is_block(head) else [name for name in known if name.lower() == rest]
+
+
+def _is_block(head: str) -> bool:
+    return any(name.lower() == head for name in _table().names)
+
+
+def _nearly_ended(asked: str, known: list[str]) -> list[str]:
+    """Give the name of a field whose last part is much like the one part that was asked."""
+    if "." in asked or len(asked) < _SHORTEST_END:
+        return []
+    near = {name: _likeness(asked, name.lower().rpartition(".")[2]) for name in known}
+    best = max(near.values())
+    return _of_one_block([name for name in known if near[name] == best >= _NEARER])
+
+
+def _of_one_block(names: list[str]) -> list[str]:
+    """Give the name that is less deep than all others, where they are of one block; none where it may be several."""
+    shallow = sorted(names, key=lambda name: name.count("."))[:2]
+    is_one = len({name.partition(".")[0] for name in names}) == 1
+    return shallow[:1] if is_one and len({name.count(".") for name in shallow}) == len(shallow) else []
 
 
 def _upwards(path: str) -> Iterator[str]:
@@ -246,10 +312,15 @@ def _shortest() -> Mapping[str, str]:
 
 
 @cache
-def _candidates() -> tuple[str, ...]:
-    """Give all names but those that say more than they need to."""
-    names = _table().names
-    return tuple(name for name in names if names.get(_bare(name)) != names[name] or _bare(name) == name)
+def _candidates(kind: str | None) -> tuple[str, ...]:
+    """Give the names of a kind's fields, or of all kinds', but those that say more than they need to."""
+    table = _table()
+    return tuple(
+        name
+        for name, path in table.names.items()
+        if (kind is None or kind in table.fields[path].kinds)
+        and (table.names.get(_bare(name)) != path or _bare(name) == name)
+    )
 
 
 _POSITION: Final = re.compile(r"\[[0-9]*\]")

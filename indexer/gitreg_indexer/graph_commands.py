@@ -171,6 +171,8 @@ def orphans(
     rows = [("orphan", each["ref"], each["status"], None) for each in found["orphans"]]
     rows += [("dangling", each["ref"], each["field"], each["constraint"]) for each in found["dangling"]]
     print_table(("what", "ref", "status or field", "leads to"), rows)
+    if not rows:
+        remark("nothing hangs loose")
 
 
 PAGE: Final = 10_000

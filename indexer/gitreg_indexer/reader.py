@@ -595,7 +595,8 @@ _TOUCHED_BAD: Final = _touched(quarantine)
 def _stages(db: sa.Connection, path: str, until: int, part: slice) -> tuple[list[dict[str, Any]], int]:
     """Tell some of a path's stages newest first, and how many there are.
 
-    A stage is each fact or quarantine that began, and each end that nothing followed.
+    A stage is each fact or quarantine that began, and each end that nothing followed. An unreadable file changes no
+    field: what comes after it is compared with what stood before it.
     """
     told = _stages_of(_spans(db, path, until), until)
     told.reverse()
@@ -643,8 +644,12 @@ def _stages_of(spans: Iterable[tuple[int, int, int | None]], until: int) -> list
         if ended_at and ended_at != seq_from:
             told.append(_Stage(ended_at, "removed", before, None))
             before = None
-        told.append(_Stage(seq_from, "changed" if ended_at == seq_from else "added", before, id_))
-        before, ended_at = id_, seq_to if seq_to <= until else FOREVER
+        if id_ is None:
+            told.append(_Stage(seq_from, "quarantined", None, None))
+        else:
+            told.append(_Stage(seq_from, "changed" if ended_at == seq_from else "added", before, id_))
+            before = id_
+        ended_at = seq_to if seq_to <= until else FOREVER
     if ended_at and ended_at != FOREVER:
         told.append(_Stage(ended_at, "removed", before, None))
     return told

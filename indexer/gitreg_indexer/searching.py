@@ -29,7 +29,7 @@ from gitreg_indexer.filters import parse_filter
 from gitreg_indexer.highlights import highlights
 from gitreg_indexer.reader import LEXICAL, Page, Reader
 from gitreg_indexer.semantic import check_mode
-from gitreg_indexer.texts import parse_text
+from gitreg_indexer.texts import LONGEST, parse_text
 
 MOST_FACETS: Final = 20
 _ATTEMPTS: Final = 5
@@ -92,6 +92,7 @@ class Asked:
 
     def query(self, custom: CustomFields) -> Query:
         """Give what the index is asked; `UsageError` for a field, a value or a filter that cannot be."""
+        self._check_text()
         self._check_mode()
         made = Query(
             text=self.text,
@@ -105,6 +106,15 @@ class Asked:
             sort=_sort_path(self.sort, custom),
         )
         return made.check()
+
+    def _check_text(self) -> None:
+        if self.text is not None and len(self.text) > LONGEST:
+            raise UsageError(
+                f"the text has {len(self.text)} characters, and at most {LONGEST} are searched for",
+                got=len(self.text),
+                expected=f"at most {LONGEST} characters",
+                mend="search for the words that tell most",
+            )
 
     def _check_mode(self) -> None:
         if check_mode(self.mode) == LEXICAL:
@@ -190,7 +200,12 @@ def parsed_filter(reader: Reader, text: str | None, position: Position) -> Condi
 def field_of(reader: Reader, kind: str, name: str, *, at: int | None = None) -> str:
     """Give the canonical path of the field of a kind that goes by a name; `UsageError` where it has none such."""
     position = reader.position() if at is None else reader.moment(str(at))
-    found = resolve(name, reader.custom_fields(position))
+    return path_of(kind, name, reader.custom_fields(position))
+
+
+def path_of(kind: str, name: str, custom: CustomFields = NO_CUSTOM_FIELDS) -> str:
+    """Give the canonical path of the field of a kind that goes by a name, as `field_of` does, without an index."""
+    found = resolve(name, custom, kind)
     if kind not in found.kinds:
         raise UsageError(
             f"no {KINDS[kind].word} has a field {name!r}",

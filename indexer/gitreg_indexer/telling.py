@@ -1,4 +1,4 @@
-"""The commands that tell of a name and of what happened: `history`, `versions`, `aliases`, `changes`.
+"""The commands that tell of a name and of what happened: `history`, `blame`, `versions`, `aliases`, `changes`.
 
 - They answer from the index, now or as of a moment, and through Git where no index can be kept.
 - An index that was made without the past tells no history: that is read through Git, with a remark.
@@ -10,20 +10,29 @@ from typing import Annotated, Any
 
 import typer
 
-from gitreg.cli.options import JsonOption, RepoOption, open_registry, print_json, print_table, print_text, remark
-from gitreg.errors import UsageError
+from gitreg.cli.options import (
+    JsonOption,
+    RepoOption,
+    open_registry,
+    print_json,
+    print_line,
+    print_table,
+    print_text,
+    remark,
+)
+from gitreg.errors import NotFoundError, UsageError
 from gitreg.refs import KINDS, LATEST, Ref
 from gitreg.registry import Registry
 from gitreg_indexer import through_git
 from gitreg_indexer.catalog import Position
 from gitreg_indexer.commands import line_of, short
-from gitreg_indexer.fields import resolve
+from gitreg_indexer.fields import find, resolve, without_positions
 from gitreg_indexer.moments import NoHistoryError
 from gitreg_indexer.names import aliases_of, versions_of
 from gitreg_indexer.options import AtOption, CatalogOption, IndexOption, RefArgument
 from gitreg_indexer.reader import Reader, of_field
 from gitreg_indexer.reading import open_current, reader_or_none
-from gitreg_indexer.searching import field_of
+from gitreg_indexer.searching import field_of, path_of
 
 MOST_CHANGES = 10_000
 
@@ -58,6 +67,43 @@ def history(
         if stage["change"] == "changed" or field is not None:
             for found in stage["fields"]:
                 print_text(f"    {found['path']}: {short(found['before'])} -> {short(found['after'])}")
+    if not stages:
+        remark(f"no commit {'ever' if at is None else 'until then'} stated {field!r} of {ref}")
+
+
+def blame(
+    ref: RefArgument,
+    path: Annotated[str, typer.Argument(metavar="FIELD", help="A field, like spec.lifecycle.status or provider.")],
+    repo: RepoOption = None,
+    folder: IndexOption = None,
+    catalog: CatalogOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell which commit gave a field of a record its present value.
+
+    A field goes by the names that filters know. Of a list it is told when what stands in it changed, at any place.
+
+    \b
+    Examples:
+      gitreg blame acme/summarizer@1.0.0 spec.lifecycle.status
+      gitreg blame acme/summarizer@1.0.0 inputPrice
+    """
+    registry, parsed = open_registry(repo), Ref.parse(ref)
+    field = _without_places(path)
+    stages = _history(registry, parsed, field, None, reader_or_none(registry, folder, quiet=as_json, catalog=catalog))
+    if not stages:
+        stated = resolve(field).path
+        raise NotFoundError(
+            f"no commit ever stated `{stated}` of {ref}",
+            got=path,
+            mend="`gitreg get` shows the fields that it has; what stands under `registry` no file states",
+        )
+    stage = stages[0]
+    if as_json:
+        print_json(stage)
+        return
+    print_line(f"{stage['commit']} (seq {stage['seq']}) {stage['time']} {stage['author']}")
+    print_line(f"    {_subject(stage)}")
 
 
 def versions(
@@ -120,6 +166,8 @@ def aliases(
         print_json({"aliases": named, "latest": latest, "commit": position.commit, "seq": position.seq})
         return
     print_table(("alias", "version"), [*named.items(), *([(LATEST, latest)] if latest else [])])
+    if not named and not latest:
+        remark(f"{name.place} has no alias, and no version that `{LATEST}` could mean")
 
 
 def changes(
@@ -160,6 +208,8 @@ def changes(
         print_text(f"    {_subject(item)}")
         for change in item["changes"]:
             print_text(f"    {change['change']}: {change['ref'] or change['path']}")
+    if not items:
+        remark(f"nothing came after seq {since}")
     if following < position.seq:
         remark(f"seq {following} of {position.seq}; --since {following} goes on")
 
@@ -175,7 +225,13 @@ def _history(
         except NoHistoryError as error:
             remark(f"{error.says}; reading it through Git, which is slower")
     stages = through_git.history(registry, ref, position)
-    return stages if field is None else of_field(resolve(field).path, stages)
+    return stages if field is None else of_field(path_of(ref.kind, field), stages)
+
+
+def _without_places(path: str) -> str:
+    """Give a way to a field without positions in lists: `endpoints[0].url`, `endpoints.0.url` are `endpoints.url`."""
+    field = without_positions(path)
+    return field if find(field) else ".".join(part for part in field.split(".") if not part.isdecimal())
 
 
 def _position(registry: Registry, reader: Reader | None, at: str | None) -> Position:

@@ -19,6 +19,9 @@ from gitreg_indexer.engine import all_words_of
 NOT_SEARCHED: Final = frozenset({"registry", "apiVersion", "digest", "algorithm"})
 """The keys of a record below which no words are looked for."""
 
+LONGEST: Final = 1000
+"""Characters that a text may have where it comes from people: over HTTP and on the command line."""
+
 MOST_PREFIXES: Final = 8
 MOST_PHRASES: Final = 20
 Phrase = tuple[str, ...]
@@ -50,6 +53,7 @@ class TextQuery:
         return bool(self.excluded_words or self.excluded_prefixes or self.excluded_phrases)
 
 
+_ANYTHING: Final = "*"
 _PIECE: Final = re.compile(r'(?<!\S)(?P<not>-?)"(?P<phrase>[^"]*)"|\S+')
 
 
@@ -60,6 +64,9 @@ def parse_text(text: str) -> TextQuery:
     is_as_written = True
     for match in _PIECE.finditer(text):
         piece, phrase = match[0], match["phrase"]
+        if piece == _ANYTHING:
+            is_as_written = False
+            continue
         is_excluded = match["not"] == "-" if phrase is not None else bool(piece[0] == "-" and all_words_of(piece))
         into = excluded if is_excluded else wanted
         if phrase is not None:

@@ -36,7 +36,7 @@ from index_support import (
 )
 
 from gitreg.errors import NotFoundError, Rejected, RepositoryError
-from gitreg.refs import KINDS, Ref, addresses_at
+from gitreg.refs import KINDS, Address, Ref, addresses_at
 from gitreg.registry import Registry
 from gitreg_indexer import SORTS, Index, Query, Reader
 
@@ -311,11 +311,18 @@ def test_the_index_tells_the_history_of_removed_and_broken_records_too(steps: li
                 was, now = (entry is not None and not entry.is_tree for entry in (change.old, change.new))
                 if was or now:
                     word = "changed" if was and now else "added" if now else "removed"
+                    if change.new is not None and now and not _is_record(registry, at.oid, address):
+                        word = "quarantined"
                     touched.append((registry.repo.seq(at.oid), word))
             stages: list[Any] = []
             with suppress(NotFoundError):
                 stages = reader.history(of(address.ref))
+                assert stages == [entry.as_data() for entry in registry.history(address.ref)]
             assert [(stage["seq"], stage["change"]) for stage in stages] == touched
+
+
+def _is_record(registry: Registry, commit: str, address: Address) -> bool:
+    return registry.snapshot(commit).record(address) is not None
 
 
 @laws

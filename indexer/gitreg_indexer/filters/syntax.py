@@ -106,11 +106,17 @@ def _unexpected(text: str, at: int, expected: set[str]) -> Fault:
         if opened is not None and "RPAR" in expected:
             return Fault(opened, "this '(' is never closed", "add a ')'")
         return Fault(at, f"the filter ends where {_wanted(expected)} should follow", "complete it")
+    if "VALUE" in expected and (range_ := _RANGE.match(text, at)):
+        got = range_[0].strip()
+        example = got if len(got) > len(">=") else ">=1"
+        mend = f'write one sign, like `contextLength > 8000`; a range of versions stands in quotes: `: "{example}"`'
+        return Fault(at, f"{shown(got)} cannot stand here", mend, got, _wanted(expected))
     word = _WORD.match(text, at)
     got = word[0] if word else here
     return Fault(at, f"{shown(got)} cannot stand here", f"expected is {_wanted(expected)}", got, _wanted(expected))
 
 
+_RANGE: Final = re.compile(r"""[<>]=?\s*[\w.*+-]*(?:\s+[<>]=?\s*[\w.*+-]+)*""")
 _WORD: Final = re.compile(r"""[^\s()"',]+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
 
 
