@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 from api_support import Api
 from cli_support import fine, run
-from index_support import OTHER_UID, commit, found, indexed, model, refs, said, searched
+from index_support import OTHER_UID, commit, found, indexed, model, refs, rewritten, said, searched
 
 from gitreg.errors import ConflictError
 from gitreg.registry import Registry
@@ -59,14 +59,6 @@ def held(folder: Path, lock: str) -> Iterator[int]:
         assert process.stdout.readline() == "held\n"
         yield process.pid
         process.send_signal(signal.SIGKILL)
-
-
-def rewritten(registry: Registry, *, back: int = 2) -> tuple[str, str]:
-    """Rewrite main: some commits go, another one comes; gives where it was and where it is."""
-    repo = registry.repo
-    before = repo.tip() or ""
-    advance(repo, new=repo.resolve(f"main~{back}"), old=before, message="rewrite")
-    return before, commit(repo, model("other"), "Put another in their place")
 
 
 # The state

@@ -123,7 +123,8 @@ class Waiting(BaseModel):
         None,
         ge=0,
         description="Wait until the index has reached this seq, so that a write that was acknowledged with it is "
-        "seen; 503 with Retry-After when it takes longer than five seconds.",
+        "seen; 503 with Retry-After when it takes longer than five seconds, and at once while main is rewritten and "
+        "the index stands on what it was before.",
         examples=[42],
     )
 

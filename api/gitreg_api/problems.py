@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from gitreg.errors import GitregError, NotFoundError, Rejected, UsageError
+from gitreg.repository.git import HistoryRewritten
 from gitreg_api.answers import Answer, Header, Reply, momentary, position_headers
 from gitreg_api.parameters import EXPECTED, Unfit
 from gitreg_api.paths import nearest_path
@@ -42,13 +43,14 @@ _STATUS: Final[tuple[tuple[type[GitregError], int], ...]] = (
     (Rejected, 422),
     (GitregError, 503),
 )
-_WAITING: Final = (NotReady, VectorsNotReadyError, EmbedderAwayError)
-"""What trying again helps with: it says everything, and is nothing for the log."""
+_WAITING: Final = (NotReady, VectorsNotReadyError, EmbedderAwayError, HistoryRewritten)
+"""What is over some time, and trying again helps with: it says everything, and is nothing for the log."""
 _TITLES: Final = {
     "usage": "The request's own words are wrong",
     "not-found": "Nothing answers to that name",
     "rejected": "The record stands in the registry and cannot be read",
     "not-ready": "The index is not ready to answer",
+    "history-rewritten": "Main was rewritten, and the index stands on what it was before",
     "no-history": "The index does not hold that past",
     "method-not-allowed": "This API only reads",
     "internal": "Something broke in here",

@@ -85,7 +85,7 @@ def add_routes(app: FastAPI, source: Source, status: Status) -> None:
 
 def _add_own_routes(app: FastAPI, source: Source, status: Status) -> None:
     async def root(asked: Annotated[Asking, Query()]) -> Response:
-        await source.reach(asked.seq_needed())
+        await source.reach(asked)
         return await answer_in_thread(lambda: status.answer_root(asked.at))
 
     async def home() -> Response:
@@ -110,15 +110,15 @@ def _add_search(app: FastAPI, source: Source) -> None:
         return await _answer_list(source, asked, None)
 
     async def resolve(asked: Annotated[ResolveAsking, Query()]) -> Response:
-        await source.reach(asked.seq_needed())
+        await source.reach(asked)
         return await answer_in_thread(lambda: answer_resolve(source, asked.ref, asked.at))
 
     async def quarantine(asked: Annotated[PageAsking, Query()]) -> Response:
-        await source.reach(asked.seq_needed())
+        await source.reach(asked)
         return await answer_in_thread(lambda: answer_quarantine(source, asked))
 
     async def changes(asked: Annotated[ChangesAsking, Query()]) -> Response:
-        await source.reach(asked.seq_needed())
+        await source.reach(asked)
         return await answer_in_thread(lambda: answer_changes(source, asked))
 
     titled, own = openapi.about, partial(add_route, app)
@@ -139,7 +139,7 @@ def _add_collection(app: FastAPI, source: Source, name: str, place: KindAddress)
         return await _answer_list(source, asked, kind)
 
     async def get_record(ref: Annotated[str, described], asked: Annotated[Asking, Query()]) -> Response:
-        await source.reach(asked.seq_needed())
+        await source.reach(asked)
         wanted, then = read_path(place, ref), HistoryAsking(at=asked.at)
         if asked.at is None or read_moment(asked.at).is_seq:
             return Reply(answer_path(source, wanted, then))
@@ -183,7 +183,7 @@ def _get_part(source: Source, place: KindAddress, part: Part, described: Any) ->
 
 
 async def _answer_part(source: Source, wanted: Asked, asked: HistoryAsking) -> Response:
-    await source.reach(asked.seq_needed())
+    await source.reach(asked)
     return await answer_in_thread(lambda: answer_path(source, wanted, asked))
 
 
@@ -207,7 +207,7 @@ async def _answer_when_reached(
     """
     source.ready()
     until = source.deadline()
-    await source.reach(asked.seq_needed(), until)
+    await source.reach(asked, until)
     is_of_now = asked.at is None and getattr(asked, "cursor", None) is None
     while True:
         answer, here, meant = await to_thread.run_sync(ask, limiter=limiter)
