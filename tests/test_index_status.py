@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,15 +17,19 @@ import pytest
 from api_support import Api
 from cli_support import fine, run
 from index_support import OTHER_UID, commit, found, indexed, model, refs, rewritten, said, searched
+from watch_support import Heard, Upstream, git, upstream
 
 from gitreg.errors import ConflictError
 from gitreg.registry import Registry
+from gitreg.repository.fetching import Remote
 from gitreg.repository.git import HistoryRewritten
 from gitreg.repository.writing import advance
 from gitreg_api.app import create_app
 from gitreg_indexer import Index, Query
 from gitreg_indexer.index_status import status_of
 from gitreg_indexer.lock import MAKING_LOCK, WRITER_LOCK, writing
+from gitreg_indexer.news import Faults
+from gitreg_indexer.polling import Poller
 from gitreg_indexer.rewrites import NotRewrittenError, accept_rewrite, rewrite_of
 
 BAD: Final = b"apiVersion: gitreg/v1\nkind: Model\nmetadata:\n  name: [\n"
@@ -38,7 +43,7 @@ with writing(Path(sys.argv[1]), sys.argv[2]):
 """
 KEYS: Final = {
     *("folder", "format", "generation", "commit", "seq", "behind", "records", "quarantined", "history", "search"),
-    *("size", "writer", "alarm", "rebuild", "trouble", "catalog"),
+    *("size", "writer", "alarm", "rebuild", "trouble", "catalog", "remotes"),
 }
 
 
@@ -87,6 +92,7 @@ def test_a_current_index_is_told_in_full(tmp_path: Path) -> None:
         "search": {"engine": "tantivy", "seq": 3},
         "writer": None,
         "alarm": None,
+        "remotes": [],
         "rebuild": None,
         "trouble": None,
         "catalog": None,
@@ -252,6 +258,47 @@ def test_readyz_tells_the_alarm_whether_or_not_main_is_followed(tmp_path: Path) 
     assert api.get("/readyz").json()["alarm"] is None
     assert api.get("/api/v1/models/acme/c").status_code == 404
     assert api.get("/api/v1/models/acme/other").status_code == 200
+
+
+def _round_with(both: Upstream) -> None:
+    """Ask the remote once, as whoever watches does."""
+    tell = Heard()
+    remote = Remote.open(both.near.repo, "origin")
+    ended = threading.Event()
+    Poller(remote, every=0, faults=Faults(tell), tell=tell, ring=lambda: None, ended=ended, patience=60.0).turn()
+
+
+def test_a_main_that_was_rewritten_at_the_remote_is_told_until_it_is_over(tmp_path: Path) -> None:
+    both = upstream(tmp_path)
+    good = both.land("one")
+    _round_with(both)
+    (told,) = status_data(both.near)["remotes"]
+    assert (told["name"], told["failures"], told["fault"]) == ("origin", 0, None)
+    assert f"remote       origin, asked last at {told['asked']}" in status_text(both.near)
+    both.rewrite()
+    _round_with(both)
+    (told,) = status_data(both.near)["remotes"]
+    assert told["fault"]["code"] == "history-rewritten"
+    assert "main of origin was rewritten" in told["fault"]["says"]
+    assert "gitreg index accept-rewrite" in told["fault"]["mend"]
+    text = status_text(both.near)
+    assert "ALARM        main of origin was rewritten: it no longer descends from main here\n" in text
+    assert "gitreg index accept-rewrite" in text
+    git(both.far_dir, "update-ref", "refs/heads/main", good)
+    _round_with(both)
+    assert status_data(both.near)["remotes"][0]["fault"] is None
+    assert "ALARM" not in status_text(both.near)
+
+
+def test_a_remote_that_is_gone_is_trouble_and_one_that_nobody_has_is_not_told(tmp_path: Path) -> None:
+    both = upstream(tmp_path)
+    both.far_dir.rename(tmp_path / "away")
+    _round_with(both)
+    (told,) = status_data(both.near)["remotes"]
+    assert (told["failures"], told["fault"]["code"]) == (1, "fetch-failed")
+    assert "TROUBLE      origin cannot be fetched from" in status_text(both.near)
+    git(both.near_dir, "remote", "remove", "origin")
+    assert status_data(both.near)["remotes"] == []
 
 
 def test_what_is_given_up_is_told_and_the_new_main_is_followed(tmp_path: Path) -> None:
