@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from api_support import PROBLEM, Api, api_on
+from cli_support import fine, run
 from index_support import commit, indexed, model, rewritten
+from watch_support import round_of, upstream
 
 from gitreg.errors import GitregError
 from gitreg.registry import Registry
@@ -94,3 +97,71 @@ def test_a_branch_that_cannot_be_read_hides_no_good_state(tmp_path: Path, monkey
 
     monkeypatch.setattr(api.index.registry.repo, "tip", unreadable)
     assert api.get(f"{C}?min_seq=4").status_code == 200
+
+
+# Who follows the feed of changes
+
+
+def feed(api: Api, since: int | str) -> tuple[int, dict[str, Any]]:
+    answer = api.get(f"/api/v1/changes?since={since}")
+    return answer.status_code, answer.json()
+
+
+@pytest.mark.parametrize("more", [0, 4], ids=["a main that is shorter now", "a main that is longer now"])
+def test_a_follower_is_told_of_a_rewriting_and_can_begin_anew(tmp_path: Path, more: int) -> None:
+    registry, _, api = served(tmp_path)
+    _, last = feed(api, 0)
+    place = last["nextCommit"]
+    rewritten(registry)
+    new = until_seq(registry, 3 + more)
+    assert feed(api, place) == (200, {**last, "items": []})
+    assert (feed(api, new)[0], feed(api, new)[1]["type"]) == (503, "urn:gitreg:problem:history-rewritten")
+    accept_rewrite(registry)
+    status, problem = feed(api, place)
+    assert (status, problem["type"], problem["got"]) == (410, "urn:gitreg:problem:since-gone", place)
+    assert "main was rewritten: begin anew, since 0" in problem["mend"]
+    _, anew = feed(api, 0)
+    assert ([item["seq"] for item in anew["items"]], anew["nextCommit"]) == ([*range(1, 4 + more)], new)
+    common = last["items"][1]["commit"]
+    assert feed(api, common)[1]["items"] == anew["items"][2:]
+
+
+def test_a_place_that_a_remote_may_still_bring_is_waited_for_until_it_was_asked(tmp_path: Path) -> None:
+    both = upstream(tmp_path)
+    round_of(both)
+    api = api_on(both.near, patience=0.05)
+    new = both.land("one")
+    for since in (new, 3):
+        assert (feed(api, since)[0], feed(api, since)[1]["type"]) == (503, "urn:gitreg:problem:not-ready")
+    round_of(both)
+    api.index.catch_up()
+    assert (feed(api, new)[0], feed(api, 3)[0], feed(api, 4)[0]) == (200, 200, 503)
+    round_of(both)
+    assert (feed(api, 4)[0], feed(api, 4)[1]["expected"]) == (410, "at most 3")
+
+
+def test_a_remote_that_cannot_be_asked_tells_nothing_of_a_place(tmp_path: Path) -> None:
+    both = upstream(tmp_path)
+    round_of(both)
+    api = api_on(both.near, patience=0.05)
+    assert feed(api, 3)[0] == 503
+    both.far_dir.rename(tmp_path / "away")
+    round_of(both)
+    assert feed(api, 3)[0] == 503
+
+
+def test_the_command_line_tells_a_follower_the_same(tmp_path: Path) -> None:
+    registry, _, api = served(tmp_path)
+    words = ("changes", "--repo", registry.repo.git_dir, "--json", "--since")
+    place = feed(api, 0)[1]["nextCommit"]
+    assert fine(*words, place).json["items"] == []
+    _, now = rewritten(registry)
+    assert fine(*words, place).json["items"] == []
+    alarm = run(*words, now)
+    assert (alarm.code, alarm.error["code"]) == (2, "history-rewritten")
+    accept_rewrite(registry)
+    for since in (place, "4"):
+        gone = run(*words, since)
+        assert (gone.code, gone.error["code"]) == (2, "since-gone")
+        assert "begin anew, since 0" in gone.error["mend"]
+    assert "a commit's whole id" in run(*words, "main").error["expected"]

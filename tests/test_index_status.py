@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,19 +16,16 @@ import pytest
 from api_support import Api
 from cli_support import fine, run
 from index_support import OTHER_UID, commit, found, indexed, model, refs, rewritten, said, searched
-from watch_support import Heard, Upstream, git, upstream
+from watch_support import git, round_of, upstream
 
 from gitreg.errors import ConflictError
 from gitreg.registry import Registry
-from gitreg.repository.fetching import Remote
 from gitreg.repository.git import HistoryRewritten
 from gitreg.repository.writing import advance
 from gitreg_api.app import create_app
 from gitreg_indexer import Index, Query
 from gitreg_indexer.index_status import status_of
 from gitreg_indexer.lock import MAKING_LOCK, WRITER_LOCK, writing
-from gitreg_indexer.news import Faults
-from gitreg_indexer.polling import Poller
 from gitreg_indexer.rewrites import NotRewrittenError, accept_rewrite, rewrite_of
 
 BAD: Final = b"apiVersion: gitreg/v1\nkind: Model\nmetadata:\n  name: [\n"
@@ -260,23 +256,15 @@ def test_readyz_tells_the_alarm_whether_or_not_main_is_followed(tmp_path: Path) 
     assert api.get("/api/v1/models/acme/other").status_code == 200
 
 
-def _round_with(both: Upstream) -> None:
-    """Ask the remote once, as whoever watches does."""
-    tell = Heard()
-    remote = Remote.open(both.near.repo, "origin")
-    ended = threading.Event()
-    Poller(remote, every=0, faults=Faults(tell), tell=tell, ring=lambda: None, ended=ended, patience=60.0).turn()
-
-
 def test_a_main_that_was_rewritten_at_the_remote_is_told_until_it_is_over(tmp_path: Path) -> None:
     both = upstream(tmp_path)
     good = both.land("one")
-    _round_with(both)
+    round_of(both)
     (told,) = status_data(both.near)["remotes"]
     assert (told["name"], told["failures"], told["fault"]) == ("origin", 0, None)
     assert f"remote       origin, asked last at {told['asked']}" in status_text(both.near)
     both.rewrite()
-    _round_with(both)
+    round_of(both)
     (told,) = status_data(both.near)["remotes"]
     assert told["fault"]["code"] == "history-rewritten"
     assert "main of origin was rewritten" in told["fault"]["says"]
@@ -285,7 +273,7 @@ def test_a_main_that_was_rewritten_at_the_remote_is_told_until_it_is_over(tmp_pa
     assert "ALARM        main of origin was rewritten: it no longer descends from main here\n" in text
     assert "gitreg index accept-rewrite" in text
     git(both.far_dir, "update-ref", "refs/heads/main", good)
-    _round_with(both)
+    round_of(both)
     assert status_data(both.near)["remotes"][0]["fault"] is None
     assert "ALARM" not in status_text(both.near)
 
@@ -293,7 +281,7 @@ def test_a_main_that_was_rewritten_at_the_remote_is_told_until_it_is_over(tmp_pa
 def test_a_remote_that_is_gone_is_trouble_and_one_that_nobody_has_is_not_told(tmp_path: Path) -> None:
     both = upstream(tmp_path)
     both.far_dir.rename(tmp_path / "away")
-    _round_with(both)
+    round_of(both)
     (told,) = status_data(both.near)["remotes"]
     assert (told["failures"], told["fault"]["code"]) == (1, "fetch-failed")
     assert "TROUBLE      origin cannot be fetched from" in status_text(both.near)

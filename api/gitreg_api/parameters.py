@@ -19,6 +19,7 @@ from pydantic_core import PydanticUseDefault
 from gitreg.errors import UsageError
 from gitreg.repository.moments import EXPECTED as MOMENTS
 from gitreg.repository.moments import read_moment
+from gitreg_indexer.moments import SINCE, read_since
 
 MAX_LIMIT: Final = 1000
 MAX_OFFSET: Final = 1_000_000
@@ -33,7 +34,7 @@ EXPECTED: Final = {
     "min_seq": "a whole number, the seq of a commit",
     "q": f"at most {MAX_TEXT} characters",
     "at": MOMENTS,
-    "since": "a whole number, the seq of a commit; 0 for the beginning",
+    "since": SINCE,
     "highlight": "true or false",
     "all": "true or false",
     "plan": "true or false",
@@ -90,6 +91,11 @@ def _whole(value: Any) -> Any:
     return given
 
 
+def _since(value: Any) -> Any:
+    given = _given(value)
+    return read_since(given) if isinstance(given, str) else given
+
+
 def between(low: int, high: int) -> BeforeValidator:
     """Take a whole number in a range that is this parameter's own."""
 
@@ -113,6 +119,10 @@ Words = Annotated[list[str], BeforeValidator(_each_given)]
 Names = Annotated[list[str], BeforeValidator(_each_listed)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Whole = Annotated[int, BeforeValidator(_whole)]
+Since = Annotated[
+    Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$")],
+    BeforeValidator(_since),
+]
 WholeOrNone = Annotated[int | None, BeforeValidator(_whole)]
 
 

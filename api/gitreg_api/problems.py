@@ -28,7 +28,7 @@ from gitreg_api.paths import nearest_path
 from gitreg_api.source import Absent, NotReady, Unreadable
 from gitreg_indexer import Position
 from gitreg_indexer.filters import FilterError
-from gitreg_indexer.moments import NoHistoryError
+from gitreg_indexer.moments import NoHistoryError, SinceGoneError
 from gitreg_indexer.nearness import VectorsNotReadyError
 from gitreg_indexer.semantic import EmbedderAwayError
 
@@ -40,6 +40,7 @@ _STATUS: Final[tuple[tuple[type[GitregError], int], ...]] = (
     (UsageError, 400),
     (NotFoundError, 404),
     (NoHistoryError, 404),
+    (SinceGoneError, 410),
     (Rejected, 422),
     (GitregError, 503),
 )
@@ -51,6 +52,7 @@ _TITLES: Final = {
     "rejected": "The record stands in the registry and cannot be read",
     "not-ready": "The index is not ready to answer",
     "history-rewritten": "Main was rewritten, and the index stands on what it was before",
+    "since-gone": "Main does not have the commit to go on from, or not any more",
     "no-history": "The index does not hold that past",
     "method-not-allowed": "This API only reads",
     "internal": "Something broke in here",

@@ -20,11 +20,12 @@ from gitreg.repository.moments import read_moment
 from gitreg_api import openapi
 from gitreg_api.answers import Answer, Reply
 from gitreg_api.endpoints import Endpoint, add_route, answer_in_thread
+from gitreg_api.feed import Feed
 from gitreg_api.graph_asking import PICTURES
 from gitreg_api.graph_routes import PIPELINE_PARTS, add_graph_routes, get_pipeline_part
 from gitreg_api.parameters import Asking, PageAsking
 from gitreg_api.paths import COLLECTIONS, ROOT, Asked, Part, parts_of, read_path
-from gitreg_api.records import answer_changes, answer_path, answer_quarantine, answer_resolve
+from gitreg_api.records import answer_path, answer_quarantine, answer_resolve
 from gitreg_api.search import (
     ChangesAsking,
     HistoryAsking,
@@ -118,11 +119,10 @@ def _add_search(app: FastAPI, source: Source) -> None:
         return await answer_in_thread(lambda: answer_quarantine(source, asked))
 
     async def changes(asked: Annotated[ChangesAsking, Query()]) -> Response:
-        await source.reach(asked)
-        return await answer_in_thread(lambda: answer_changes(source, asked))
+        return await feed.answer(asked)
 
-    titled, own = openapi.about, partial(add_route, app)
-    told = "Tell what each commit after a seq did to records, oldest first"
+    feed, titled, own = Feed(source), openapi.about, partial(add_route, app)
+    told = "Tell what each commit after a seq or a commit did to records, oldest first"
     title = "List the files that cannot be read as records, with what is wrong"
     own(f"{ROOT}/search", search, SearchAsking, **titled("search", "Search all kinds", "RecordPage", "registry"))
     own(f"{ROOT}/resolve", resolve, ResolveAsking, **titled("resolve", "Resolve a ref", "Resolved", "registry"))
@@ -214,7 +214,7 @@ async def _answer_when_reached(
         needed = (asked.min_seq or 1) if is_of_now else meant.seq
         if here.seq >= needed:
             return Reply(answer)
-        await source.pause(here.seq, needed, until)
+        await source.pause(here.seq, f"seq {needed}", until)
 
 
 def _described(place: KindAddress) -> str:

@@ -141,7 +141,7 @@ class Source:
             await self.refuse_rewritten()
         here, pause = self.now(), _FIRST_PAUSE
         while here.seq < seq and (here := self.now()).seq < seq:
-            await self.pause(here.seq, seq, until, pause)
+            await self.pause(here.seq, f"seq {seq}", until, pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def refuse_rewritten(self) -> None:
@@ -156,13 +156,13 @@ class Source:
         except GitregError:  # what main is cannot be told now; there is a last good state
             return None
 
-    async def pause(self, here: int, wanted: int, until: float, seconds: float = _FIRST_PAUSE) -> None:
-        """Wait a little for a seq to come; `NotReady` where the time is up."""
+    async def pause(self, here: int, wanted: str, until: float, seconds: float = _FIRST_PAUSE) -> None:
+        """Wait a little for a seq or a commit to come; `NotReady` where the time is up."""
         if time.monotonic() + seconds > until:
             raise NotReady(
-                f"the index stands at seq {here}, and seq {wanted} did not come within {self._patience:g} s",
+                f"the index stands at seq {here}, and {wanted} did not come within {self._patience:g} s",
                 got=here,
-                expected=f"seq {wanted}",
+                expected=wanted,
                 mend="try again in a moment; if it stays so, look at /readyz",
             )
         await asyncio.sleep(seconds)

@@ -477,6 +477,13 @@ class Index:
                 return None
         return rewritten_error(repo, tip, known)
 
+    def is_to_have(self, since: int | str, position: Position) -> bool:
+        """Tell whether main has a seq, or a commit, that an index at a position has yet to come to."""
+        repo, tip = self.registry.repo, self.registry.repo.tip()
+        if tip is None or self._is_only_behind(self.catalog):
+            return False
+        return since <= repo.seq(tip) if isinstance(since, int) else since in new_commits(repo, tip, position.commit)
+
     def reader(self, *, is_served: bool = False) -> Reader:
         """Ask it; the reader may be used from any thread. `is_served` is for those over a network."""
         return Reader(self, is_served=is_served)

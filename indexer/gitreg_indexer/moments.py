@@ -21,6 +21,8 @@ from gitreg.repository.moments import EXPECTED, no_such_moment, not_on_main, rea
 from gitreg_indexer.catalog import Position, about_in, number_of
 from gitreg_indexer.tables import commits
 
+SINCE: Final = "a commit's whole id, or a seq, the position of a commit on main; 0 for the beginning"
+_SEQ: Final = re.compile(r"[0-9]{1,39}")
 _LONGEST_NAME: Final = 200
 _SEARCHES: Final = re.compile(r"[:{\s\x00-\x1f]")
 """What makes a revision search messages, reflogs or trees: whoever asks over a network must not set that going."""
@@ -35,6 +37,36 @@ class NoHistoryError(GitregError):
     """The index was made without the past that is asked for."""
 
     code = "no-history"
+
+
+class SinceGoneError(GitregError):
+    """Main does not have what changes are asked since: it was rewritten, or has not come to it. As of a position."""
+
+    code = "since-gone"
+
+    def __init__(self, since: int | str, position: Position) -> None:
+        is_seq = isinstance(since, int)
+        super().__init__(
+            f"main has not come to {named_since(since)}" if is_seq else f"main does not have {named_since(since)}",
+            got=since,
+            expected=f"at most {position.seq}" if is_seq else "a commit of main",
+            mend="where an earlier answer or a receipt named it, main was rewritten: begin anew, since 0",
+        )
+        self.position = position
+
+
+def named_since(since: int | str) -> str:
+    """Name what changes are asked since."""
+    return f"seq {since}" if isinstance(since, int) else f"commit {since[:12]}"
+
+
+def read_since(text: str) -> int | str:
+    """Read what changes are asked since: a seq, or a commit's whole id; `ValueError` for anything else."""
+    if _SEQ.fullmatch(text):
+        return int(text)
+    if read_moment(text).is_commit:
+        return text
+    raise ValueError(SINCE)
 
 
 def moment_in(db: sa.Connection, when: str, repo: GitRepository, *, names_only: bool = False) -> Position:
