@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pygit2
 import pytest
 from api_support import PROBLEM, Api, api_on
 from cli_support import fine, run
@@ -165,3 +166,45 @@ def test_the_command_line_tells_a_follower_the_same(tmp_path: Path) -> None:
         assert (gone.code, gone.error["code"]) == (2, "since-gone")
         assert "begin anew, since 0" in gone.error["mend"]
     assert "a commit's whole id" in run(*words, "main").error["expected"]
+
+
+# Main by its name
+
+
+def test_main_by_its_name_is_the_rewriting_until_it_is_accepted(tmp_path: Path) -> None:
+    registry, index, api = served(tmp_path)
+    words = ("list", "--repo", registry.repo.git_dir, "--json", "--at")
+    _, now = rewritten(registry)
+    repo = registry.repo
+    repo.handle.references.create("refs/tags/v1", now)
+    aside = commit_aside(registry)
+    for at in ("main", "v1", now, "main~0"):
+        refused = run(*words, at)
+        assert (refused.code, refused.error["code"]) == (2, "history-rewritten")
+        assert f"{at!r} is the commit {now[:12]}" in refused.error["says"]
+        assert "main was rewritten since the index was made" in refused.error["says"]
+        assert "gitreg index accept-rewrite" in refused.error["mend"]
+    assert "not on main's own line" in run(*words, aside).error["says"]
+    assert index.alarm() is not None
+    for at in ("main", "v1", now):
+        answer = api.get(f"/api/v1/models?at={at}")
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:gitreg:problem:history-rewritten")
+        assert "gitreg index accept-rewrite" in answer.json()["mend"]
+    assert api.get(f"/api/v1/models?at={aside}").status_code == 404
+    accept_rewrite(registry)
+    assert fine(*words, "main").json["commit"] == api.get("/api/v1/models?at=main").json()["commit"] == now
+
+
+def test_main_by_its_name_is_no_rewriting_where_it_only_went_on(tmp_path: Path) -> None:
+    registry, _, api = served(tmp_path)
+    commit(registry.repo, model("d"))
+    assert api.get("/api/v1/models?at=main").status_code == 404
+
+
+def commit_aside(registry: Registry) -> str:
+    """Commit beside main: a child of the root that no branch has."""
+    repo = registry.repo
+    root = next(repo.first_parents(repo.tip() or ""))
+    who = pygit2.Signature("Example Author", "author@example.com", 1_700_000_000, 0)
+    tree = pygit2.Oid(hex=repo.commit(root).tree)
+    return str(repo.handle.create_commit(None, who, who, "aside", tree, [pygit2.Oid(hex=root)]))
