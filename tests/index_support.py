@@ -111,6 +111,14 @@ def found(where: Path, *, uid: str = UID, bare: bool = True) -> Registry:
     return Registry(repo)
 
 
+def rewritten(registry: Registry, *, back: int = 2) -> tuple[str, str]:
+    """Rewrite main: some commits go, another one comes; gives where it was and where it is."""
+    repo = registry.repo
+    before = repo.tip() or ""
+    advance(repo, new=repo.resolve(f"main~{back}"), old=before, message="rewrite")
+    return before, commit(repo, model("other"), "Put another in their place")
+
+
 def indexed(where: Path, *commits: Files) -> tuple[Registry, Index]:
     """Make a registry with some commits, and its index."""
     registry = found(where / "registry.git")

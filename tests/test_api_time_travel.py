@@ -338,8 +338,9 @@ def test_a_field_that_there_is_not_is_refused(api: Api) -> None:
 def test_changes_come_oldest_first_with_what_each_did(api: Api) -> None:
     answer = api.get("/api/v1/changes?since=3&limit=2").json()
     assert [item["seq"] for item in answer["items"]] == [4, 5]
-    assert list(answer) == ["items", "next", "commit", "seq"]
-    assert (answer["next"], answer["seq"]) == (5, 7)
+    assert list(answer) == ["items", "next", "nextCommit", "commit", "seq"]
+    assert (answer["next"], answer["nextCommit"], answer["seq"]) == (5, oid_of(api, 5), 7)
+    assert api.get(f"/api/v1/changes?since={oid_of(api, 3)}&limit=2").json() == answer
     first = answer["items"][0]
     assert first["commit"] == oid_of(api, 4)
     assert first["author"] == "Example Author <author@example.com>"
@@ -351,25 +352,50 @@ def test_changes_come_oldest_first_with_what_each_did(api: Api) -> None:
     assert [change["change"] for change in last["items"][0]["changes"]] == ["added", "changed"]
 
 
-def test_who_follows_the_feed_sees_every_commit_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["next", "nextCommit"])
+def test_who_follows_the_feed_sees_every_commit_once(tmp_path: Path, place: str) -> None:
     api = api_on(small_registry(tmp_path / "registry"))
     seen: list[int] = []
     following = 0
     for number in range(8):
-        answer = api.get(f"/api/v1/changes?since={following}&limit=3&min_seq={following}").json()
+        answer = api.get(f"/api/v1/changes?since={following}&limit=3").json()
         seen += [item["seq"] for item in answer["items"]]
-        following = answer["next"]
+        following = answer[place]
         if number < 3:
             commit(api.registry, 7 + number, model("chat", f"5.{number}.0"))
             api.index.catch_up()
     assert seen == list(range(1, 10))
     end = api.get(f"/api/v1/changes?since={following}").json()
-    assert (end["items"], end["next"], end["seq"]) == ([], 9, 9)
+    assert (end["items"], end["next"], end["nextCommit"], end["seq"]) == ([], 9, end["commit"], 9)
 
 
-def test_a_seq_that_the_feed_has_not_come_to_is_no_empty_answer(api: Api) -> None:
-    answer = api.get("/api/v1/changes?since=8")
-    assert (answer.status_code, answer.json()["expected"]) == (503, "seq 8")
+def test_what_main_has_and_the_index_has_not_yet_is_waited_for(tmp_path: Path) -> None:
+    api = api_on(small_registry(tmp_path / "registry"), patience=0.05)
+    commit(api.registry, 7, model("more", "1.0.0"))
+    tip = api.registry.repo.tip()
+    for since, named in ((7, "seq 7"), (tip, f"commit {(tip or '')[:12]}")):
+        answer = api.get(f"/api/v1/changes?since={since}")
+        assert (answer.status_code, answer.json()["expected"]) == (503, named)
+    api.index.catch_up()
+    assert [api.get(f"/api/v1/changes?since={since}").json()["next"] for since in (7, tip)] == [7, 7]
+
+
+def test_what_main_has_not_come_to_is_told_at_once(tmp_path: Path) -> None:
+    api = api_on(small_registry(tmp_path / "registry"), patience=30.0)
+    for since, says in ((7, "main has not come to seq 7"), ("f" * 40, f"main does not have commit {'f' * 12}")):
+        answer = api.get(f"/api/v1/changes?since={since}")
+        assert (answer.status_code, answer.json()["type"]) == (410, "urn:gitreg:problem:since-gone")
+        assert (answer.json()["detail"], answer.json()["got"]) == (says, str(since))
+        assert "begin anew, since 0" in answer.json()["mend"]
+
+
+def test_the_feed_tells_of_a_commit_that_was_not_kept(tmp_path: Path) -> None:
+    registry = small_registry(tmp_path / "registry")
+    Index.having(registry, history="none").catch_up()
+    api = api_on(registry)
+    answer = api.get(f"/api/v1/changes?since={registry.repo.resolve('main~2')}")
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:gitreg:problem:no-history")
+    assert api.get(f"/api/v1/changes?since={registry.repo.tip()}").json()["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -377,6 +403,9 @@ def test_a_seq_that_the_feed_has_not_come_to_is_no_empty_answer(api: Api) -> Non
     [
         pytest.param("since=-1", "`since`", id="a negative seq"),
         pytest.param("since=x", "`since`", id="a seq in words"),
+        pytest.param("since=0123abc", "`since`", id="the beginning of an id"),
+        pytest.param(f"since={'F' * 40}", "`since`", id="an id in capitals"),
+        pytest.param("since=main", "`since`", id="a branch"),
         pytest.param("limit=0", "`limit`", id="no commits"),
         pytest.param("at=3", "no parameter `at`", id="a moment"),
     ],

@@ -311,7 +311,12 @@ def test_a_history_ends_at_the_moment_that_is_asked_of(repo: Path) -> None:
 
 def test_changes_are_told_oldest_first(repo: Path) -> None:
     told = fine("changes", "--since", "3", "--limit", "2", "--repo", repo, "--json").json
-    assert list(told) == ["items", "next", "commit", "seq"]
+    assert list(told) == ["items", "next", "nextCommit", "commit", "seq"]
+    assert told["nextCommit"] == told["items"][-1]["commit"]
+    since = told["items"][0]["commit"]
+    assert (
+        fine("changes", "--since", since, "--limit", "1", "--repo", repo, "--json").json["items"] == told["items"][1:]
+    )
     assert ([item["seq"] for item in told["items"]], told["next"], told["seq"]) == ([4, 5], 5, 6)
     done = fine("changes", "--since", "3", "--limit", "2", "--repo", repo)
     assert "    added: model:acme/nlp/chat@1.1.0" in done.out.splitlines()

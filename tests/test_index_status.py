@@ -15,7 +15,8 @@ from typing import Any, Final
 import pytest
 from api_support import Api
 from cli_support import fine, run
-from index_support import OTHER_UID, commit, found, indexed, model, refs, said, searched
+from index_support import OTHER_UID, commit, found, indexed, model, refs, rewritten, said, searched
+from watch_support import git, round_of, upstream
 
 from gitreg.errors import ConflictError
 from gitreg.registry import Registry
@@ -38,7 +39,7 @@ with writing(Path(sys.argv[1]), sys.argv[2]):
 """
 KEYS: Final = {
     *("folder", "format", "generation", "commit", "seq", "behind", "records", "quarantined", "history", "search"),
-    *("size", "writer", "alarm", "rebuild", "trouble", "catalog"),
+    *("size", "writer", "alarm", "rebuild", "trouble", "catalog", "remotes"),
 }
 
 
@@ -59,14 +60,6 @@ def held(folder: Path, lock: str) -> Iterator[int]:
         assert process.stdout.readline() == "held\n"
         yield process.pid
         process.send_signal(signal.SIGKILL)
-
-
-def rewritten(registry: Registry, *, back: int = 2) -> tuple[str, str]:
-    """Rewrite main: some commits go, another one comes; gives where it was and where it is."""
-    repo = registry.repo
-    before = repo.tip() or ""
-    advance(repo, new=repo.resolve(f"main~{back}"), old=before, message="rewrite")
-    return before, commit(repo, model("other"), "Put another in their place")
 
 
 # The state
@@ -95,6 +88,7 @@ def test_a_current_index_is_told_in_full(tmp_path: Path) -> None:
         "search": {"engine": "tantivy", "seq": 3},
         "writer": None,
         "alarm": None,
+        "remotes": [],
         "rebuild": None,
         "trouble": None,
         "catalog": None,
@@ -260,6 +254,39 @@ def test_readyz_tells_the_alarm_whether_or_not_main_is_followed(tmp_path: Path) 
     assert api.get("/readyz").json()["alarm"] is None
     assert api.get("/api/v1/models/acme/c").status_code == 404
     assert api.get("/api/v1/models/acme/other").status_code == 200
+
+
+def test_a_main_that_was_rewritten_at_the_remote_is_told_until_it_is_over(tmp_path: Path) -> None:
+    both = upstream(tmp_path)
+    good = both.land("one")
+    round_of(both)
+    (told,) = status_data(both.near)["remotes"]
+    assert (told["name"], told["failures"], told["fault"]) == ("origin", 0, None)
+    assert f"remote       origin, asked last at {told['asked']}" in status_text(both.near)
+    both.rewrite()
+    round_of(both)
+    (told,) = status_data(both.near)["remotes"]
+    assert told["fault"]["code"] == "history-rewritten"
+    assert "main of origin was rewritten" in told["fault"]["says"]
+    assert "gitreg index accept-rewrite" in told["fault"]["mend"]
+    text = status_text(both.near)
+    assert "ALARM        main of origin was rewritten: it no longer descends from main here\n" in text
+    assert "gitreg index accept-rewrite" in text
+    git(both.far_dir, "update-ref", "refs/heads/main", good)
+    round_of(both)
+    assert status_data(both.near)["remotes"][0]["fault"] is None
+    assert "ALARM" not in status_text(both.near)
+
+
+def test_a_remote_that_is_gone_is_trouble_and_one_that_nobody_has_is_not_told(tmp_path: Path) -> None:
+    both = upstream(tmp_path)
+    both.far_dir.rename(tmp_path / "away")
+    round_of(both)
+    (told,) = status_data(both.near)["remotes"]
+    assert (told["failures"], told["fault"]["code"]) == (1, "fetch-failed")
+    assert "TROUBLE      origin cannot be fetched from" in status_text(both.near)
+    git(both.near_dir, "remote", "remove", "origin")
+    assert status_data(both.near)["remotes"] == []
 
 
 def test_what_is_given_up_is_told_and_the_new_main_is_followed(tmp_path: Path) -> None:

@@ -18,8 +18,10 @@ from typing import Any, Final
 from index_support import commit, found, model
 
 from gitreg.registry import Registry
+from gitreg.repository.fetching import Remote
 from gitreg.repository.git import GitRepository
-from gitreg_indexer.news import CaughtUp, News, Over, Remark, Trouble, Waiting
+from gitreg_indexer.news import CaughtUp, Faults, News, Over, Remark, Trouble, Waiting
+from gitreg_indexer.polling import Poller
 
 DEADLINE: Final = 90.0
 """Seconds after which what is waited for counts as not coming; nothing is slow enough to need them."""
@@ -110,6 +112,13 @@ class Heard:
     @property
     def remarks(self) -> list[str]:
         return [each.says for each in self.of(Remark)]
+
+
+def round_of(both: Upstream) -> None:
+    """Ask the remote once, as whoever watches does."""
+    tell, remote = Heard(), Remote.open(both.near.repo, "origin")
+    ended = threading.Event()
+    Poller(remote, every=0, faults=Faults(tell), tell=tell, ring=lambda: None, ended=ended, patience=60.0).turn()
 
 
 @dataclass

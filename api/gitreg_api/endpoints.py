@@ -46,7 +46,7 @@ async def answer_in_thread(make: Callable[[], Answer]) -> Reply:
 
 async def answer_of_graph(source: Source, asked: Waiting, make: Callable[[], Answer]) -> Reply:
     """Make an answer about the graph in one of the threads for it, once the index has come as far as is asked."""
-    await source.reach(asked.seq_needed())
+    await source.reach(asked)
     limiter = _for_drawing() if getattr(asked, "format", None) == "svg" else _for_graphs()
     return Reply(await to_thread.run_sync(make, limiter=limiter))
 

@@ -372,7 +372,8 @@ def _own_schemas() -> dict[str, Schema]:
                         }
                     )
                 ),
-                "next": {**COUNT, "description": "What to ask for next with `since`."},
+                "next": {**COUNT, "description": "The seq of the last commit that was told."},
+                "nextCommit": {**STRING, "description": "Its id: what to ask for next with `since`."},
                 **POSITION,
             },
             says="What each commit did to records, oldest first; `commit` and `seq` at the end are the index's own.",

@@ -19,6 +19,7 @@ from pydantic_core import PydanticUseDefault
 from gitreg.errors import UsageError
 from gitreg.repository.moments import EXPECTED as MOMENTS
 from gitreg.repository.moments import read_moment
+from gitreg_indexer.moments import SINCE, read_since
 from gitreg_indexer.texts import LONGEST
 
 MAX_LIMIT: Final = 1000
@@ -34,7 +35,7 @@ EXPECTED: Final = {
     "min_seq": "a whole number, the seq of a commit",
     "q": f"at most {MAX_TEXT} characters",
     "at": MOMENTS,
-    "since": "a whole number, the seq of a commit; 0 for the beginning",
+    "since": SINCE,
     "highlight": "true or false",
     "all": "true or false",
     "plan": "true or false",
@@ -91,6 +92,11 @@ def _whole(value: Any) -> Any:
     return given
 
 
+def _since(value: Any) -> Any:
+    given = _given(value)
+    return read_since(given) if isinstance(given, str) else given
+
+
 def between(low: int, high: int) -> BeforeValidator:
     """Take a whole number in a range that is this parameter's own."""
 
@@ -126,6 +132,10 @@ Words = Annotated[list[str], BeforeValidator(_each_given)]
 Names = Annotated[list[str], BeforeValidator(_each_listed)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Whole = Annotated[int, BeforeValidator(_whole)]
+Since = Annotated[
+    Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$")],
+    BeforeValidator(_since),
+]
 WholeOrNone = Annotated[int | None, BeforeValidator(_whole)]
 
 
@@ -136,7 +146,8 @@ class Waiting(BaseModel):
         None,
         ge=0,
         description="Wait until the index has reached this seq, so that a write that was acknowledged with it is "
-        "seen; 503 with Retry-After when it takes longer than five seconds.",
+        "seen; 503 with Retry-After when it takes longer than five seconds, and at once while main is rewritten and "
+        "the index stands on what it was before.",
         examples=[42],
     )
 

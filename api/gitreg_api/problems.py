@@ -21,13 +21,14 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from gitreg.errors import GitregError, NotFoundError, Rejected, UsageError
+from gitreg.repository.git import HistoryRewritten
 from gitreg_api.answers import Answer, Header, Reply, momentary, position_headers
 from gitreg_api.parameters import EXPECTED, Unfit
 from gitreg_api.paths import nearest_path
 from gitreg_api.source import Absent, NotReady, Unreadable
 from gitreg_indexer import Position
 from gitreg_indexer.filters import FilterError
-from gitreg_indexer.moments import NoHistoryError
+from gitreg_indexer.moments import NoHistoryError, SinceGoneError
 from gitreg_indexer.nearness import VectorsNotReadyError
 from gitreg_indexer.semantic import EmbedderAwayError
 
@@ -39,16 +40,19 @@ _STATUS: Final[tuple[tuple[type[GitregError], int], ...]] = (
     (UsageError, 400),
     (NotFoundError, 404),
     (NoHistoryError, 404),
+    (SinceGoneError, 410),
     (Rejected, 422),
     (GitregError, 503),
 )
-_WAITING: Final = (NotReady, VectorsNotReadyError, EmbedderAwayError)
-"""What trying again helps with: it says everything, and is nothing for the log."""
+_WAITING: Final = (NotReady, VectorsNotReadyError, EmbedderAwayError, HistoryRewritten)
+"""What is over some time, and trying again helps with: it says everything, and is nothing for the log."""
 _TITLES: Final = {
     "usage": "The request's own words are wrong",
     "not-found": "Nothing answers to that name",
     "rejected": "The record stands in the registry and cannot be read",
     "not-ready": "The index is not ready to answer",
+    "history-rewritten": "Main was rewritten, and the index stands on what it was before",
+    "since-gone": "Main does not have the commit to go on from, or not any more",
     "no-history": "The index does not hold that past",
     "method-not-allowed": "This API only reads",
     "internal": "Something broke in here",

@@ -10,7 +10,7 @@ from gitreg.refs import KINDS, Ref
 from gitreg_api.answers import Answer, answer_data, answer_fact, answer_page, hold_of
 from gitreg_api.parameters import PageAsking
 from gitreg_api.paths import Asked, Part, href_of
-from gitreg_api.search import ChangesAsking, HistoryAsking
+from gitreg_api.search import HistoryAsking
 from gitreg_api.source import Source
 from gitreg_indexer import Position, Reader
 from gitreg_indexer.names import aliases_of, versions_page_of
@@ -90,14 +90,6 @@ def answer_quarantine(source: Source, asking: PageAsking) -> Answer:
     """Answer with the files that stand in the registry and cannot be read as records."""
     found, position = source.answering(lambda reader, at: reader.quarantine(at=at), asking.at)
     return answer_items(found, position, asking)
-
-
-def answer_changes(source: Source, asking: ChangesAsking) -> Answer:
-    """Answer with what the commits after a seq did to records, oldest first, and the seq to go on from."""
-    source.ready()
-    items, position = source.reader.changes(since=asking.since, limit=asking.limit)
-    following = items[-1]["seq"] if items else asking.since
-    return answer_data({"items": items, "next": following}, position)
 
 
 def answer_items(items: list[dict[str, Any]], position: Position, asking: PageAsking) -> Answer:

@@ -20,11 +20,12 @@ from gitreg.repository.moments import read_moment
 from gitreg_api import openapi
 from gitreg_api.answers import Answer, Reply
 from gitreg_api.endpoints import Endpoint, add_route, answer_in_thread
+from gitreg_api.feed import Feed
 from gitreg_api.graph_asking import PICTURES
 from gitreg_api.graph_routes import PIPELINE_PARTS, add_graph_routes, get_pipeline_part
 from gitreg_api.parameters import Asking, PageAsking
 from gitreg_api.paths import COLLECTIONS, ROOT, Asked, Part, parts_of, read_path
-from gitreg_api.records import answer_changes, answer_path, answer_quarantine, answer_resolve
+from gitreg_api.records import answer_path, answer_quarantine, answer_resolve
 from gitreg_api.search import (
     ChangesAsking,
     HistoryAsking,
@@ -85,7 +86,7 @@ def add_routes(app: FastAPI, source: Source, status: Status) -> None:
 
 def _add_own_routes(app: FastAPI, source: Source, status: Status) -> None:
     async def root(asked: Annotated[Asking, Query()]) -> Response:
-        await source.reach(asked.seq_needed())
+        await source.reach(asked)
         return await answer_in_thread(lambda: status.answer_root(asked.at))
 
     async def home() -> Response:
@@ -110,19 +111,18 @@ def _add_search(app: FastAPI, source: Source) -> None:
         return await _answer_list(source, asked, None)
 
     async def resolve(asked: Annotated[ResolveAsking, Query()]) -> Response:
-        await source.reach(asked.seq_needed())
+        await source.reach(asked)
         return await answer_in_thread(lambda: answer_resolve(source, asked.ref, asked.at))
 
     async def quarantine(asked: Annotated[PageAsking, Query()]) -> Response:
-        await source.reach(asked.seq_needed())
+        await source.reach(asked)
         return await answer_in_thread(lambda: answer_quarantine(source, asked))
 
     async def changes(asked: Annotated[ChangesAsking, Query()]) -> Response:
-        await source.reach(asked.seq_needed())
-        return await answer_in_thread(lambda: answer_changes(source, asked))
+        return await feed.answer(asked)
 
-    titled, own = openapi.about, partial(add_route, app)
-    told = "Tell what each commit after a seq did to records, oldest first"
+    feed, titled, own = Feed(source), openapi.about, partial(add_route, app)
+    told = "Tell what each commit after a seq or a commit did to records, oldest first"
     title = "List the files that cannot be read as records, with what is wrong"
     own(f"{ROOT}/search", search, SearchAsking, **titled("search", "Search all kinds", "RecordPage", "registry"))
     own(f"{ROOT}/resolve", resolve, ResolveAsking, **titled("resolve", "Resolve a ref", "Resolved", "registry"))
@@ -139,7 +139,7 @@ def _add_collection(app: FastAPI, source: Source, name: str, place: KindAddress)
         return await _answer_list(source, asked, kind)
 
     async def get_record(ref: Annotated[str, described], asked: Annotated[Asking, Query()]) -> Response:
-        await source.reach(asked.seq_needed())
+        await source.reach(asked)
         wanted, then = read_path(place, ref), HistoryAsking(at=asked.at)
         if asked.at is None or read_moment(asked.at).is_seq:
             return Reply(answer_path(source, wanted, then))
@@ -183,7 +183,7 @@ def _get_part(source: Source, place: KindAddress, part: Part, described: Any) ->
 
 
 async def _answer_part(source: Source, wanted: Asked, asked: HistoryAsking) -> Response:
-    await source.reach(asked.seq_needed())
+    await source.reach(asked)
     return await answer_in_thread(lambda: answer_path(source, wanted, asked))
 
 
@@ -207,14 +207,14 @@ async def _answer_when_reached(
     """
     source.ready()
     until = source.deadline()
-    await source.reach(asked.seq_needed(), until)
+    await source.reach(asked, until)
     is_of_now = asked.at is None and getattr(asked, "cursor", None) is None
     while True:
         answer, here, meant = await to_thread.run_sync(ask, limiter=limiter)
         needed = (asked.min_seq or 1) if is_of_now else meant.seq
         if here.seq >= needed:
             return Reply(answer)
-        await source.pause(here.seq, needed, until)
+        await source.pause(here.seq, f"seq {needed}", until)
 
 
 def _described(place: KindAddress) -> str:

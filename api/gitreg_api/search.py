@@ -21,6 +21,7 @@ from gitreg_api.parameters import (
     Flag,
     Names,
     PageAsking,
+    Since,
     Text,
     Waiting,
     Whole,
@@ -70,12 +71,12 @@ class SimilarAsking(Asking):
 class ChangesAsking(Waiting):
     """What the feed of changes takes."""
 
-    since: Whole = Field(
+    since: Since = Field(
         0,
-        ge=0,
-        description="Tell what came after this seq: `next` of the answer before, 0 for the beginning. One that is not "
-        "indexed yet is waited for like `min_seq`.",
-        examples=[42],
+        description="Tell what came after this commit: `nextCommit` of the answer before, a whole id; 0 for the "
+        "beginning. A seq (`next`) may be another commit after main was rewritten. One that main has and the index has "
+        "not yet is waited for like `min_seq`; one that main does not have (any more) is 410: begin anew, since 0.",
+        examples=["427e4d0744210fa2ff1a2d9bf9bb8b0aa6fc2a9c", 42],
     )
     limit: Whole = Field(
         MOST_CHANGES,
@@ -84,10 +85,6 @@ class ChangesAsking(Waiting):
         description="How many commits to tell at most; fewer where they did more than some "
         "10,000 changes together. Of each that is told, all is told.",
     )
-
-    def seq_needed(self) -> int | None:
-        """Tell how far the index must have come to answer."""
-        return max(self.min_seq or 0, self.since) or None
 
 
 class ListAsking(PageAsking):

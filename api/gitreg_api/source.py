@@ -3,6 +3,8 @@
 - An answer and the position that it names are always of one state: whoever asks is asked again when the index moved.
 - The position is remembered for `MEMORY` seconds, so that the fast lane does not ask for it on every request.
   Within one process it never goes back, and `reach` (`?min_seq=`) looks at the real one before it waits.
+- A seq names a commit of main as it is. Where main was rewritten and the index stands on what it was before, who waits
+  for a seq is told so; all others are answered from the last good state.
 - Nothing indexed yet is never the same as nothing there: it is `NotReady`.
 """
 
@@ -14,7 +16,11 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final, TypeVar
 
+from anyio import to_thread
+
 from gitreg.errors import GitregError, NotFoundError, Rejected
+from gitreg.repository.git import HistoryRewritten
+from gitreg_api.parameters import Waiting
 from gitreg_indexer import Index, Position, Reader
 
 MEMORY: Final = 0.005
@@ -122,23 +128,41 @@ class Source:
         """Give the moment until which a request may wait."""
         return time.monotonic() + self._patience
 
-    async def reach(self, seq: int | None, until: float | None = None) -> None:
-        """Wait until the index has come to a seq; `NotReady` when it takes longer than is bearable."""
+    async def reach(self, asked: Waiting, until: float | None = None) -> None:
+        """Wait until the index has come as far as is asked; `NotReady` when it takes longer than is bearable.
+
+        `HistoryRewritten` at once where it stands on what main was before, and would wait, or was asked for a write.
+        """
+        seq = asked.seq_needed()
         if seq is None:
             return
         until = self.deadline() if until is None else until
-        here, pause = self.recent(), _FIRST_PAUSE
+        if asked.min_seq or self.now().seq < seq:
+            await self.refuse_rewritten()
+        here, pause = self.now(), _FIRST_PAUSE
         while here.seq < seq and (here := self.now()).seq < seq:
-            await self.pause(here.seq, seq, until, pause)
+            await self.pause(here.seq, f"seq {seq}", until, pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def pause(self, here: int, wanted: int, until: float, seconds: float = _FIRST_PAUSE) -> None:
-        """Wait a little for a seq to come; `NotReady` where the time is up."""
+    async def refuse_rewritten(self) -> None:
+        """Raise the alarm where main does not descend from where the index stands."""
+        alarm = await to_thread.run_sync(self._alarm)
+        if alarm is not None:
+            raise alarm
+
+    def _alarm(self) -> HistoryRewritten | None:
+        try:
+            return self.index.rewriting()
+        except GitregError:  # what main is cannot be told now; there is a last good state
+            return None
+
+    async def pause(self, here: int, wanted: str, until: float, seconds: float = _FIRST_PAUSE) -> None:
+        """Wait a little for a seq or a commit to come; `NotReady` where the time is up."""
         if time.monotonic() + seconds > until:
             raise NotReady(
-                f"the index stands at seq {here}, and seq {wanted} did not come within {self._patience:g} s",
+                f"the index stands at seq {here}, and {wanted} did not come within {self._patience:g} s",
                 got=here,
-                expected=f"seq {wanted}",
+                expected=wanted,
                 mend="try again in a moment; if it stays so, look at /readyz",
             )
         await asyncio.sleep(seconds)

@@ -31,13 +31,18 @@ def new_commits(repo: GitRepository, tip: str, known: str) -> Iterable[str]:
     try:
         return repo.first_parents(tip, known or None)
     except HistoryRewritten as error:
-        raise HistoryRewritten(
-            "main was rewritten: it no longer descends from the last indexed commit",
-            where=repo.branch,
-            got=f"{tip[:12]}, which does not descend from {known[:12]}",
-            mend="find out who did it and put the branch back; to follow it all the same, "
-            "run `gitreg index accept-rewrite`",
-        ) from error
+        raise rewritten_error(repo, tip, known) from error
+
+
+def rewritten_error(repo: GitRepository, tip: str, known: str) -> HistoryRewritten:
+    """Say that main does not descend from the last indexed commit."""
+    return HistoryRewritten(
+        "main was rewritten: it no longer descends from the last indexed commit",
+        where=repo.branch,
+        got=f"{tip[:12]}, which does not descend from {known[:12]}",
+        mend="find out who did it and put the branch back; to follow it all the same, "
+        "run `gitreg index accept-rewrite`",
+    )
 
 
 def is_behind(repo: GitRepository, catalog: Catalog) -> bool:

@@ -34,7 +34,7 @@ from gitreg_indexer.catalog import (
     Position,
 )
 from gitreg_indexer.catalogs import catalogs_of
-from gitreg_indexer.descent import behind_error, is_behind, new_commits
+from gitreg_indexer.descent import behind_error, is_behind, new_commits, rewritten_error
 from gitreg_indexer.engine import Query, SearchEngine, chosen_engine, open_engine
 from gitreg_indexer.filling import fill, is_filled, rank
 from gitreg_indexer.generations import Generations, Stamp, Use
@@ -137,6 +137,7 @@ class Index:
         self._held: Generation | None = None
         self._left: list[tuple[float, Generation]] = []
         self._is_in_making = False
+        self._apart: tuple[str, str] | None = None
 
     @classmethod
     def open(
@@ -460,6 +461,28 @@ class Index:
         """Tell of a main that was rewritten and is not followed; None where all is well."""
         found = alarm_in(self.catalog.about())
         return found if found is not None and self.is_behind() else None
+
+    def rewriting(self) -> HistoryRewritten | None:
+        """Tell, by its error, that main does not descend from the last indexed commit, also where nobody has met it."""
+        repo, catalog = self.registry.repo, self.catalog
+        tip, known = repo.tip(), catalog.position().commit
+        if tip is None or known in ("", tip) or self._is_only_behind(catalog):
+            return None
+        if (known, tip) != self._apart:  # else the whole of main was walked through already
+            try:
+                new_commits(repo, tip, known)
+            except HistoryRewritten:
+                self._apart = (known, tip)
+            else:
+                return None
+        return rewritten_error(repo, tip, known)
+
+    def is_to_have(self, since: int | str, position: Position) -> bool:
+        """Tell whether main has a seq, or a commit, that an index at a position has yet to come to."""
+        repo, tip = self.registry.repo, self.registry.repo.tip()
+        if tip is None or self._is_only_behind(self.catalog):
+            return False
+        return since <= repo.seq(tip) if isinstance(since, int) else since in new_commits(repo, tip, position.commit)
 
     def reader(self, *, is_served: bool = False) -> Reader:
         """Ask it; the reader may be used from any thread. `is_served` is for those over a network."""

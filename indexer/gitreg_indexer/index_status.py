@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from gitreg.errors import Finding, GitregError
-from gitreg.registry import Registry
+from gitreg.registry import Registry, timestamp
 from gitreg.repository.git import HistoryRewritten
 from gitreg_indexer.alarms import Alarm, alarm_in
 from gitreg_indexer.catalog import QUARANTINED, Making, Position, about_in, findings_in, live_in, number_of, position_in
@@ -28,6 +29,7 @@ from gitreg_indexer.generations import Generations
 from gitreg_indexer.index import default_folder
 from gitreg_indexer.layout import CATALOG_FILE, FOREVER, FORMAT
 from gitreg_indexer.lock import MAKING_LOCK, holder_of
+from gitreg_indexer.polling import Round, rounds_of
 from gitreg_indexer.semantic import FOLDER
 from gitreg_indexer.tables import quarantine
 
@@ -68,7 +70,8 @@ class Rebuild:
 class IndexStatus:
     """The state of an index; without a generation there is none yet. `catalog` is the database that is shared.
 
-    `is_clone_behind`: the repository here has yet to fetch what that was made from.
+    `is_clone_behind`: the repository here has yet to fetch what that was made from. `remotes` are the last rounds of
+    the remotes that main here follows.
     """
 
     folder: str
@@ -85,6 +88,7 @@ class IndexStatus:
     size: dict[str, int] = field(default_factory=dict)
     writer: int | None = None
     alarm: Alarm | None = None
+    remotes: dict[str, Round] = field(default_factory=dict)
     rebuild: Rebuild | None = None
     trouble: GitregError | None = None
     is_clone_behind: bool = False
@@ -106,9 +110,21 @@ class IndexStatus:
             "size": {**self.size, "total": sum(self.size.values())},
             "writer": self.writer,
             "alarm": self.alarm.as_data() if self.alarm else None,
+            "remotes": [_remote(name, last) for name, last in self.remotes.items()],
             "rebuild": asdict(self.rebuild) if self.rebuild else None,
             "trouble": self.trouble.as_data() if self.trouble else None,
         }
+
+
+def _remote(name: str, last: Round) -> dict[str, Any]:
+    fault = last.fault
+    told = None if fault is None else {"code": fault.code, "says": fault.says, "mend": fault.mend}
+    return {"name": name, "asked": asked_at(last), "failures": last.failures, "fault": told}
+
+
+def asked_at(last: Round) -> str:
+    """Tell when a remote was asked last."""
+    return timestamp(datetime.fromtimestamp(last.began, UTC))
 
 
 def status_of(registry: Registry, folder: Path | None = None, *, catalog: str | None = None) -> IndexStatus:
@@ -126,6 +142,7 @@ def status_of(registry: Registry, folder: Path | None = None, *, catalog: str | 
                 status.trouble = error
         status.rebuild = _rebuild(generations, registry, catalogs)
     status.size = dict(_sizes(generations, current))
+    status.remotes = rounds_of(registry.repo)
     _compare(status, registry)
     return status
 

@@ -16,11 +16,14 @@ from typing import Final
 import sqlalchemy as sa
 
 from gitreg.errors import GitregError, UsageError
-from gitreg.repository.git import GitRepository
+from gitreg.repository.git import GitRepository, HistoryRewritten
 from gitreg.repository.moments import EXPECTED, no_such_moment, not_on_main, read_moment
-from gitreg_indexer.catalog import Position, about_in, number_of
+from gitreg_indexer.alarms import Alarm, alarm_in
+from gitreg_indexer.catalog import Position, about_in, number_of, position_of
 from gitreg_indexer.tables import commits
 
+SINCE: Final = "a commit's whole id, or a seq, the position of a commit on main; 0 for the beginning"
+_SEQ: Final = re.compile(r"[0-9]{1,39}")
 _LONGEST_NAME: Final = 200
 _SEARCHES: Final = re.compile(r"[:{\s\x00-\x1f]")
 """What makes a revision search messages, reflogs or trees: whoever asks over a network must not set that going."""
@@ -35,6 +38,36 @@ class NoHistoryError(GitregError):
     """The index was made without the past that is asked for."""
 
     code = "no-history"
+
+
+class SinceGoneError(GitregError):
+    """Main does not have what changes are asked since: it was rewritten, or has not come to it. As of a position."""
+
+    code = "since-gone"
+
+    def __init__(self, since: int | str, position: Position) -> None:
+        is_seq = isinstance(since, int)
+        super().__init__(
+            f"main has not come to {named_since(since)}" if is_seq else f"main does not have {named_since(since)}",
+            got=since,
+            expected=f"at most {position.seq}" if is_seq else "a commit of main",
+            mend="where an earlier answer or a receipt named it, main was rewritten: begin anew, since 0",
+        )
+        self.position = position
+
+
+def named_since(since: int | str) -> str:
+    """Name what changes are asked since."""
+    return f"seq {since}" if isinstance(since, int) else f"commit {since[:12]}"
+
+
+def read_since(text: str) -> int | str:
+    """Read what changes are asked since: a seq, or a commit's whole id; `ValueError` for anything else."""
+    if _SEQ.fullmatch(text):
+        return int(text)
+    if read_moment(text).is_commit:
+        return text
+    raise ValueError(SINCE)
 
 
 def moment_in(db: sa.Connection, when: str, repo: GitRepository, *, names_only: bool = False) -> Position:
@@ -110,6 +143,9 @@ def _named(db: sa.Connection, text: str, repo: GitRepository) -> Position | None
         raise _no_moment(text, mend=error.mend) from error
     found = _one(db, commits.c.oid == oid)
     if found is None:
+        alarm = _alarm(db)
+        if alarm is not None and oid in repo.first_parents_back(alarm.tip):
+            raise _rewritten_to(text, oid, repo)
         raise not_on_main(text, oid)
     return found
 
@@ -117,10 +153,31 @@ def _named(db: sa.Connection, text: str, repo: GitRepository) -> Position | None
 def _named_only(db: sa.Connection, text: str, repo: GitRepository) -> Position | None:
     if _RECKONS.search(text):
         raise _no_moment(text, mend="name a commit by its seq or its id (`git rev-parse` tells it), a tag or a branch")
-    oid = repo.named(text)
-    if oid is None and not read_moment(text).is_commit:
+    oid = repo.named(text) or (text if read_moment(text).is_commit else None)
+    if oid is None:
         raise _no_moment(text, mend="see what there is with `git log --oneline` and `git tag`")
-    return _one(db, commits.c.oid == oid) if oid else None
+    found, alarm = _one(db, commits.c.oid == oid), _alarm(db)
+    if found is None and alarm is not None and oid == alarm.tip:
+        raise _rewritten_to(text, oid, repo)
+    return found
+
+
+def _alarm(db: sa.Connection) -> Alarm | None:
+    """Give the alarm of a main that does not descend from where the index stands."""
+    about = about_in(db)
+    alarm = alarm_in(about)
+    return alarm if alarm is not None and alarm.commit == position_of(about).commit else None
+
+
+def _rewritten_to(text: str, oid: str, repo: GitRepository) -> HistoryRewritten:
+    return HistoryRewritten(
+        f"{text!r} is the commit {oid[:12]}, and the index has not got it: main was rewritten since the index was made",
+        where=repo.branch,
+        got=text,
+        expected="a moment of main as the index has it",
+        mend="find out who did it and put the branch back; to follow it all the same, "
+        "run `gitreg index accept-rewrite`",
+    )
 
 
 def _no_moment(text: str, *, mend: str) -> UsageError:

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why the index is not being brought up to date; `text` says it at length, and two are the same without it."""
+    """Why the index is not being brought up to date; `text` says it at length, and two are the same without it.
+
+    `code` names its sort, as the error's that it was.
+    """
 
     says: str
     mend: str
     text: str = ""
+    code: str = ""
 
     def is_as(self, other: Fault | None) -> bool:
         """Tell whether it is the same fault, met again."""
@@ -72,7 +76,7 @@ Tell = Callable[[News], None]
 def fault_of(error: Exception) -> Fault:
     """Say an error as a fault; what nobody foresaw is named, and its words are kept to the text."""
     if isinstance(error, GitregError):
-        return Fault(error.says, error.mend, error.explain())
+        return Fault(error.says, error.mend, error.explain(), error.code)
     says, mend = f"an unforeseen error ({type(error).__name__})", "the log says more; tell whoever runs this"
     return Fault(says, mend, f"{says}: {error!r}\n  mend: {mend}")
 

@@ -16,15 +16,16 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
-from urllib.parse import quote
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, unquote
 
 import orjson
 
 from gitreg.repository.fetching import PATIENCE, Moved, Remote
-from gitreg.repository.git import explained
+from gitreg.repository.git import GitRepository, explained
 from gitreg.repository.writing import RefMoved
 from gitreg_indexer.news import Fault, Faults, Remark, Tell, fault_of
 from gitreg_indexer.triggers import Bell
@@ -60,10 +61,31 @@ class Round:
         """Read what was written down; what cannot be read is no round."""
         try:
             data = orjson.loads(raw)
-            fault = data["fault"] and Fault(**{name: str(data["fault"][name]) for name in ("says", "mend", "text")})
-            return cls(float(data["began"]), int(data["failures"]), fault, bool(data["is_done"]))
-        except (ValueError, TypeError, KeyError):
+            return cls(float(data["began"]), int(data["failures"]), _fault_in(data["fault"]), bool(data["is_done"]))
+        except (ValueError, TypeError, KeyError, AttributeError):
             return cls()
+
+
+def _fault_in(data: Any) -> Fault | None:
+    if data is None:
+        return None
+    return Fault(str(data["says"]), str(data["mend"]), str(data["text"]), str(data.get("code", "")))
+
+
+def rounds_of(repo: GitRepository) -> dict[str, Round]:
+    """Give the last round of each remote that the repository has, by its name."""
+    known, rounds = set(repo.handle.remotes.names()), dict[str, Round]()
+    for file in _folder(repo).glob("*.json"):
+        name = unquote(file.stem.rpartition("-")[0])
+        with suppress(OSError):  # it is gone just now
+            last = Round.from_bytes(file.read_bytes())
+            if name in known and last.began > rounds.get(name, Round()).began:
+                rounds[name] = last
+    return dict(sorted(rounds.items()))
+
+
+def _folder(repo: GitRepository) -> Path:
+    return repo.state_dir / "remotes"
 
 
 def due_at(last: Round, *, every: float, spread: float = 1.0, wanted: float | None = None) -> float:
@@ -105,7 +127,7 @@ class Poller:
         self._wanted: float | None = None
         self._spread = (0.0, 1.0)
         known = f"{quote(remote.name, safe='')}-{zlib.crc32(remote.mirror.encode()):08x}"
-        self._folder = remote.repo.state_dir / "remotes"
+        self._folder = _folder(remote.repo)
         self._file = self._folder / f"{known}.json"
         self._lock = self._folder / f"{known}.lock"
 

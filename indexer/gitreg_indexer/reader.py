@@ -38,7 +38,7 @@ from gitreg_indexer.custom_fields import custom_fields
 from gitreg_indexer.engine import KIND, Facet, Found, Query
 from gitreg_indexer.fields import NO_CUSTOM_FIELDS, CustomFields, without_positions
 from gitreg_indexer.layout import FOREVER
-from gitreg_indexer.moments import NoHistoryError, moment_in
+from gitreg_indexer.moments import NoHistoryError, SinceGoneError, moment_in
 from gitreg_indexer.tables import LISTED, Prepared, commits, facts, in_parts, quarantine
 
 if TYPE_CHECKING:
@@ -275,8 +275,10 @@ class Reader:
                 return dict(db.execute(_COUNTS_AT, {"at": at}).all())
             return {kind: live for kind, live in live_in(db).items() if kind != QUARANTINED and live}
 
-    def changes(self, *, since: int = 0, limit: int = 100) -> tuple[list[dict[str, Any]], Position]:
-        """Tell what each commit after a seq did to records, the oldest first, and how far the index has come.
+    def changes(self, *, since: int | str = 0, limit: int = 100) -> tuple[list[dict[str, Any]], Position]:
+        """Tell what each commit after a place did to records, the oldest first, and how far the index has come.
+
+        The place is a seq, or a commit by its whole id; `SinceGoneError` where the index has no such commit.
 
         Each is `{"seq", "commit", "time", "author", "message", "changes": [{"change", "kind", "ref", "path"}]}`, where
         change is added, changed, removed, or quarantined (the file cannot be read). There are fewer commits than
@@ -285,16 +287,19 @@ class Reader:
         with self._generation().catalog.reading() as db:
             about = about_in(db)
             position, begins = position_of(about), number_of(about, "history_from", 1)
-            if since < begins - 1:
+            seq = since if isinstance(since, int) else _seq_of(db, since)
+            if seq is None or seq > position.seq:
+                raise SinceGoneError(since, position)
+            if seq < begins - 1:
                 raise NoHistoryError(
                     f"the index holds no changes before seq {begins}",
-                    got=f"since seq {since}",
+                    got=f"since seq {seq}",
                     expected=f"seq {begins - 1} or later",
                     mend="run `gitreg index --history full` to have the whole past",
                 )
-            last = _last_told(db, since, min(since + limit, position.seq))
-            told = _changes(db, since, last)
-            known = _commits(db, list(range(since + 1, last + 1)))
+            last = _last_told(db, seq, min(seq + limit, position.seq))
+            told = _changes(db, seq, last)
+            known = _commits(db, list(range(seq + 1, last + 1)))
             return [{"seq": seq, **known[seq], "changes": told.get(seq, [])} for seq in sorted(known)], position
 
     def manifests(self, kind: str, *, at: int | None = None) -> list[dict[str, Any]]:
@@ -325,6 +330,11 @@ class Reader:
     def refresh(self) -> None:
         """See what another process has written."""
         self._generation().engine.refresh()
+
+
+def next_of(items: Sequence[dict[str, Any]], position: Position) -> Position:
+    """Give the place to ask for changes since next: the last commit that was told, or where the index stands."""
+    return Position(items[-1]["seq"], items[-1]["commit"]) if items else position
 
 
 def _graph_in(db: sa.Connection, at: int | None, most: int | None) -> GraphAt:
@@ -453,6 +463,11 @@ def _of_other_names(one: Fact, where: Condition | None) -> Condition:
 def _facts_of(db: sa.Connection, ids: Sequence[int]) -> tuple[Fact, ...]:
     listed = {row[0]: fact_of(row) for row in _BY_IDS.rows_in(db, ids)}
     return tuple(listed[id_] for id_ in ids)
+
+
+def _seq_of(db: sa.Connection, oid: str) -> int | None:
+    found: int | None = db.execute(sa.select(commits.c.seq).where(commits.c.oid == oid)).scalar()
+    return found
 
 
 def _oid_of(db: sa.Connection, seq: int) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -27,10 +28,10 @@ from gitreg_indexer import through_git
 from gitreg_indexer.catalog import Position
 from gitreg_indexer.commands import line_of, short
 from gitreg_indexer.fields import find, resolve, without_positions
-from gitreg_indexer.moments import NoHistoryError
+from gitreg_indexer.moments import SINCE, NoHistoryError, SinceGoneError, read_since
 from gitreg_indexer.names import aliases_of, versions_of
 from gitreg_indexer.options import AtOption, CatalogOption, IndexOption, RefArgument
-from gitreg_indexer.reader import Reader, of_field
+from gitreg_indexer.reader import Reader, next_of, of_field
 from gitreg_indexer.reading import open_current, reader_or_none
 from gitreg_indexer.searching import field_of, path_of
 
@@ -171,37 +172,35 @@ def aliases(
 
 
 def changes(
-    since: Annotated[int, typer.Option("--since", metavar="SEQ", min=0, help="Tell what came after this seq.")] = 0,
+    since: Annotated[
+        str, typer.Option("--since", metavar="S", help="Tell what came after this: a commit's whole id, or a seq.")
+    ] = "0",
     limit: Annotated[int, typer.Option("--limit", min=1, max=MOST_CHANGES, help="Commits at most.")] = 100,
     repo: RepoOption = None,
     folder: IndexOption = None,
     catalog: CatalogOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what each commit after a seq did to records, oldest first.
+    """Tell what each commit after a seq or a commit did to records, oldest first.
 
-    Whoever follows the registry asks again with the `next` of the answer before.
+    Whoever follows the registry asks again with the `nextCommit` of the answer before: after main was rewritten, a seq
+    may be another commit.
 
     \b
     Examples:
       gitreg changes --since 42
-      gitreg changes --since 42 --json
+      gitreg changes --since 427e4d0744210fa2ff1a2d9bf9bb8b0aa6fc2a9c --json
     """
-    current = open_current(open_registry(repo), folder, quiet=as_json, catalog=catalog)
-    reached = current.reader().position().seq
-    if since > reached:
-        current.close()
-        raise UsageError(
-            f"main has not come to seq {since} yet",
-            got=f"--since {since}",
-            expected=f"at most {reached}",
-            mend="ask with the `next` of an earlier answer, or with the seq that a receipt names",
-        )
-    items, position = current.reader().changes(since=since, limit=limit)
-    current.close()
-    following = items[-1]["seq"] if items else since
+    place = _since(since)
+    with closing(open_current(open_registry(repo), folder, quiet=as_json, catalog=catalog)) as current:
+        try:
+            items, position = current.reader().changes(since=place, limit=limit)
+        except SinceGoneError as error:
+            raise current.rewriting() or error from None
+    following = next_of(items, position)
     if as_json:
-        print_json({"items": items, "next": following, "commit": position.commit, "seq": position.seq})
+        names = {"next": following.seq, "nextCommit": following.commit}
+        print_json({"items": items, **names, "commit": position.commit, "seq": position.seq})
         return
     for item in items:
         print_text(_headline(item))
@@ -209,9 +208,21 @@ def changes(
         for change in item["changes"]:
             print_text(f"    {change['change']}: {change['ref'] or change['path']}")
     if not items:
-        remark(f"nothing came after seq {since}")
-    if following < position.seq:
-        remark(f"seq {following} of {position.seq}; --since {following} goes on")
+        remark(f"nothing came after {f'seq {place}' if isinstance(place, int) else place}")
+    if following.seq < position.seq:
+        remark(f"seq {following.seq} of {position.seq}; --since {following.seq} goes on")
+
+
+def _since(text: str) -> int | str:
+    try:
+        return read_since(text)
+    except ValueError as error:
+        raise UsageError(
+            f"changes cannot be asked since {text!r}",
+            got=f"--since {text}",
+            expected=SINCE,
+            mend="ask with the `next` or the `nextCommit` of an earlier answer, or with what a receipt names",
+        ) from error
 
 
 def _history(

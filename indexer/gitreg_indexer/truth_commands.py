@@ -20,10 +20,10 @@ from gitreg.cli.options import (
 )
 from gitreg.errors import Exit, GitregError, RepositoryError
 from gitreg.registry import Registry
-from gitreg.repository.git import GitRepository
+from gitreg.repository.git import GitRepository, HistoryRewritten
 from gitreg_indexer.generations import Generations
 from gitreg_indexer.index import Index, default_folder
-from gitreg_indexer.index_status import IndexStatus, status_of
+from gitreg_indexer.index_status import IndexStatus, asked_at, status_of
 from gitreg_indexer.options import CatalogOption, IndexOption
 from gitreg_indexer.reading import fill_vectors
 from gitreg_indexer.rewrites import Rewrite, accept_rewrite
@@ -144,10 +144,18 @@ def _lines(status: IndexStatus) -> Iterable[str]:
         alarm = status.alarm
         yield f"ALARM        main was rewritten: it went from {alarm.commit[:12]} (seq {alarm.seq}) to {alarm.tip[:12]}"
         yield "             find out who did it and put the branch back; or run `gitreg index accept-rewrite`"
+    for name, last in status.remotes.items():
+        yield f"remote       {name}, asked last at {asked_at(last)}"
+        if last.fault is not None:
+            yield _labelled("ALARM" if last.fault.code == HistoryRewritten.code else "TROUBLE", last.fault.text)
     if status.trouble is not None:
-        yield "TROUBLE      " + status.trouble.explain().replace("\n", "\n             ")
+        yield _labelled("TROUBLE", status.trouble.explain())
     for unreadable in status.quarantined:
         yield from (f"quarantined: {finding.explain()}" for finding in unreadable.findings)
+
+
+def _labelled(label: str, text: str) -> str:
+    return f"{label:<13}" + text.replace("\n", "\n" + " " * 13)
 
 
 def _lines_of_state(status: IndexStatus) -> Iterable[str]:
