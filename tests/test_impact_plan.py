@@ -165,6 +165,36 @@ def test_what_breaks_with_the_target_does_not_take_its_place(world: World) -> No
         here.told(V, plan=True, to="2.0.0")
 
 
+OWN = {**B, **needing("b", "acme/b@1.1.0", version="1.0.5"), **needing("a", "acme/b@1.0.5")}
+LAST_OWN = {path: raw for path, raw in OWN.items() if path != path_of("b", "2.0.0")}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({}, id="breaking"),
+        pytest.param({"change": "retire"}, id="retire"),
+        pytest.param({"to": "1.0.0"}, id="back"),
+        pytest.param({"to": "1.0.0", "change": "retire"}, id="back-from-what-goes"),
+    ],
+)
+def test_nobody_moves_to_what_breaks_though_it_is_later(world: World, more: Any) -> None:
+    here = world.corner(OWN)
+    later, edit = here.told(V, plan=True, **more)["plan"]
+    assert (later["action"], later["ref"]) == ("none", "model:acme/b@1.0.5")
+    assert later["why"] == "model:acme/b@2.0.0 does not break: move on to that"
+    assert (edit["action"], edit["ref"], edit["to"]) == ("edit", A, "model:acme/b@2.0.0")
+    first, second = world.corner(LAST_OWN).told(V, plan=True, **more)["plan"]
+    assert (first["action"], first["to"]) == ("decide", "model:acme/b@1.0.0")
+    assert first["why"] == f"it narrows a dependency, which breaks, and {V}, which is to be left, is released"
+    assert (second["action"], second["why"]) == ("decide", "model:acme/b@1.0.5 is not decided on")
+
+
+def test_what_is_deprecated_only_takes_the_place_of_what_came_before(world: World) -> None:
+    steps = world.corner(OWN).told(V, plan=True, change="deprecate")["plan"]
+    assert steps[0]["why"] == f"{V} has taken its place, and does not break"
+
+
 def test_what_is_at_its_end_is_not_moved_to(world: World) -> None:
     files = {**B, path_of("b", "1.2.0"): model("b", "1.2.0", lifecycle={"status": "retired"})}
     here = world.corner(files, needing("a", "acme/b@1.1.0"))
@@ -235,6 +265,14 @@ def test_where_a_later_release_does_not_break_consumers_move_to_that(world: Worl
         ("none", A, None, None),
         ("edit", "model:acme/c@1.0.0", "model:acme/a@^2.0", "2.0.0"),
     ]
+
+
+def test_a_later_release_at_its_end_is_not_moved_to(world: World) -> None:
+    ended = needing("a", version="2.0.0", lifecycle={"status": "retired"})
+    here = world.corner(B, needing("a", "acme/b@1.1.0"), ended, needing("c", "acme/a@1.0.0"))
+    first, second = here.told(V, plan=True)["plan"]
+    assert (first["action"], second["action"]) == ("decide", "decide")
+    assert "and model:acme/a@2.0.0, which is retired, is released" in first["why"]
 
 
 ARCHIVED = {"status": "archived"}

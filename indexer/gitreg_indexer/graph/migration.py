@@ -28,6 +28,7 @@ from gitreg_indexer.graph.moving import (
     is_exemption,
     nothing_to_do,
     steps_for,
+    versions_then,
 )
 from gitreg_indexer.graph.state import Standing, State, name_of
 
@@ -48,7 +49,8 @@ def planned(
     statuses = {each.ref: each.status for each in impacted}
     state.read_names({name_of(ref) for ref in (*statuses, *([destination] if destination else []))})
     first = Outcome(destination, is_open=destination is None)
-    planning = Planning(state, change, target, ties, statuses, broken, {target: first})
+    left = broken if change == "deprecate" else {target, *broken}
+    planning = Planning(state, change, target, ties, statuses, left, {target: first})
     into = _by_consumer(ties, statuses)
     steps: list[Step] = []
     for ref in in_order(target, into):
@@ -112,7 +114,8 @@ def _steps_of(planning: Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
     open_ = next((step.field for step in steps if step.ref == ref and step.action == "decide"), None)
     if open_ is not None or any(map(_is_narrowing, edits)):
         later = _later_release(planning, ref)
-        if later is not None and later not in planning.broken:
+        amiss = later and _amiss(planning, later)
+        if later is not None and amiss is None:
             planning.outcomes[ref] = Outcome(later)
             why = f"{later} does not break: move on to that"
             return [_left(step, why) if step.ref == ref else step for step in steps]
@@ -120,7 +123,7 @@ def _steps_of(planning: Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
             planning.outcomes[ref] = Outcome(is_open=True)
             why = f"one new version for all edits, once it is decided on {open_}"
             if open_ is None:
-                why = f"it narrows a dependency, which breaks, and {later}, which breaks as well, is released"
+                why = f"it narrows a dependency, which breaks, and {later}, which {amiss}, is released"
             return [replace(step, action="decide", why=why) if step in edits else step for step in steps]
     new = _new_version(planning, ref, edits) if edits else None
     planning.outcomes[ref] = Outcome(None if new is None else f"{name_of(ref)}@{new}")
@@ -161,6 +164,16 @@ def _later_release(planning: Planning, ref: str) -> str | None:
     return f"{name}@{highest}" if highest > own else None
 
 
+def _amiss(planning: Planning, ref: str) -> str | None:
+    """Say why nobody can move on to a version; None where they can."""
+    known = planning.state.standing(ref)
+    if known and known.status in ENDED:
+        return f"is {known.status}"
+    if ref == planning.target:
+        return "is to be left"
+    return "breaks as well" if ref in planning.broken else None
+
+
 def _one_a_reference(ties: Iterable[Tie]) -> list[Tie]:
     """Give of the ties of each reference, which may admit several versions that change, the gravest."""
     found: dict[tuple[str, str], Tie] = {}
@@ -197,7 +210,7 @@ def _later_in_line(planning: Planning, ref: str) -> str | None:
     own = Version.parse(text)
     key = name, _line_of(own)
     if key not in planning.heads:
-        versions = planning.state.versions(name).items()
+        versions = versions_then(planning, name).items()
         planning.heads[key] = next((each for each, known in versions if _is_in_line(key[1], each, known)), None)
     head = planning.heads[key]
     return None if head is None or head <= own else f"{name}@{head}"
