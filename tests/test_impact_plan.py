@@ -318,6 +318,7 @@ def test_who_holds_on_to_what_was_superseded_moves_to_what_took_its_place(world:
     ]
 
 
+X = "model:acme/x@1.0.0"
 DATA = "dataset:acme/d@1.0.0"
 CODE: dict[str, Any] = {"dag": {"nodes": [{"id": "x", "type": "transform", "language": "sql", "logic": "select 1"}]}}
 LINK: dict[str, Any] = {"selector": {"kinds": ["Model"]}, "policies": ["policy:acme/y@1.0.0"]}
@@ -370,9 +371,24 @@ POLICY: dict[str, Any] = {
                 "datasets/acme/d/2.0.0.yaml": dataset("d", "2.0.0"),
                 "pipelines/acme/p/1.0.0.yaml": pipeline(**CODE, reads=[DATA], writes=["dataset:acme/e@1.0.0"]),
                 "datasets/acme/e/1.0.0.yaml": dataset("e"),
+                **needing("x", "dataset:acme/e@1.0.0"),
             },
-            [("edit", P, "dataset:acme/d@2.0.0", "1.0.1"), ("none", "dataset:acme/e@1.0.0", None, None)],
-            id="what-an-edited-pipeline-writes-its-next-version-writes",
+            [
+                ("edit", P, "dataset:acme/d@2.0.0", "1.0.1"),
+                ("decide", "dataset:acme/e@1.0.0", None, None),
+                ("decide", "model:acme/x@1.0.0", None, None),
+            ],
+            id="what-a-pipeline-has-written-is-written-again",
+        ),
+        pytest.param(
+            P,
+            {
+                "datasets/acme/e/1.0.0.yaml": dataset("e"),
+                "pipelines/acme/p/1.0.0.yaml": pipeline(**CODE, writes=["dataset:acme/e@1.0.0"]),
+                "pipelines/acme/p/2.0.0.yaml": pipeline("p", "2.0.0", **CODE, writes=["dataset:acme/e@1.0.0"]),
+            },
+            [("decide", "dataset:acme/e@1.0.0", None, None)],
+            id="though-another-version-writes-it-too",
         ),
         pytest.param(
             P,
@@ -394,6 +410,27 @@ POLICY: dict[str, Any] = {
             },
             [("none", "model:acme/chat@1.0.0", None, None), ("decide", "model:acme/other@1.0.0", None, None)],
             id="settings-that-the-next-version-has-too",
+        ),
+        pytest.param(
+            V,
+            {
+                **B,
+                **needing("x"),
+                "configs/acme/defaults/1.0.0.yaml": config(appliesTo=["acme/x"], dependencies=[{"ref": "acme/b@^1"}]),
+            },
+            [("edit", "config:acme/defaults@1.0.0", "model:acme/b@^2.0", "2.0.0"), ("none", X, None, None)],
+            id="settings-that-are-edited-go-on",
+        ),
+        pytest.param(
+            V,
+            {
+                **B,
+                **needing("x"),
+                "configs/acme/defaults/1.0.0.yaml": config(appliesTo=["acme/x"], dependencies=[{"ref": "acme/b@^1"}]),
+                "configs/acme/defaults/1.4.0.yaml": config(version="1.4.0"),
+            },
+            [("none", "config:acme/defaults@1.0.0", None, None), ("decide", X, None, None)],
+            id="settings-that-a-later-version-has-no-more",
         ),
         pytest.param(
             "policy:acme/y@1.0.0",

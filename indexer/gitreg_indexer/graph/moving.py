@@ -138,10 +138,12 @@ def _why_unharmed(planning: Planning, tie: Tie) -> str:
 
 def _forward_step(planning: Planning, tie: Tie, moved: str) -> Step:
     """Plan for what settings are made for, or a pipeline writes: the reference to it stands in these."""
-    does, done = ("configures", "configured") if tie.edge.relation == "configures" else ("writes", "written")
-    is_copy = tie.provider != planning.target
-    if is_copy or is_linked(planning.state, moved, tie.edge.relation, tie.consumer):
-        return nothing_to_do(tie, f"{moved} {does} it as well", moved)
+    is_written, is_new = tie.edge.relation != "configures", planning.state.standing(moved) is None
+    if is_new or is_linked(planning.state, moved, tie.edge.relation, tie.consumer):
+        if not is_written:
+            return nothing_to_do(tie, f"{moved} configures it as well", moved)
+        return _decide(tie, f"it was written by {tie.provider}: write it again with {moved}, and register that")
+    done = "written" if is_written else "configured"
     return _decide(tie, f"it is {done} by {tie.provider}, and not by {moved}: run it with that, or make it anew")
 
 
