@@ -16,7 +16,7 @@ from gitreg.versions import Version
 from gitreg_indexer import reader
 from gitreg_indexer.graph import impact_data
 from gitreg_indexer.graph.asking import Edge
-from gitreg_indexer.graph.impact import Tie
+from gitreg_indexer.graph.impact import Impact, Tie
 from gitreg_indexer.graph.migration import in_order, next_version
 
 V = "model:acme/b@1.1.0"
@@ -533,6 +533,26 @@ def test_who_hangs_on_a_circle_comes_after_it() -> None:
 
     into = {"a": [tie("r1", "a")], "r1": [tie("r2", "r1"), tie("far", "r1")], "r2": [tie("r1", "r2")]}
     assert list(in_order("0", into)) == ["r1", "a", "r2"]
+
+
+def test_what_does_not_break_closes_no_circle() -> None:
+    def tie(provider: str, consumer: str, impact: Impact = "breaking") -> Tie:
+        edge = Edge(consumer, "f", "depends_on", provider, "", True, 1)
+        return Tie(provider, consumer, edge, impact, None)
+
+    into = {
+        "a": [tie("r1", "a")],
+        "r1": [tie("r2", "r1")],
+        "r2": [tie("r3", "r2")],
+        "r3": [tie("0", "r3"), tie("r1", "r3", "unknown")],
+    }
+    assert list(in_order("0", into)) == ["r3", "r2", "r1", "a"]
+
+
+def test_who_may_be_locked_to_what_breaks_is_not_moved(world: World) -> None:
+    named = {"pipelines/acme/p/aliases.yaml": aliases("p", of="Pipeline", live="1.0.0")}
+    here = world.corner(B, using("p", "acme/b"), using("p", "acme/b@^2", "1.4.0"), named, PINNED)
+    assert here.steps(V) == [("none", P, None, None), ("none", "model:acme/x@1.0.0", None, None)]
 
 
 @pytest.mark.parametrize(

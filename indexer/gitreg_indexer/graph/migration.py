@@ -68,28 +68,33 @@ def _by_consumer(ties: Ties, consumers: Mapping[str, object]) -> dict[str, list[
 
 
 def in_order(first: str, into: Mapping[str, Iterable[Tie]]) -> Iterator[str]:
-    """Give consumers after all that they depend on (Kahn, 1962), of several the least ref; circles begin at theirs."""
+    """Give consumers after all that they depend on (Kahn, 1962), of several the least ref; circles begin at theirs.
+
+    What does not break closes no circle: whoever waits for nothing else comes before it.
+    """
     waits = {ref: ({tie.provider for tie in ties} & into.keys()) - {first, ref} for ref, ties in into.items()}
+    needs = {ref: {tie.provider for tie in ties if tie.impact == "breaking"} & waits[ref] for ref, ties in into.items()}
     leads: dict[str, list[str]] = defaultdict(list)
     for ref, providers in waits.items():
         for provider in providers:
             leads[provider].append(ref)
-    ready = [ref for ref, providers in waits.items() if not providers]
+    ready = [(bool(waits[ref]), ref) for ref, providers in needs.items() if not providers]
     heapq.heapify(ready)
     left = sorted(waits, reverse=True)
     done: set[str] = set()
     while len(done) < len(waits):
         while left[-1] in done:
             left.pop()
-        ref = heapq.heappop(ready) if ready else _in_a_circle(left[-1], waits)
+        ref = heapq.heappop(ready)[1] if ready else _in_a_circle(left[-1], needs)
         if ref in done:
             continue
         done.add(ref)
         yield ref
         for consumer in leads[ref]:
             waits[consumer].discard(ref)
-            if not waits[consumer] and consumer not in done:
-                heapq.heappush(ready, consumer)
+            needs[consumer].discard(ref)
+            if not needs[consumer] and consumer not in done:
+                heapq.heappush(ready, (bool(waits[consumer]), consumer))
 
 
 def _in_a_circle(ref: str, waits: Mapping[str, Collection[str]]) -> str:
@@ -106,7 +111,7 @@ def _steps_of(planning: Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
     idle = _why_idle(planning, ref)
     listed = _one_a_reference(ties)
     if idle is not None:
-        planning.outcomes[ref] = Outcome(idle.moved)
+        planning.outcomes[ref] = Outcome(idle.moved if ref in planning.broken else None)
         return [nothing_to_do(tie, idle.why) for tie in listed]
     found = [list(steps_for(planning, tie)) for tie in listed]
     steps = list(_with_exemptions(planning, listed, found))

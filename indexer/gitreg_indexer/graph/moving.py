@@ -95,7 +95,8 @@ def alias_record(name: str) -> str:
 
 def steps_for(planning: Planning, tie: Tie) -> Iterator[Step]:
     """Plan one reference, and the alias that it goes by."""
-    outcome, relation = planning.outcomes.get(tie.provider), tie.edge.relation
+    outcome = planning.outcomes.get(tie.provider) if tie.provider in planning.broken else Outcome()
+    relation = tie.edge.relation
     moved = None if outcome is None else outcome.moved
     if tie.impact == "non-breaking":
         yield nothing_to_do(tie, _why_unharmed(planning, tie), tie.moves_to)
