@@ -451,6 +451,41 @@ def test_what_is_recommended_is_what_the_plan_does(
     assert [action.startswith(said) for action, said in zip(actions[1:], says, strict=True)] == [True] * len(says)
 
 
+def trained(version: str, *refs: str) -> dict[str, bytes]:
+    """Give a version of what is trained on what a pipeline writes that runs on it, and on what else it needs."""
+    return needing("b", "dataset:acme/d@1.0.0", *refs, version=version)
+
+
+LOOP: Mapping[str, bytes] = {
+    **trained("1.0.0"),
+    **trained("1.1.0"),
+    "datasets/acme/d/1.0.0.yaml": dataset("d"),
+    "pipelines/acme/p/1.0.0.yaml": pipeline(
+        dag={"nodes": [{"id": "x", "type": "model", "model": "acme/b@^1"}]}, writes=[DATA]
+    ),
+    "models/acme/b/aliases.yaml": aliases("b", stable="1.0.0"),
+    **needing("a", "acme/b@stable"),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "last", "moved"),
+    [
+        pytest.param("breaking", {}, [], id="nothing-to-move-to"),
+        pytest.param("breaking", {path_of("b", "2.0.0"): model("b", "2.0.0")}, [T], id="something-to-move-to"),
+        pytest.param("retire", {path_of("b", "2.0.0"): model("b", "2.0.0")}, [], id="what-is-not-left-keeps-it"),
+    ],
+)
+def test_an_alias_of_another_version_is_not_taken_for_one_of_the_target(
+    world: World, change: str, last: Mapping[str, bytes], moved: list[str]
+) -> None:
+    here = world.corner(LOOP, last)
+    told = here.told(V, change=change, plan=True)
+    edited = [step["to"] for step in told["plan"] if step["ref"].startswith("aliases:") and step["action"] == "edit"]
+    assert edited == moved
+    assert not [action for action in told["summary"]["actions"] if "alias" in action]
+
+
 def test_for_very_many_a_plan_says_what_is_to_be_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(impact_data, "_FEW", 0)
     actions = world.corner(ONLY, B, needing("a", "acme/b@^1")).told(V)["summary"]["actions"]
