@@ -190,6 +190,25 @@ def test_nobody_moves_to_what_breaks_though_it_is_later(world: World, more: Any)
     assert (second["action"], second["why"]) == ("decide", "model:acme/b@1.0.5 is not decided on")
 
 
+def test_who_falls_back_to_what_breaks_is_moved(world: World) -> None:
+    here = world.corner(OWN, needing("r", "acme/b@^1"))
+    plan = here.told(V, plan=True, change="retire")["plan"]
+    told = [(step["action"], step["ref"], step["to"]) for step in plan]
+    assert told == [
+        ("none", "model:acme/b@1.0.5", None),
+        ("edit", A, "model:acme/b@2.0.0"),
+        ("edit", "model:acme/r@1.0.0", "model:acme/b@^2.0"),
+    ]
+    assert plan[2]["why"] == f"it resolves to model:acme/b@1.0.5 once {V} is retired"
+
+
+def test_who_may_be_locked_to_what_breaks_is_told_what_is_left(world: World) -> None:
+    here = world.corner(LAST, needing("b", "acme/b@1.1.0", version="0.9.0"), needing("a", "acme/b@>=0.9.0"))
+    (step,) = [step for step in here.told(V, plan=True, change="retire")["plan"] if step["ref"] == A]
+    assert (step["action"], step["satisfiedBy"]) == ("none", "model:acme/b@1.0.0")
+    assert step["why"].startswith("it resolves to model:acme/b@1.0.0; what was locked to model:acme/b@0.9.0")
+
+
 def test_what_is_deprecated_only_takes_the_place_of_what_came_before(world: World) -> None:
     steps = world.corner(OWN).told(V, plan=True, change="deprecate")["plan"]
     assert steps[0]["why"] == f"{V} has taken its place, and does not break"

@@ -120,26 +120,30 @@ class Oracle:
         alive = [ref for ref in admitted if not self.is_ended(ref, gone)]
         return next(iter([*(alive if selector[0] in "^~>*" else []), *admitted]), None)
 
-    def judged(self, change: str, held: tuple[str, str, str, bool], provider: str) -> str | None:
-        """Judge the reference (relation, name, selector, required) of a consumer; None where it admits not."""
+    def judged(self, change: str, held: tuple[str, str, str, bool], provider: str, gone: str) -> str | None:
+        """Judge the reference (relation, name, selector, required) of a consumer; None where it admits not.
+
+        `gone` is what is retired, by this change or by that from which it comes.
+        """
         relation, name, selector, hard = held
-        if provider not in self.admits(name, selector):
+        means = then = self.means(name, selector)
+        if means == gone:
+            other = self.means(name, selector, gone)
+            then = means if other is None or self.is_ended(other, gone) else other
+        if provider not in (*self.admits(name, selector), then):
             return None
         if change == "deprecate" or not hard or relation == "validates":
             return "non-breaking"
-        means = self.means(name, selector)
         if change == "breaking":
-            return "breaking" if means == provider else "unknown"
-        then = self.means(name, selector, gone=provider)
-        holds_on = then is None or self.is_ended(then, provider)
-        return "breaking" if means == provider and holds_on else "non-breaking"
+            return "breaking" if then == provider else "unknown"
+        return "breaking" if means == then == provider else "non-breaking"
 
-    def steps(self, change: str, provider: str) -> Iterator[tuple[str, str]]:
+    def steps(self, change: str, provider: str, gone: str) -> Iterator[tuple[str, str]]:
         """Give each consumer of a provider with what happens to it."""
         for ref, data in self.manifests.items():
             if ref != provider:
                 for held in held_by(data):
-                    impact = self.judged(change, held, provider)
+                    impact = self.judged(change, held, provider, gone)
                     yield from [(ref, impact)] if impact else []
         if provider.startswith("config:"):
             for text in self.manifests[provider]["spec"].get("appliesTo", ()):
@@ -149,10 +153,11 @@ class Oracle:
     def impacts(self, change: str, target: str) -> dict[str, tuple[int, int]]:
         """Walk every way that comes to no record twice; give rank and distance of the best for each record."""
         found: dict[str, tuple[int, int]] = {}
+        gone = target if change == "retire" else ""
 
         def walk(ref: str, rank: int, way: tuple[str, ...]) -> None:
             here = change if ref == target or change == "deprecate" else "breaking"
-            for consumer, impact in self.steps(here, ref):
+            for consumer, impact in self.steps(here, ref, gone):
                 if consumer not in way:
                     told = max(rank, RANKS.index(impact)), len(way)
                     found[consumer] = min(found.get(consumer, told), told)

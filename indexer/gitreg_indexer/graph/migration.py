@@ -203,7 +203,7 @@ def _why_idle(planning: Planning, ref: str) -> _Idle | None:
         return None
     if later not in planning.broken:
         return _Idle(f"{later} has taken its place, and does not break", later)
-    is_meant = any(tie.means == ref for tie in planning.ties.get(ref, ()))
+    is_meant = any(ref in (tie.means, tie.moves_to) for tie in planning.ties.get(ref, ()))
     return None if is_meant or _aliases_of(planning, ref) else _Idle(f"nothing resolves to it, but to {later}")
 
 

@@ -101,8 +101,9 @@ def steps_for(planning: Planning, tie: Tie) -> Iterator[Step]:
     if tie.impact == "non-breaking":
         yield nothing_to_do(tie, _why_unharmed(planning, tie), tie.moves_to)
     elif tie.impact == "unknown":
-        why = f"it resolves to {tie.means}; what was locked to {tie.provider} before has to be locked anew"
-        yield nothing_to_do(tie, why, tie.means)
+        means = tie.moves_to or tie.means
+        why = f"it resolves to {means}; what was locked to {tie.provider} before has to be locked anew"
+        yield nothing_to_do(tie, why, means)
     elif outcome is None and tie.provider in planning.statuses:
         yield _decide(tie, f"{tie.provider} is in a circle, or hangs on one: move what is in that at once")
     elif outcome is None:
@@ -223,7 +224,7 @@ def _in_style(written: str, selector: Selector, version: Version) -> Iterator[st
 def _why_edited(tie: Tie) -> str:
     if isinstance(selector_of(tie.edge.selector), Version):
         return f"it is pinned to {tie.provider}"
-    return f"it resolves to {tie.provider}"
+    return f"it resolves to {tie.provider}" + (f" once {tie.means} is retired" if tie.moves_to else "")
 
 
 def _satisfying(planning: Planning, tie: Tie) -> str | None:
