@@ -99,7 +99,8 @@ def steps_for(planning: Planning, tie: Tie) -> Iterator[Step]:
     relation = tie.edge.relation
     moved = None if outcome is None else outcome.moved
     if tie.impact == "non-breaking":
-        yield nothing_to_do(tie, _why_unharmed(planning, tie), tie.moves_to)
+        satisfied_by = None if tie.moves_to in planning.broken else tie.moves_to
+        yield nothing_to_do(tie, _why_unharmed(planning, tie), satisfied_by)
     elif tie.impact == "unknown":
         means = tie.moves_to or tie.means
         why = f"it resolves to {means}; what was locked to {tie.provider} before has to be locked anew"
