@@ -202,6 +202,14 @@ def test_who_falls_back_to_what_breaks_is_moved(world: World) -> None:
     assert plan[2]["why"] == f"it resolves to model:acme/b@1.0.5 once {V} is retired"
 
 
+def test_what_moves_on_by_itself_is_told_though_it_comes_round_to_itself(world: World) -> None:
+    files = [needing("b", "dataset:acme/d@1.0.0"), using("p", "acme/b@^1", writes=["dataset:acme/d@1.0.0"])]
+    here = world.corner(B, {"datasets/acme/d/1.0.0.yaml": dataset("d")}, *files)
+    (step,) = [step for step in here.told(V, plan=True, change="retire")["plan"] if step["ref"] == P]
+    assert (step["action"], step["satisfiedBy"]) == ("none", "model:acme/b@1.0.0")
+    assert step["why"] == "it moves on to model:acme/b@1.0.0 by itself"
+
+
 def test_who_may_be_locked_to_what_breaks_is_told_what_is_left(world: World) -> None:
     here = world.corner(LAST, needing("b", "acme/b@1.1.0", version="0.9.0"), needing("a", "acme/b@>=0.9.0"))
     (step,) = [step for step in here.told(V, plan=True, change="retire")["plan"] if step["ref"] == A]

@@ -109,7 +109,7 @@ def _in_a_circle(ref: str, waits: Mapping[str, Collection[str]]) -> str:
 def _steps_of(planning: Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
     """Plan all references of one consumer, and note what becomes of it."""
     idle = _why_idle(planning, ref)
-    listed = _one_a_reference(ties)
+    listed = _one_a_reference(planning, ties)
     if idle is not None:
         planning.outcomes[ref] = Outcome(idle.moved if ref in planning.broken else None)
         return [nothing_to_do(tie, idle.why) for tie in listed]
@@ -179,10 +179,12 @@ def _amiss(planning: Planning, ref: str) -> str | None:
     return "breaks as well" if ref in planning.broken else None
 
 
-def _one_a_reference(ties: Iterable[Tie]) -> list[Tie]:
-    """Give of the ties of each reference, which may admit several versions that change, the gravest."""
+def _one_a_reference(planning: Planning, ties: Iterable[Tie]) -> list[Tie]:
+    """Give of the ties of each reference, which may admit several versions, the gravest of those to what is left."""
     found: dict[tuple[str, str], Tie] = {}
-    for tie in sorted(ties, key=lambda tie: (IMPACTS.index(tie.impact), tie.provider)):
+    for tie in sorted(
+        ties, key=lambda tie: (tie.provider not in planning.broken, IMPACTS.index(tie.impact), tie.provider)
+    ):
         found.setdefault((tie.edge.source, tie.edge.field), tie)
     return sorted(found.values(), key=lambda tie: (tie.edge.field, tie.edge.source))
 
