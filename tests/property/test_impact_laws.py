@@ -264,15 +264,24 @@ def target_of(drawn: Mapping[str, Any], data: st.DataObject) -> str:
 def test_what_a_plan_makes_does_not_break_any_more(drawn: Mapping[str, Any], data: st.DataObject) -> None:
     here = world().corner(files_of(drawn))
     target, change = target_of(drawn, data), data.draw(st.sampled_from(("breaking", "retire")))
-    before = here.told(target, change=change, plan=True)
+    to = data.draw(st.sampled_from([None, *places_for(here, target, change, drawn)]))
+    before = here.told(target, change=change, plan=True, to=to)
     left = {target, *broken_in(before)}
     assert [step for step in before["plan"] if step["to"] in left or step["satisfiedBy"] in left - {step["ref"]}] == []
     assert [step for step in before["plan"] if step["action"] == "edit" and not is_due(step, left)] == []
-    made = carried_out(here, target, change)
+    made = carried_out(here, target, change, to)
     assert made == {f"{s['ref'].partition('@')[0]}@{s['newVersion']}" for s in before["plan"] if s["newVersion"]}
-    after = here.told(target, change=change, plan=True)
+    after = here.told(target, change=change, plan=True, to=to)
     assert broken_in(after).isdisjoint(made | satisfied_in(before))
     assert [step for step in after["plan"] if step["action"] == "edit"] == []
+
+
+def places_for(here: Corner, target: str, change: str, drawn: Mapping[str, Any]) -> list[str]:
+    """List the versions that can be named with `--to`."""
+    left = {target, *broken_in(here.told(target, change=change))}
+    alive = [(name, version) for (name, version), about in drawn["models"].items() if about["status"] != "retired"]
+    refs = (f"model:acme/{name}@{version}" for name, version in sorted(alive))
+    return [ref for ref in refs if ref not in left and ref.partition("@")[0] == target.partition("@")[0]]
 
 
 def broken_in(told: Mapping[str, Any]) -> set[str]:
@@ -318,9 +327,9 @@ def harm_of(here: Corner, target: str) -> dict[str, tuple[int, int]]:
     return {each["ref"]: (RANKS.index(each["impact"]), each["distance"]) for each in found}
 
 
-def carried_out(here: Corner, target: str, change: str) -> set[str]:
+def carried_out(here: Corner, target: str, change: str, to: str | None) -> set[str]:
     """Land what a plan says, and give the refs of the versions that are new."""
-    found = here.analyse(target, change=change, plan=True)
+    found = here.analyse(target, change=change, plan=True, to=to)
     registry = here.world.registry
     drafts = drafts_of(registry.snapshot(), found)
     here.land({draft.origin: draft.raw for draft in drafts})
