@@ -22,6 +22,7 @@ from gitreg.versions import Range, Version
 from gitreg_indexer.graph.applying import drafts_of
 
 laws = settings(max_examples=tries(25, 400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+rarer = settings(laws, max_examples=tries(50, 1000))
 RANKS: Final = ("breaking", "unknown", "non-breaking")
 NAMES: Final = ("a", "b", "c")
 VERSIONS: Final = ("1.0.0", "1.1.0", "2.0.0", "2.1.0-rc.1")
@@ -48,6 +49,7 @@ worlds = st.fixed_dictionaries(
 OWN: Final = ("1.0.0", "1.0.5", "1.1.0", "1.2.0", "2.0.0")
 own_selectors = st.sampled_from(("", "@^1", "@~1.0", "@*", "@latest", "@stable", *(f"@{version}" for version in OWN)))
 own_refs = st.tuples(st.just("b"), own_selectors, st.sampled_from((True, True, True, False)))
+pins = st.tuples(st.just("b"), st.sampled_from(("@1.1.0", "@1.2.0", "@2.0.0")), st.just(True))
 written = st.just(("dataset:d", "@1.0.0", True))
 
 
@@ -56,7 +58,7 @@ def named(name: str, versions: tuple[str, ...], needs: st.SearchStrategy[Any], l
         {
             "needs": st.lists(needs, max_size=2),
             "from": st.lists(own_refs, max_size=int(name != "b")),
-            "status": st.sampled_from(STATUSES),
+            "status": st.sampled_from(("active",) * 8 + ("deprecated", "retired")),
         }
     )
     return st.dictionaries(st.tuples(st.just(name), st.sampled_from(versions)), about, min_size=least)
@@ -64,7 +66,7 @@ def named(name: str, versions: tuple[str, ...], needs: st.SearchStrategy[Any], l
 
 families = st.fixed_dictionaries(
     {
-        "b": named("b", OWN, own_refs | written, 3),
+        "b": named("b", OWN, pins | own_refs | written, 3),
         "a": named("a", OWN[2:], own_refs, 1),
         "c": named("c", OWN[2:], own_refs | st.tuples(st.just("a"), own_selectors, st.just(True)) | written, 0),
         "aliases": st.dictionaries(st.sampled_from(("a", "b")), st.sampled_from(OWN)),
@@ -259,7 +261,7 @@ def target_of(drawn: Mapping[str, Any], data: st.DataObject) -> str:
     return data.draw(st.sampled_from(sorted(f"model:acme/{name}@{version}" for name, version in drawn["models"])))
 
 
-@laws
+@rarer
 @given(worlds.map(without_circles) | families, st.data())
 def test_what_a_plan_makes_does_not_break_any_more(drawn: Mapping[str, Any], data: st.DataObject) -> None:
     here = world().corner(files_of(drawn))
@@ -299,15 +301,15 @@ def satisfied_in(told: Mapping[str, Any]) -> set[str]:
     return {step["ref"] for step in told["plan"]} - open_
 
 
-@laws
-@given(worlds | families, st.data())
+@rarer
+@given(families, st.data())
 def test_a_retirement_does_what_was_told_before(drawn: Mapping[str, Any], data: st.DataObject) -> None:
     """Nobody is harmed more than was told; where its other versions are alive, all are just as much, by as short a way.
 
     Where a range is left with what has ended, and `latest` with nothing, it was told to break, though it no longer
     resolves to the version then.
     """
-    here, target = world().corner(files_of(drawn)), target_of(drawn, data)
+    here, target = world().corner(files_of(drawn)), target_of({"models": drawn["b"]}, data)
     before = harm_of(here, target)
     name, _, version = target.removeprefix("model:acme/").partition("@")
     models = {**drawn["models"], (name, version): {**drawn["models"][name, version], "status": "retired"}}
