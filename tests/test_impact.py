@@ -220,6 +220,39 @@ def test_what_moves_on_by_itself_says_to_what(world: World) -> None:
     assert (found["resolvesTo"], found["movesTo"]) == (V, "model:acme/b@1.0.0")
 
 
+@pytest.mark.parametrize(
+    ("ref", "impact"),
+    [
+        pytest.param("acme/b@^1", "breaking", id="a-range"),
+        pytest.param("acme/b@*", "breaking", id="any"),
+        pytest.param("acme/b@latest", "breaking", id="latest"),
+        pytest.param("acme/b", "breaking", id="no-selector"),
+        pytest.param("acme/b@^1?", "non-breaking", id="it-can-do-without"),
+        pytest.param("acme/b@<1.0.5 || ^1.1", "non-breaking", id="a-range-that-falls-back-to-another"),
+        pytest.param("acme/b@^0.9 || >=1.0.5 <1.0.6", "breaking", id="a-range-without-the-target"),
+    ],
+)
+def test_what_a_range_falls_back_to_may_break_as_well(world: World, ref: str, impact: str) -> None:
+    files = {path_of("b"): model("b"), **ONLY, **needing("b", "acme/b@1.1.0", version="1.0.5")}
+    here = world.corner(files, needing("a", ref))
+    (found,) = [each for each in here.told(V, change="retire")["impacted"] if each["ref"] == "model:acme/a@1.0.0"]
+    assert found["impact"] == impact
+    if impact == "breaking" and found["resolvesTo"] == V:
+        assert (found["movesTo"], found["distance"]) == ("model:acme/b@1.0.5", 2)
+
+
+def test_what_a_pipeline_writes_once_the_newest_is_retired(world: World) -> None:
+    files = {
+        "datasets/acme/d/1.0.0.yaml": dataset("d"),
+        "datasets/acme/d/1.1.0.yaml": dataset("d", "1.1.0"),
+        "pipelines/acme/p/1.0.0.yaml": pipeline(**CODE, reads=["dataset:acme/d@1.1.0"], writes=["dataset:acme/d@^1"]),
+    }
+    assert world.corner(files).impacts("dataset:acme/d@1.1.0", change="retire") == [
+        (PIPE, "breaking", 1),
+        (DATA, "breaking", 2),
+    ]
+
+
 def test_the_weakest_link_of_a_way_counts(world: World) -> None:
     files = [
         needing("a", "acme/b@1.1.0"),  # breaks
@@ -449,6 +482,41 @@ def test_what_is_recommended_is_what_the_plan_does(
     actions = here.told(target)["summary"]["actions"]
     assert here.told(target, plan=True)["summary"]["actions"] == actions
     assert [action.startswith(said) for action, said in zip(actions[1:], says, strict=True)] == [True] * len(says)
+
+
+def trained(version: str, *refs: str) -> dict[str, bytes]:
+    """Give a version of what is trained on what a pipeline writes that runs on it, and on what else it needs."""
+    return needing("b", "dataset:acme/d@1.0.0", *refs, version=version)
+
+
+LOOP: Mapping[str, bytes] = {
+    **trained("1.0.0"),
+    **trained("1.1.0"),
+    "datasets/acme/d/1.0.0.yaml": dataset("d"),
+    "pipelines/acme/p/1.0.0.yaml": pipeline(
+        dag={"nodes": [{"id": "x", "type": "model", "model": "acme/b@^1"}]}, writes=[DATA]
+    ),
+    "models/acme/b/aliases.yaml": aliases("b", stable="1.0.0"),
+    **needing("a", "acme/b@stable"),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "last", "moved"),
+    [
+        pytest.param("breaking", {}, [], id="nothing-to-move-to"),
+        pytest.param("breaking", {path_of("b", "2.0.0"): model("b", "2.0.0")}, [T], id="something-to-move-to"),
+        pytest.param("retire", {path_of("b", "2.0.0"): model("b", "2.0.0")}, [], id="what-is-not-left-keeps-it"),
+    ],
+)
+def test_an_alias_of_another_version_is_not_taken_for_one_of_the_target(
+    world: World, change: str, last: Mapping[str, bytes], moved: list[str]
+) -> None:
+    here = world.corner(LOOP, last)
+    told = here.told(V, change=change, plan=True)
+    edited = [step["to"] for step in told["plan"] if step["ref"].startswith("aliases:") and step["action"] == "edit"]
+    assert edited == moved
+    assert not [action for action in told["summary"]["actions"] if "alias" in action]
 
 
 def test_for_very_many_a_plan_says_what_is_to_be_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from gitreg.versions import Version
 from gitreg_indexer import reader
 from gitreg_indexer.graph import impact_data
 from gitreg_indexer.graph.asking import Edge
-from gitreg_indexer.graph.impact import Tie
+from gitreg_indexer.graph.impact import Impact, Tie
 from gitreg_indexer.graph.migration import in_order, next_version
 
 V = "model:acme/b@1.1.0"
@@ -165,6 +165,63 @@ def test_what_breaks_with_the_target_does_not_take_its_place(world: World) -> No
         here.told(V, plan=True, to="2.0.0")
 
 
+OWN = {**B, **needing("b", "acme/b@1.1.0", version="1.0.5"), **needing("a", "acme/b@1.0.5")}
+LAST_OWN = {path: raw for path, raw in OWN.items() if path != path_of("b", "2.0.0")}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({}, id="breaking"),
+        pytest.param({"change": "retire"}, id="retire"),
+        pytest.param({"to": "1.0.0"}, id="back"),
+        pytest.param({"to": "1.0.0", "change": "retire"}, id="back-from-what-goes"),
+    ],
+)
+def test_nobody_moves_to_what_breaks_though_it_is_later(world: World, more: Any) -> None:
+    here = world.corner(OWN)
+    later, edit = here.told(V, plan=True, **more)["plan"]
+    assert (later["action"], later["ref"]) == ("none", "model:acme/b@1.0.5")
+    assert later["why"] == "model:acme/b@2.0.0 does not break: move on to that"
+    assert (edit["action"], edit["ref"], edit["to"]) == ("edit", A, "model:acme/b@2.0.0")
+    first, second = world.corner(LAST_OWN).told(V, plan=True, **more)["plan"]
+    assert (first["action"], first["to"]) == ("decide", "model:acme/b@1.0.0")
+    assert first["why"] == f"it narrows a dependency, which breaks, and {V}, which is to be left, is released"
+    assert (second["action"], second["why"]) == ("decide", "model:acme/b@1.0.5 is not decided on")
+
+
+def test_who_falls_back_to_what_breaks_is_moved(world: World) -> None:
+    here = world.corner(OWN, needing("r", "acme/b@^1"))
+    plan = here.told(V, plan=True, change="retire")["plan"]
+    told = [(step["action"], step["ref"], step["to"]) for step in plan]
+    assert told == [
+        ("none", "model:acme/b@1.0.5", None),
+        ("edit", A, "model:acme/b@2.0.0"),
+        ("edit", "model:acme/r@1.0.0", "model:acme/b@^2.0"),
+    ]
+    assert plan[2]["why"] == f"it resolves to model:acme/b@1.0.5 once {V} is retired"
+
+
+def test_what_moves_on_by_itself_is_told_though_it_comes_round_to_itself(world: World) -> None:
+    files = [needing("b", "dataset:acme/d@1.0.0"), using("p", "acme/b@^1", writes=["dataset:acme/d@1.0.0"])]
+    here = world.corner(B, {"datasets/acme/d/1.0.0.yaml": dataset("d")}, *files)
+    (step,) = [step for step in here.told(V, plan=True, change="retire")["plan"] if step["ref"] == P]
+    assert (step["action"], step["satisfiedBy"]) == ("none", "model:acme/b@1.0.0")
+    assert step["why"] == "it moves on to model:acme/b@1.0.0 by itself"
+
+
+def test_who_may_be_locked_to_what_breaks_is_told_what_is_left(world: World) -> None:
+    here = world.corner(LAST, needing("b", "acme/b@1.1.0", version="0.9.0"), needing("a", "acme/b@>=0.9.0"))
+    (step,) = [step for step in here.told(V, plan=True, change="retire")["plan"] if step["ref"] == A]
+    assert (step["action"], step["satisfiedBy"]) == ("none", "model:acme/b@1.0.0")
+    assert step["why"].startswith("it resolves to model:acme/b@1.0.0; what was locked to model:acme/b@0.9.0")
+
+
+def test_what_is_deprecated_only_takes_the_place_of_what_came_before(world: World) -> None:
+    steps = world.corner(OWN).told(V, plan=True, change="deprecate")["plan"]
+    assert steps[0]["why"] == f"{V} has taken its place, and does not break"
+
+
 def test_what_is_at_its_end_is_not_moved_to(world: World) -> None:
     files = {**B, path_of("b", "1.2.0"): model("b", "1.2.0", lifecycle={"status": "retired"})}
     here = world.corner(files, needing("a", "acme/b@1.1.0"))
@@ -237,6 +294,14 @@ def test_where_a_later_release_does_not_break_consumers_move_to_that(world: Worl
     ]
 
 
+def test_a_later_release_at_its_end_is_not_moved_to(world: World) -> None:
+    ended = needing("a", version="2.0.0", lifecycle={"status": "retired"})
+    here = world.corner(B, needing("a", "acme/b@1.1.0"), ended, needing("c", "acme/a@1.0.0"))
+    first, second = here.told(V, plan=True)["plan"]
+    assert (first["action"], second["action"]) == ("decide", "decide")
+    assert "and model:acme/a@2.0.0, which is retired, is released" in first["why"]
+
+
 ARCHIVED = {"status": "archived"}
 PINNED = needing("x", "pipeline:acme/p@1.0.0")
 RANGED = needing("x", "pipeline:acme/p@^1")
@@ -280,6 +345,7 @@ def test_who_holds_on_to_what_was_superseded_moves_to_what_took_its_place(world:
     ]
 
 
+X = "model:acme/x@1.0.0"
 DATA = "dataset:acme/d@1.0.0"
 CODE: dict[str, Any] = {"dag": {"nodes": [{"id": "x", "type": "transform", "language": "sql", "logic": "select 1"}]}}
 LINK: dict[str, Any] = {"selector": {"kinds": ["Model"]}, "policies": ["policy:acme/y@1.0.0"]}
@@ -332,9 +398,24 @@ POLICY: dict[str, Any] = {
                 "datasets/acme/d/2.0.0.yaml": dataset("d", "2.0.0"),
                 "pipelines/acme/p/1.0.0.yaml": pipeline(**CODE, reads=[DATA], writes=["dataset:acme/e@1.0.0"]),
                 "datasets/acme/e/1.0.0.yaml": dataset("e"),
+                **needing("x", "dataset:acme/e@1.0.0"),
             },
-            [("edit", P, "dataset:acme/d@2.0.0", "1.0.1"), ("none", "dataset:acme/e@1.0.0", None, None)],
-            id="what-an-edited-pipeline-writes-its-next-version-writes",
+            [
+                ("edit", P, "dataset:acme/d@2.0.0", "1.0.1"),
+                ("decide", "dataset:acme/e@1.0.0", None, None),
+                ("decide", "model:acme/x@1.0.0", None, None),
+            ],
+            id="what-a-pipeline-has-written-is-written-again",
+        ),
+        pytest.param(
+            P,
+            {
+                "datasets/acme/e/1.0.0.yaml": dataset("e"),
+                "pipelines/acme/p/1.0.0.yaml": pipeline(**CODE, writes=["dataset:acme/e@1.0.0"]),
+                "pipelines/acme/p/2.0.0.yaml": pipeline("p", "2.0.0", **CODE, writes=["dataset:acme/e@1.0.0"]),
+            },
+            [("decide", "dataset:acme/e@1.0.0", None, None)],
+            id="though-another-version-writes-it-too",
         ),
         pytest.param(
             P,
@@ -356,6 +437,27 @@ POLICY: dict[str, Any] = {
             },
             [("none", "model:acme/chat@1.0.0", None, None), ("decide", "model:acme/other@1.0.0", None, None)],
             id="settings-that-the-next-version-has-too",
+        ),
+        pytest.param(
+            V,
+            {
+                **B,
+                **needing("x"),
+                "configs/acme/defaults/1.0.0.yaml": config(appliesTo=["acme/x"], dependencies=[{"ref": "acme/b@^1"}]),
+            },
+            [("edit", "config:acme/defaults@1.0.0", "model:acme/b@^2.0", "2.0.0"), ("none", X, None, None)],
+            id="settings-that-are-edited-go-on",
+        ),
+        pytest.param(
+            V,
+            {
+                **B,
+                **needing("x"),
+                "configs/acme/defaults/1.0.0.yaml": config(appliesTo=["acme/x"], dependencies=[{"ref": "acme/b@^1"}]),
+                "configs/acme/defaults/1.4.0.yaml": config(version="1.4.0"),
+            },
+            [("none", "config:acme/defaults@1.0.0", None, None), ("decide", X, None, None)],
+            id="settings-that-a-later-version-has-no-more",
         ),
         pytest.param(
             "policy:acme/y@1.0.0",
@@ -458,6 +560,26 @@ def test_who_hangs_on_a_circle_comes_after_it() -> None:
 
     into = {"a": [tie("r1", "a")], "r1": [tie("r2", "r1"), tie("far", "r1")], "r2": [tie("r1", "r2")]}
     assert list(in_order("0", into)) == ["r1", "a", "r2"]
+
+
+def test_what_does_not_break_closes_no_circle() -> None:
+    def tie(provider: str, consumer: str, impact: Impact = "breaking") -> Tie:
+        edge = Edge(consumer, "f", "depends_on", provider, "", True, 1)
+        return Tie(provider, consumer, edge, impact, None)
+
+    into = {
+        "a": [tie("r1", "a")],
+        "r1": [tie("r2", "r1")],
+        "r2": [tie("r3", "r2")],
+        "r3": [tie("0", "r3"), tie("r1", "r3", "unknown")],
+    }
+    assert list(in_order("0", into)) == ["r3", "r2", "r1", "a"]
+
+
+def test_who_may_be_locked_to_what_breaks_is_not_moved(world: World) -> None:
+    named = {"pipelines/acme/p/aliases.yaml": aliases("p", of="Pipeline", live="1.0.0")}
+    here = world.corner(B, using("p", "acme/b"), using("p", "acme/b@^2", "1.4.0"), named, PINNED)
+    assert here.steps(V) == [("none", P, None, None), ("none", "model:acme/x@1.0.0", None, None)]
 
 
 @pytest.mark.parametrize(

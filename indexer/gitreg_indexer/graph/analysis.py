@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -83,7 +83,7 @@ def _moves(found: Analysis, direct: Sequence[Impacted]) -> Iterator[str]:
     """Say who has to be moved first, and where to, as the plan does."""
     moved = _moved_aliases(found)
     if moved:
-        yield f"move the alias{'es' * (len(moved) > 1)} {_listed(moved)} to {found.destination} first"
+        yield f"move the alias{'es' * (len(moved) > 1)} {_listed(list(moved))} to {next(iter(moved.values()))} first"
     steps: dict[str, list[Step]] = defaultdict(list)
     for step in found.moves or ():
         steps[step.ref].append(step)
@@ -102,7 +102,7 @@ _Fate = Literal["made", "pinned", "moved", "open", "idle", "unplanned", "named"]
 """What a plan does with a direct consumer; `named`: it goes by an alias that is moved."""
 
 
-def _fate_of(edge: Edge, steps: Sequence[Step], destination: str | None, moved: Sequence[str]) -> _Fate:
+def _fate_of(edge: Edge, steps: Sequence[Step], destination: str | None, moved: Collection[str]) -> _Fate:
     selector = selector_of(edge.selector)
     open_ = [step.field for step in steps if step.action == "decide"]
     if open_:
@@ -132,11 +132,11 @@ def _told(fate: _Fate, refs: Sequence[str], destination: str | None) -> str:
     return f"decide on {count}: a plan says why"
 
 
-def _moved_aliases(found: Analysis) -> list[str]:
-    """List the aliases of the target that the plan moves, since records ask for them."""
+def _moved_aliases(found: Analysis) -> dict[str, str | None]:
+    """Give the aliases of the target that the plan moves, since records ask for them, and to what: all to the same."""
     holder, prefix = alias_record(name_of(found.target)), "spec.aliases."
     edits = (step for step in found.moves or () if step.ref == holder and step.action == "edit")
-    return [step.field.removeprefix(prefix) for step in edits]
+    return {alias: step.to for step in edits if (alias := step.field.removeprefix(prefix)) in found.aliases}
 
 
 def _left_aliases(found: Analysis) -> list[str]:

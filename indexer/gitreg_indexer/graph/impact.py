@@ -42,7 +42,7 @@ class Tie(NamedTuple):
     means: str | None
     """What the reference resolves to now."""
     moves_to: str | None = None
-    """What takes the provider's place by itself once that is retired."""
+    """What the reference resolves to by itself once what it means now is retired."""
 
     @property
     def is_forward(self) -> bool:
@@ -77,11 +77,11 @@ class Impacted(NamedTuple):
 def judge(change: Change, edge: Edge, provider: str, means: str | None, without: str | None) -> Impact:
     """Tell what the change of a provider does to the one end of a reference that needs the other.
 
-    `means` is what the reference resolves to, `without` what takes the provider's place by itself once it is retired.
+    `means` is what the reference resolves to, `without` what it resolves to by itself once that is retired.
     """
     if change == "deprecate" or not edge.required or is_about(edge):
         return "non-breaking"
-    if means != provider:
+    if provider not in (means, without):
         return "unknown" if change == "breaking" else "non-breaking"
     return "non-breaking" if change == "retire" and without is not None else "breaking"
 
@@ -175,9 +175,10 @@ def ties_from(state: State, target: str, change: Change, depth: int | None = Non
     found: dict[str, Sequence[Tie]] = {}
     breadth = [target]
     seen = {target}
+    gone = target if change == "retire" else None
     while breadth and (depth is None or depth > 0):
         above: list[str] = []
-        for provider, ties in _ties_of(state, breadth, change).items():
+        for provider, ties in _ties_of(state, breadth, change, gone).items():
             found[provider] = sorted(ties, key=_FIELD)
             for tie in ties:
                 if tie.consumer not in seen:
@@ -191,12 +192,16 @@ def ties_from(state: State, target: str, change: Change, depth: int | None = Non
 _FIELD: Final = attrgetter("edge.field")
 
 
-def _ties_of(state: State, providers: Sequence[str], change: Change) -> dict[str, list[Tie]]:
-    """Find the ties that lead on from some providers, with one look at the catalog for each direction."""
+def _ties_of(state: State, providers: Sequence[str], change: Change, gone: str | None) -> dict[str, list[Tie]]:
+    """Find the ties that lead on from some providers, with one look at the catalog for each direction.
+
+    `gone` is what is retired, whatever the change does to these providers.
+    """
     found: dict[str, list[Tie]] = defaultdict(list)
-    for tie in state.counted(_ties_back(state, providers, change)):
+    for tie in state.counted(_ties_back(state, providers, change, gone)):
         found[tie.provider].append(tie)
-    for tie in state.counted(_ties_forward(state, [ref for ref in providers if ref.startswith(_WRITERS)], change)):
+    writers = [ref for ref in providers if ref.startswith(_WRITERS)]
+    for tie in state.counted(_ties_forward(state, writers, change, gone)):
         found[tie.provider].append(tie)
     return found
 
@@ -214,7 +219,7 @@ class _Judged(NamedTuple):
     moves_to: str | None
 
 
-def _ties_back(state: State, providers: Sequence[str], change: Change) -> Iterator[Tie]:
+def _ties_back(state: State, providers: Sequence[str], change: Change, gone: str | None) -> Iterator[Tie]:
     """Give the ties of those that refer to providers. References that ask for the same are judged once."""
     by_name: dict[str, list[str]] = defaultdict(list)
     for ref in providers:
@@ -225,27 +230,27 @@ def _ties_back(state: State, providers: Sequence[str], change: Change) -> Iterat
     for edge in edges:
         key = edge.target, edge.selector, edge.required, is_about(edge)
         if key not in judged:
-            judged[key] = list(_judged(state, by_name[edge.target], edge, change))
+            judged[key] = list(_judged(state, by_name[edge.target], edge, change, gone))
         for provider, impact, means, moves_to in judged[key]:
             if edge.source != provider:
                 yield Tie(provider, edge.source, edge, impact, means, moves_to)
 
 
-def _judged(state: State, providers: Iterable[str], edge: Edge, change: Change) -> Iterator[_Judged]:
-    admitted = frozenset(state.admitted(edge))
+def _judged(state: State, providers: Iterable[str], edge: Edge, change: Change, gone: str | None) -> Iterator[_Judged]:
     means = state.meant(edge)
+    moves_to = without(state, edge, gone) if means == gone else None
+    admitted = frozenset((*state.admitted(edge), moves_to))
     for provider in providers:
         if provider in admitted:
-            moves_to = without(state, edge, provider) if change == "retire" and means == provider else None
             yield _Judged(provider, judge(change, edge, provider, means, moves_to), means, moves_to)
 
 
-def without(state: State, edge: Edge, provider: str) -> str | None:
-    """Give what a reference would resolve to by itself if a version were retired; None where it would hold on to it."""
+def without(state: State, edge: Edge, gone: str | None) -> str | None:
+    """Give what a reference to a version would resolve to by itself if that were retired; None where it holds on."""
     selector = selector_of(edge.selector)
-    if isinstance(selector, Version) or (isinstance(selector, str) and selector != LATEST):
+    if gone is None or isinstance(selector, Version) or (isinstance(selector, str) and selector != LATEST):
         return None
-    own = provider[len(edge.target) + 1 :]
+    own = gone[len(edge.target) + 1 :]
     versions = {
         version: RETIRED if str(version) == own else known for version, known in state.versions(edge.target).items()
     }
@@ -253,15 +258,17 @@ def without(state: State, edge: Edge, provider: str) -> str | None:
     return None if chosen is None or versions[chosen].status in ENDED else f"{edge.target}@{chosen}"
 
 
-def _ties_forward(state: State, providers: Sequence[str], change: Change) -> Iterator[Tie]:
+def _ties_forward(state: State, providers: Sequence[str], change: Change, gone: str | None) -> Iterator[Tie]:
     """Give the ties to what settings are made for and pipelines write."""
     edges = [edge for edge in _references_on(state, providers) if edge.relation != "replaces"]
     state.read_names({edge.target for edge in edges})
     for edge in edges:
-        for consumer in state.admitted(edge):
+        is_all, meant = is_about_all(edge.relation, edge.field), state.meant(edge)
+        then = without(state, edge, gone) if meant == gone and not is_all else None
+        for consumer in dict.fromkeys((*state.admitted(edge), *([then] if then else ()))):
             if consumer != edge.source:
-                means = consumer if is_about_all(edge.relation, edge.field) else state.meant(edge)
-                moves_to = stand_in(state, edge, consumer) if change == "retire" and means == consumer else None
+                means = consumer if is_all else meant
+                moves_to = stand_in(state, edge, consumer) if change == "retire" and means == consumer else then
                 impact = judge(change, edge, consumer, means, moves_to)
                 yield Tie(edge.source, consumer, edge, impact, means, moves_to)
 

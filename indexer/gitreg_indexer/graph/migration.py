@@ -28,6 +28,7 @@ from gitreg_indexer.graph.moving import (
     is_exemption,
     nothing_to_do,
     steps_for,
+    versions_then,
 )
 from gitreg_indexer.graph.state import Standing, State, name_of
 
@@ -48,7 +49,8 @@ def planned(
     statuses = {each.ref: each.status for each in impacted}
     state.read_names({name_of(ref) for ref in (*statuses, *([destination] if destination else []))})
     first = Outcome(destination, is_open=destination is None)
-    planning = Planning(state, change, target, ties, statuses, broken, {target: first})
+    left = broken if change == "deprecate" else {target, *broken}
+    planning = Planning(state, change, target, ties, statuses, left, {target: first})
     into = _by_consumer(ties, statuses)
     steps: list[Step] = []
     for ref in in_order(target, into):
@@ -66,28 +68,33 @@ def _by_consumer(ties: Ties, consumers: Mapping[str, object]) -> dict[str, list[
 
 
 def in_order(first: str, into: Mapping[str, Iterable[Tie]]) -> Iterator[str]:
-    """Give consumers after all that they depend on (Kahn, 1962), of several the least ref; circles begin at theirs."""
+    """Give consumers after all that they depend on (Kahn, 1962), of several the least ref; circles begin at theirs.
+
+    What does not break closes no circle: whoever waits for nothing else comes before it.
+    """
     waits = {ref: ({tie.provider for tie in ties} & into.keys()) - {first, ref} for ref, ties in into.items()}
+    needs = {ref: {tie.provider for tie in ties if tie.impact == "breaking"} & waits[ref] for ref, ties in into.items()}
     leads: dict[str, list[str]] = defaultdict(list)
     for ref, providers in waits.items():
         for provider in providers:
             leads[provider].append(ref)
-    ready = [ref for ref, providers in waits.items() if not providers]
+    ready = [(bool(waits[ref]), ref) for ref, providers in needs.items() if not providers]
     heapq.heapify(ready)
     left = sorted(waits, reverse=True)
     done: set[str] = set()
     while len(done) < len(waits):
         while left[-1] in done:
             left.pop()
-        ref = heapq.heappop(ready) if ready else _in_a_circle(left[-1], waits)
+        ref = heapq.heappop(ready)[1] if ready else _in_a_circle(left[-1], needs)
         if ref in done:
             continue
         done.add(ref)
         yield ref
         for consumer in leads[ref]:
             waits[consumer].discard(ref)
-            if not waits[consumer] and consumer not in done:
-                heapq.heappush(ready, consumer)
+            needs[consumer].discard(ref)
+            if not needs[consumer] and consumer not in done:
+                heapq.heappush(ready, (bool(waits[consumer]), consumer))
 
 
 def _in_a_circle(ref: str, waits: Mapping[str, Collection[str]]) -> str:
@@ -102,9 +109,9 @@ def _in_a_circle(ref: str, waits: Mapping[str, Collection[str]]) -> str:
 def _steps_of(planning: Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
     """Plan all references of one consumer, and note what becomes of it."""
     idle = _why_idle(planning, ref)
-    listed = _one_a_reference(ties)
+    listed = _one_a_reference(planning, ties)
     if idle is not None:
-        planning.outcomes[ref] = Outcome(idle.moved)
+        planning.outcomes[ref] = Outcome(idle.moved if ref in planning.broken else None)
         return [nothing_to_do(tie, idle.why) for tie in listed]
     found = [list(steps_for(planning, tie)) for tie in listed]
     steps = list(_with_exemptions(planning, listed, found))
@@ -112,7 +119,8 @@ def _steps_of(planning: Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
     open_ = next((step.field for step in steps if step.ref == ref and step.action == "decide"), None)
     if open_ is not None or any(map(_is_narrowing, edits)):
         later = _later_release(planning, ref)
-        if later is not None and later not in planning.broken:
+        amiss = later and _amiss(planning, later)
+        if later is not None and amiss is None:
             planning.outcomes[ref] = Outcome(later)
             why = f"{later} does not break: move on to that"
             return [_left(step, why) if step.ref == ref else step for step in steps]
@@ -120,7 +128,7 @@ def _steps_of(planning: Planning, ref: str, ties: Iterable[Tie]) -> list[Step]:
             planning.outcomes[ref] = Outcome(is_open=True)
             why = f"one new version for all edits, once it is decided on {open_}"
             if open_ is None:
-                why = f"it narrows a dependency, which breaks, and {later}, which breaks as well, is released"
+                why = f"it narrows a dependency, which breaks, and {later}, which {amiss}, is released"
             return [replace(step, action="decide", why=why) if step in edits else step for step in steps]
     new = _new_version(planning, ref, edits) if edits else None
     planning.outcomes[ref] = Outcome(None if new is None else f"{name_of(ref)}@{new}")
@@ -161,10 +169,22 @@ def _later_release(planning: Planning, ref: str) -> str | None:
     return f"{name}@{highest}" if highest > own else None
 
 
-def _one_a_reference(ties: Iterable[Tie]) -> list[Tie]:
-    """Give of the ties of each reference, which may admit several versions that change, the gravest."""
+def _amiss(planning: Planning, ref: str) -> str | None:
+    """Say why nobody can move on to a version; None where they can."""
+    known = planning.state.standing(ref)
+    if known and known.status in ENDED:
+        return f"is {known.status}"
+    if ref == planning.target:
+        return "is to be left"
+    return "breaks as well" if ref in planning.broken else None
+
+
+def _one_a_reference(planning: Planning, ties: Iterable[Tie]) -> list[Tie]:
+    """Give of the ties of each reference, which may admit several versions, the gravest of those to what is left."""
     found: dict[tuple[str, str], Tie] = {}
-    for tie in sorted(ties, key=lambda tie: (IMPACTS.index(tie.impact), tie.provider)):
+    for tie in sorted(
+        ties, key=lambda tie: (tie.provider not in planning.broken, IMPACTS.index(tie.impact), tie.provider)
+    ):
         found.setdefault((tie.edge.source, tie.edge.field), tie)
     return sorted(found.values(), key=lambda tie: (tie.edge.field, tie.edge.source))
 
@@ -185,7 +205,7 @@ def _why_idle(planning: Planning, ref: str) -> _Idle | None:
         return None
     if later not in planning.broken:
         return _Idle(f"{later} has taken its place, and does not break", later)
-    is_meant = any(tie.means == ref for tie in planning.ties.get(ref, ()))
+    is_meant = any(ref in (tie.means, tie.moves_to) for tie in planning.ties.get(ref, ()))
     return None if is_meant or _aliases_of(planning, ref) else _Idle(f"nothing resolves to it, but to {later}")
 
 
@@ -197,7 +217,7 @@ def _later_in_line(planning: Planning, ref: str) -> str | None:
     own = Version.parse(text)
     key = name, _line_of(own)
     if key not in planning.heads:
-        versions = planning.state.versions(name).items()
+        versions = versions_then(planning, name).items()
         planning.heads[key] = next((each for each, known in versions if _is_in_line(key[1], each, known)), None)
     head = planning.heads[key]
     return None if head is None or head <= own else f"{name}@{head}"

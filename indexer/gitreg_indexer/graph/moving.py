@@ -76,13 +76,14 @@ class Planning:
     ties: Ties
     statuses: Mapping[str, str | None]
     broken: Collection[str]
+    """What is to be left: the target, unless it goes on to work, and all that break with it."""
     outcomes: dict[str, Outcome]
     taken: dict[str, set[Version]] = field(default_factory=dict)
     moved_aliases: set[tuple[str, str]] = field(default_factory=set)
-    chosen: dict[tuple[str, Selector, str | None], str | None] = field(default_factory=dict)
-    """What selectors mean once a move is done, by what is moved to, the selector and what is retired."""
-    then: dict[tuple[str, str | None], Mapping[Version, Standing]] = field(default_factory=dict)
-    """The versions of the name that is moved to, once a move is done, highest first."""
+    chosen: dict[tuple[str, Selector], str | None] = field(default_factory=dict)
+    """What selectors mean once a move is done, by what is moved to and the selector."""
+    then: dict[str, Mapping[Version, Standing]] = field(default_factory=dict)
+    """The versions of a name once the change is done, or a move to one of them as well, highest first."""
     heads: dict[tuple[str, Line], Version | None] = field(default_factory=dict)
     """The highest version alive in each line of a name."""
 
@@ -94,13 +95,16 @@ def alias_record(name: str) -> str:
 
 def steps_for(planning: Planning, tie: Tie) -> Iterator[Step]:
     """Plan one reference, and the alias that it goes by."""
-    outcome, relation = planning.outcomes.get(tie.provider), tie.edge.relation
+    outcome = planning.outcomes.get(tie.provider) if tie.provider in planning.broken else Outcome()
+    relation = tie.edge.relation
     moved = None if outcome is None else outcome.moved
     if tie.impact == "non-breaking":
-        yield nothing_to_do(tie, _why_unharmed(planning, tie), tie.moves_to)
+        satisfied_by = None if tie.moves_to in planning.broken else tie.moves_to
+        yield nothing_to_do(tie, _why_unharmed(planning, tie), satisfied_by)
     elif tie.impact == "unknown":
-        why = f"it resolves to {tie.means}; what was locked to {tie.provider} before has to be locked anew"
-        yield nothing_to_do(tie, why, tie.means)
+        means = tie.moves_to or tie.means
+        why = f"it resolves to {means}; what was locked to {tie.provider} before has to be locked anew"
+        yield nothing_to_do(tie, why, means)
     elif outcome is None and tie.provider in planning.statuses:
         yield _decide(tie, f"{tie.provider} is in a circle, or hangs on one: move what is in that at once")
     elif outcome is None:
@@ -137,10 +141,12 @@ def _why_unharmed(planning: Planning, tie: Tie) -> str:
 
 def _forward_step(planning: Planning, tie: Tie, moved: str) -> Step:
     """Plan for what settings are made for, or a pipeline writes: the reference to it stands in these."""
-    does, done = ("configures", "configured") if tie.edge.relation == "configures" else ("writes", "written")
-    is_copy = tie.provider != planning.target
-    if is_copy or is_linked(planning.state, moved, tie.edge.relation, tie.consumer):
-        return nothing_to_do(tie, f"{moved} {does} it as well", moved)
+    is_written, is_new = tie.edge.relation != "configures", planning.state.standing(moved) is None
+    if is_new or is_linked(planning.state, moved, tie.edge.relation, tie.consumer):
+        if not is_written:
+            return nothing_to_do(tie, f"{moved} configures it as well", moved)
+        return _decide(tie, f"it was written by {tie.provider}: write it again with {moved}, and register that")
+    done = "written" if is_written else "configured"
     return _decide(tie, f"it is {done} by {tie.provider}, and not by {moved}: run it with that, or make it anew")
 
 
@@ -149,8 +155,8 @@ def _moving(planning: Planning, tie: Tie, moved: str) -> Iterator[Step]:
     edge, selector = tie.edge, selector_of(tie.edge.selector)
     name, is_stored = name_of(moved), isinstance(selector, str) and selector != LATEST
     is_asked = name == edge.target or isinstance(selector, str)
-    after = _chosen(planning, tie, moved, selector) if is_asked else None
-    if name == edge.target and after is not None and after != tie.provider:
+    after = _chosen(planning, moved, selector) if is_asked else None
+    if name == edge.target and _is_off(planning, tie, after):
         yield nothing_to_do(tie, f"it resolves to {after} then", after)
     elif name == edge.target and is_stored:
         alias = alias_record(name), str(selector)
@@ -171,12 +177,16 @@ def _edit(planning: Planning, tie: Tie, moved: str, selector: Selector) -> Step:
     for written in _in_style(edge.selector, selector, version):
         wanted = selector_of(written)
         fits = wanted.allows(version) if isinstance(wanted, Range) else wanted in (None, version)
-        after = _chosen(planning, tie, moved, wanted)
-        if isinstance(wanted, str) or (fits and after is not None and after != tie.provider):
+        if isinstance(wanted, str) or (fits and _is_off(planning, tie, _chosen(planning, moved, wanted))):
             to = f"{name}@{written}" if written else name
             return Step(tie.consumer, edge.field, edge.wanted, "edit", _why_edited(tie), to, _satisfying(planning, tie))
     why = f"without a selector it resolves to {tie.provider}: name a version or a range, or retire that"
     return _decide(tie, why)
+
+
+def _is_off(planning: Planning, tie: Tie, after: str | None) -> bool:
+    """Tell whether a reference that means something else then is off its provider, and on nothing else that breaks."""
+    return after is not None and after != tie.provider and after not in planning.broken
 
 
 def is_exemption(edge: Edge) -> bool:
@@ -215,37 +225,36 @@ def _in_style(written: str, selector: Selector, version: Version) -> Iterator[st
 def _why_edited(tie: Tie) -> str:
     if isinstance(selector_of(tie.edge.selector), Version):
         return f"it is pinned to {tie.provider}"
-    return f"it resolves to {tie.provider}"
+    return f"it resolves to {tie.provider}" + (f" once {tie.means} is retired" if tie.moves_to else "")
 
 
 def _satisfying(planning: Planning, tie: Tie) -> str | None:
     state = planning.state
-    others = (ref for ref in state.admitted(tie.edge) if ref != tie.provider)
+    others = (ref for ref in state.admitted(tie.edge) if ref != tie.provider and ref not in planning.broken)
     return next((ref for ref in others if (known := state.standing(ref)) and known.status not in ENDED), None)
 
 
-def _chosen(planning: Planning, tie: Tie, moved: str, selector: Selector) -> str | None:
+def _chosen(planning: Planning, moved: str, selector: Selector) -> str | None:
     """Give what a selector means of the name that is moved to, once the move and the change are done."""
-    name = name_of(moved)
-    is_gone = planning.change == "retire" and tie.provider == planning.target and name_of(tie.provider) == name
-    gone = tie.provider if is_gone else None
-    key = moved, selector, gone
+    key = moved, selector
     if key not in planning.chosen:
-        chosen = planning.state.choose(name, selector, _versions_then(planning, moved, gone))
+        name = name_of(moved)
+        chosen = planning.state.choose(name, selector, versions_then(planning, moved))
         planning.chosen[key] = None if chosen is None else f"{name}@{chosen}"
     return planning.chosen[key]
 
 
-def _versions_then(planning: Planning, moved: str, gone: str | None) -> Mapping[Version, Standing]:
-    """Give the versions of the name that is moved to, the new one among them and the retired one retired."""
-    if (moved, gone) not in planning.then:
-        name = name_of(moved)
+def versions_then(planning: Planning, ref: str) -> Mapping[Version, Standing]:
+    """Give the versions of a name, what is moved to among them, with the target at its end where it is retired."""
+    if ref not in planning.then:
+        name, _, text = ref.partition("@")
         versions = {**planning.state.versions(name)}
-        versions.setdefault(Version.parse(moved[len(name) + 1 :]), _ALIVE)
-        if gone is not None:
-            versions[Version.parse(gone[len(name) + 1 :])] = RETIRED
-        planning.then[moved, gone] = dict(sorted(versions.items(), key=lambda item: item[0], reverse=True))
-    return planning.then[moved, gone]
+        if text:
+            versions.setdefault(Version.parse(text), _ALIVE)
+        if planning.change == "retire" and name_of(planning.target) == name:
+            versions[Version.parse(planning.target[len(name) + 1 :])] = RETIRED
+        planning.then[ref] = dict(sorted(versions.items(), key=lambda item: item[0], reverse=True))
+    return planning.then[ref]
 
 
 def _alias_step(tie: Tie, alias: tuple[str, str], moved: str) -> Step:
