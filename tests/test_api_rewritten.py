@@ -14,7 +14,7 @@ from watch_support import round_of, upstream
 
 from gitreg.errors import GitregError
 from gitreg.registry import Registry
-from gitreg.repository.git import HistoryRewritten
+from gitreg.repository.git import GitRepository, HistoryRewritten
 from gitreg.repository.writing import advance
 from gitreg_indexer import Index
 from gitreg_indexer.rewrites import accept_rewrite
@@ -59,6 +59,42 @@ def test_a_write_after_a_rewriting_is_not_answered_with_what_was_before(tmp_path
         assert before[:12] in problem["got"]
     for asked in (C, f"{C}?at=4", "/api/v1/models?at=4", "/api/v1/changes?since=3", f"{C}?min_seq="):
         assert api.get(asked).status_code == 200
+
+
+def test_a_commit_that_lands_while_main_is_looked_at_is_no_rewriting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, index, api = served(tmp_path)
+    real, landed = GitRepository.tip, list[str]()
+
+    def tip(repo: GitRepository) -> str | None:
+        found = real(repo)
+        if not landed:
+            landed.append("begun")
+            landed.append(commit(registry.repo, model("d")))
+            index.catch_up()
+        return found
+
+    monkeypatch.setattr(GitRepository, "tip", tip)
+    assert index.rewriting() is None
+    assert len(landed) == 2
+    assert api.get(f"{C}?min_seq=5").headers["x-gitreg-commit"] == landed[1]
+
+
+def test_main_is_walked_once_for_all_who_wait_for_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry, index, api = served(tmp_path)
+    tip = until_seq(registry, 9)
+    walked, real = list[str](), GitRepository.first_parents
+
+    def count(repo: GitRepository, after: str, known: str | None = None) -> Any:
+        walked.append(after)
+        return real(repo, after, known)
+
+    monkeypatch.setattr(GitRepository, "first_parents", count)
+    for asked in (f"{C}?min_seq=4", f"{C}?min_seq=2", f"/api/v1/changes?since={tip}", f"{C}?min_seq=4"):
+        api.get(asked)
+    assert walked == [tip]
+    index.catch_up()
 
 
 def test_a_write_is_seen_once_the_rewriting_is_accepted_or_undone(tmp_path: Path) -> None:
@@ -138,7 +174,10 @@ def test_a_place_that_a_remote_may_still_bring_is_waited_for_until_it_was_asked(
     api.index.catch_up()
     assert (feed(api, new)[0], feed(api, 3)[0], feed(api, 4)[0]) == (200, 200, 503)
     round_of(both)
-    assert (feed(api, 4)[0], feed(api, 4)[1]["expected"]) == (410, "at most 3")
+    status, told = feed(api, 4)
+    assert (status, told["expected"]) == (410, "at most 3")
+    both.land("two")
+    assert feed(api, 4)[0] == 503  # another server may have told of it by now
 
 
 def test_a_remote_that_cannot_be_asked_tells_nothing_of_a_place(tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ from gitreg_indexer.reader import next_of
 _MOST: Final = 1000
 """Places that are remembered."""
 _PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 0.5
+_FORGOTTEN: Final = 600.0
+"""Seconds after which a place that nobody asked for any more is one that was never asked for."""
 _FOLLOWED: Final = 2 * 86_400.0
 """Seconds after which a remote that was not asked any more counts as one that nobody follows."""
 
@@ -34,23 +37,29 @@ class Feed:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._missed: dict[int | str, float] = {}
+        self._missed: dict[int | str, tuple[float, float]] = {}
+        """When a place was asked for first and last, in seconds since 1970."""
 
     async def answer(self, asked: ChangesAsking) -> Response:
         """Answer with what the commits after a seq or a commit did to records, and the place to go on from."""
         source = self._source
         source.ready()
-        until = source.deadline()
+        until, pause = source.deadline(), _PAUSE
         await source.reach(asked, until)
         while True:
             try:
-                return Reply(await to_thread.run_sync(self._answer, asked))
+                answer = await to_thread.run_sync(self._answer, asked)
             except SinceGoneError as error:
                 await source.refuse_rewritten()
                 first = self._first_missed(asked.since)
                 if not await to_thread.run_sync(self._may_come, asked.since, error.position, first):
+                    self._missed.pop(asked.since, None)
                     raise
-                await source.pause(error.position.seq, named_since(asked.since), until, _PAUSE)
+                await source.pause(error.position.seq, named_since(asked.since), until, pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                self._missed.pop(asked.since, None)
+                return Reply(answer)
 
     def _answer(self, asked: ChangesAsking) -> Answer:
         items, position = self._source.reader.changes(since=asked.since, limit=asked.limit)
@@ -65,8 +74,11 @@ class Feed:
         return not all(_has_told(last, first) for last in followed)
 
     def _first_missed(self, since: int | str) -> float:
-        """Tell when a place was asked for first, in seconds since 1970."""
-        first = self._missed.setdefault(since, time.time())
+        """Tell when a place was asked for first, in seconds since 1970; what is asked again is remembered longest."""
+        now = time.time()
+        first, last = self._missed.pop(since, (now, now))
+        first = first if now - last < _FORGOTTEN else now
+        self._missed[since] = first, now
         while len(self._missed) > _MOST:
             self._missed.pop(next(iter(self._missed)), None)
         return first

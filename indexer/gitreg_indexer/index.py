@@ -137,7 +137,8 @@ class Index:
         self._held: Generation | None = None
         self._left: list[tuple[float, Generation]] = []
         self._is_in_making = False
-        self._apart: tuple[str, str] | None = None
+        self._looking_ahead = threading.Lock()
+        self._last_ahead: tuple[str, str, frozenset[str] | None] = ("", "", None)
 
     @classmethod
     def open(
@@ -465,24 +466,31 @@ class Index:
     def rewriting(self) -> HistoryRewritten | None:
         """Tell, by its error, that main does not descend from the last indexed commit, also where nobody has met it."""
         repo, catalog = self.registry.repo, self.catalog
-        tip, known = repo.tip(), catalog.position().commit
+        known = catalog.position().commit  # before main's tip, which may come to go on from it meanwhile
+        tip = repo.tip()
         if tip is None or known in ("", tip) or self._is_only_behind(catalog):
             return None
-        if (known, tip) != self._apart:  # else the whole of main was walked through already
-            try:
-                new_commits(repo, tip, known)
-            except HistoryRewritten:
-                self._apart = (known, tip)
-            else:
-                return None
-        return rewritten_error(repo, tip, known)
+        return rewritten_error(repo, tip, known) if self._ahead(known, tip) is None else None
+
+    def _ahead(self, known: str, tip: str) -> frozenset[str] | None:
+        """Give the commits of main after one, None where main does not descend from it; remembers the last answer."""
+        with self._looking_ahead:
+            if self._last_ahead[:2] != (known, tip):
+                try:
+                    commits: frozenset[str] | None = frozenset(new_commits(self.registry.repo, tip, known))
+                except HistoryRewritten:
+                    commits = None
+                self._last_ahead = known, tip, commits
+            return self._last_ahead[2]
 
     def is_to_have(self, since: int | str, position: Position) -> bool:
         """Tell whether main has a seq, or a commit, that an index at a position has yet to come to."""
         repo, tip = self.registry.repo, self.registry.repo.tip()
         if tip is None or self._is_only_behind(self.catalog):
             return False
-        return since <= repo.seq(tip) if isinstance(since, int) else since in new_commits(repo, tip, position.commit)
+        if isinstance(since, int):
+            return since <= repo.seq(tip)
+        return tip != position.commit and since in (self._ahead(position.commit, tip) or ())
 
     def reader(self, *, is_served: bool = False) -> Reader:
         """Ask it; the reader may be used from any thread. `is_served` is for those over a network."""
