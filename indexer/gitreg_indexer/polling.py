@@ -38,6 +38,8 @@ GAP: Final = 0.5
 PLACE: Final = "remote"
 _HELD: Final = 0.2
 _MOST_DOUBLINGS: Final = 20
+_MOST_AHEAD: Final = 86_400.0
+"""How far, in seconds, the clock of another process may be ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,10 @@ class Round:
         """Read what was written down; what cannot be read is no round."""
         try:
             data = orjson.loads(raw)
-            return cls(float(data["began"]), int(data["failures"]), _fault_in(data["fault"]), bool(data["is_done"]))
+            began = float(data["began"])
+            if not 0 <= began <= time.time() + _MOST_AHEAD:
+                return cls()
+            return cls(began, int(data["failures"]), _fault_in(data["fault"]), bool(data["is_done"]))
         except (ValueError, TypeError, KeyError, AttributeError):
             return cls()
 
