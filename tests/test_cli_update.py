@@ -178,6 +178,9 @@ UNKNOWN: dict[str, tuple[str, str]] = {
     "spec.provdier": ("there is no field 'spec.provdier'", "did you mean 'provider'?"),
     "metadata.nonsense": ("there is no field 'metadata.nonsense'", "docs/query-language.md lists the fields"),
     "dag.nodes": ("no model has a field 'dag.nodes'", "Pipeline"),
+    "": ("no field is named", "name one"),
+    "0": ("no field is named", "name one"),
+    "[0]": ("no field is named", "name one"),
 }
 
 

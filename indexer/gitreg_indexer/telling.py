@@ -57,6 +57,8 @@ def history(
       gitreg history acme/nlp/summarizer@1.2.0
       gitreg history acme/nlp/summarizer@1.2.0 --field spec.pricing
     """
+    if field is not None and not _without_places(field):
+        raise _no_field(field)
     registry, parsed = open_registry(repo), Ref.parse(ref)
     stages = _history(registry, parsed, field, at, reader_or_none(registry, folder, quiet=as_json, catalog=catalog))
     if as_json:
@@ -91,6 +93,8 @@ def blame(
     """
     registry, parsed = open_registry(repo), Ref.parse(ref)
     field = _without_places(path)
+    if not field:
+        raise _no_field(path)
     stages = _history(registry, parsed, field, None, reader_or_none(registry, folder, quiet=as_json, catalog=catalog))
     if not stages:
         stated = resolve(field).path
@@ -196,7 +200,7 @@ def changes(
         try:
             items, position = current.reader().changes(since=place, limit=limit)
         except SinceGoneError as error:
-            raise current.rewriting() or error from None
+            raise current.rewriting() or _gone(error) from None
     following = next_of(items, position)
     if as_json:
         names = {"next": following.seq, "nextCommit": following.commit}
@@ -211,6 +215,11 @@ def changes(
         remark(f"nothing came after {f'seq {place}' if isinstance(place, int) else place}")
     if following.seq < position.seq:
         remark(f"seq {following.seq} of {position.seq}; --since {following.seq} goes on")
+
+
+def _gone(error: SinceGoneError) -> SinceGoneError:
+    error.mend = f"fetch main and ask again, for this clone may only be behind; {error.mend}"
+    return error
 
 
 def _since(text: str) -> int | str:
@@ -237,6 +246,15 @@ def _history(
             remark(f"{error.says}; reading it through Git, which is slower")
     stages = through_git.history(registry, ref, position)
     return stages if field is None else of_field(path_of(ref.kind, field), stages)
+
+
+def _no_field(given: str) -> UsageError:
+    return UsageError(
+        "no field is named",
+        got=repr(given),
+        expected="a field, like spec.lifecycle.status",
+        mend="name one; `gitreg get` shows the fields that a record has",
+    )
 
 
 def _without_places(path: str) -> str:
