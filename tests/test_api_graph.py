@@ -276,7 +276,9 @@ def test_what_differs_between_two_moments_is_told(api: Api) -> None:
     (moved,) = told["references"]["moved"]
     assert (moved["before"], moved["after"]) == ("model:acme/base@1.0.0", "model:acme/base@1.1.0")
     zoned = api.get("/api/v1/graph/diff?from=2999-01-01T00:00:00+02:00&to=2999-01-01T00:00:00 02:00")
-    assert zoned.json()["records"] == {"added": [], "removed": []}
+    assert zoned.json()["records"] == {"added": [], "removed": [], "entered": [], "left": []}
+    for no_time in ("2026-06-30 10:00", "main 02:00"):
+        assert no_time in api.get(f"/api/v1/graph/diff?from={no_time}").json()["detail"]
     of_one = api.get("/api/v1/graph/diff?from=4&to=7&ref=acme/base&relation=derived_from").json()
     assert "model:acme/tuned@2.0.0" in of_one["records"]["added"]
     assert (of_one["from"]["root"], of_one["to"]["root"]) == ("model:acme/base@1.0.0", "model:acme/base@1.1.0")

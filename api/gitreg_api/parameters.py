@@ -113,12 +113,13 @@ def between(low: int, high: int) -> BeforeValidator:
     return BeforeValidator(within)
 
 
-_LOST_PLUS: Final = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")
+_LOST_PLUS: Final = re.compile(r"([0-9-]{10}[Tt][0-9:.]+) ([0-9]{2}:[0-9]{2})")
 
 
 def _zoned(value: Any) -> Any:
     """Take a blank in front of a time's zone for the `+` that it was: an unescaped one comes as a blank."""
-    return _LOST_PLUS.sub("+", value) if isinstance(value, str) else value
+    found = _LOST_PLUS.fullmatch(value) if isinstance(value, str) else None
+    return f"{found[1]}+{found[2]}" if found else value
 
 
 Text = Annotated[str | None, BeforeValidator(_given)]
