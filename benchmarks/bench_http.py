@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import cycle
 from pathlib import Path
 from statistics import quantiles
@@ -192,7 +193,7 @@ def make_registry(folder: Path, names: int) -> Registry:
     drafts = [Draft(_NAMESPACE, "namespace")]
     for number in range(names):
         drafts += [Draft(_manifest(number, version), f"{number}/{version}") for version in VERSIONS]
-    registry.register(drafts, author=author)
+    registry.register(drafts, author=author, approve=["GR-041"], bulk=True)  # names so alike are asked about
     index = Index.open(registry)
     index.catch_up()
     index.close()
@@ -207,7 +208,7 @@ def _manifest(number: int, version: str) -> bytes:
         f"  description: A model for {words}, version {version} of number {number}.\n"
         f"  tags: [{_WORDS[number % 12]}, {_WORDS[number // 12 % 12]}-{number % 7}]\n"
         "spec:\n  provider: openai\n  type: completion\n  checksum:\n    of: artifact\n"
-        f"    digest: '{number:060x}{VERSIONS.index(version):04x}'\n"
+        f"    digest: {sha256(f'{number}@{version}'.encode()).hexdigest()}\n"
         f"  capabilities:\n    contextLength: {1024 * (1 + number % 200)}\n"
         f"  license: Apache-2.0\n  custom:\n    acme:\n      notes: {'padding ' * 60}\n"
     ).encode()

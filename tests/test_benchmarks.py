@@ -29,3 +29,10 @@ def test_the_version_benchmark_measures_against_its_baseline(capsys: pytest.Capt
     assert "baseline" in first
     assert first.endswith("1.0x")
     assert len(others) >= 5
+
+
+def test_the_registry_that_is_served_is_one_that_the_gate_accepts(tmp_path: Path) -> None:
+    bench = importlib.import_module("benchmarks.bench_http")
+    registry = bench.make_registry(tmp_path / "registry", 3)
+    records = registry.snapshot().addresses("Model")
+    assert len(list(records)) == 3 * len(bench.VERSIONS)
