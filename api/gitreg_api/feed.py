@@ -50,7 +50,7 @@ class Feed:
             try:
                 answer = await to_thread.run_sync(self._answer, asked)
             except SinceGoneError as error:
-                await source.refuse_rewritten()
+                await source.refuse_rewritten(error.position)
                 first = self._first_missed(asked.since)
                 if not await to_thread.run_sync(self._may_come, asked.since, error.position, first):
                     self._missed.pop(asked.since, None)

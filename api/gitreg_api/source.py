@@ -137,18 +137,26 @@ class Source:
         if seq is None:
             return
         until = self.deadline() if until is None else until
-        if asked.min_seq or self.now().seq < seq:
-            await self.refuse_rewritten()
         here, pause = self.now(), _FIRST_PAUSE
+        if asked.min_seq or here.seq < seq:
+            await self.refuse_rewritten(here)
         while here.seq < seq and (here := self.now()).seq < seq:
             await self.pause(here.seq, f"seq {seq}", until, pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def refuse_rewritten(self) -> None:
-        """Raise the alarm where main does not descend from where the index stands."""
+    async def refuse_rewritten(self, here: Position) -> None:
+        """Raise the alarm where main does not descend from where the index stands, which was at `here` just now."""
+        if self._is_tip(here):
+            return
         alarm = await to_thread.run_sync(self._alarm)
         if alarm is not None:
             raise alarm
+
+    def _is_tip(self, here: Position) -> bool:
+        try:
+            return self.index.registry.repo.tip() == here.commit
+        except GitregError:
+            return False
 
     def _alarm(self) -> HistoryRewritten | None:
         try:
