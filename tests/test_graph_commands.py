@@ -204,6 +204,39 @@ def test_what_stands_at_both_moments_has_entered_or_left_a_lineage(tmp_path: Pat
     assert back.splitlines()[0] == f"> {user}"
 
 
+def test_two_lineages_are_compared_in_as_many_statements_however_large_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from index_support import indexed, model
+
+    from gitreg_indexer.graph import asking
+    from gitreg_indexer.graph.answers import asked_of, diff_data
+    from gitreg_indexer.tables import rows_of
+
+    asked: list[str] = []
+
+    def count(db: Any, query: str, more: Any) -> Any:
+        asked.append(query)
+        return rows_of(db, query, more)
+
+    monkeypatch.setattr(asking, "rows_of", count)
+    counts = []
+    for many in (2, 40):
+        names = [f"user{n}" for n in range(many)]
+        users = {
+            path: raw
+            for name in names
+            for path, raw in model(name, spec={"dependencies": [{"ref": "acme/base@^1"}]}).items()
+        }
+        _, index = indexed(tmp_path / str(many), {**model("base"), **users}, model("base", "1.1.0"))
+        asked.clear()
+        found = diff_data(index.reader(), "2", "3", asked_of(), ref="acme/base@1.0.0")
+        assert len(found["records"]["left"]) == len(found["references"]["moved"]) == many
+        counts.append(len(asked))
+        index.close()
+    assert counts[0] == counts[1]
+
+
 def test_a_record_that_cannot_be_read_any_more_is_told_as_gone(tmp_path: Path) -> None:
     from index_support import commit, found, model
 

@@ -19,7 +19,7 @@ from gitreg.kinds.references import is_about_all, is_upstream
 from gitreg.refs import KINDS
 from gitreg_indexer.graph.asking import Edge
 from gitreg_indexer.graph.lineage import Asked, Lineage
-from gitreg_indexer.graph.state import State
+from gitreg_indexer.graph.state import State, name_of
 from gitreg_indexer.tables import edges, facts
 
 MOST_TOUCHED: Final = 200_000
@@ -68,7 +68,9 @@ def difference(before: State, after: State, first: int, last: int, asked: Asked)
 
 def difference_of(old: State, new: State, before: Lineage | None, after: Lineage | None) -> Difference:
     """Compare the lineage of a record at two moments, of which the states are; None where it did not stand."""
-    ones, others = _nodes(before), _nodes(after)
+    came, went = sorted(_nodes(after) - _nodes(before)), sorted(_nodes(before) - _nodes(after))
+    old.read_names(map(name_of, came))
+    new.read_names(map(name_of, went))
     old_edges, new_edges = _edges_of(before), _edges_of(after)
     come, gone = _only_in(new_edges, old_edges), _only_in(old_edges, new_edges)
     stood, stands = _spoken_by(old, come), _spoken_by(new, gone)
@@ -76,13 +78,13 @@ def difference_of(old: State, new: State, before: Lineage | None, after: Lineage
     kept += [edge for edges, keys in ((come, stood), (gone, stands)) for edge in edges if _key(edge) in keys]
     moved = {_key(edge): each for edge in kept for each in _moved_at_both(old, new, edge)}
     return Difference(
-        records_added=tuple(ref for ref in sorted(others - ones) if old.standing(ref) is None),
-        records_removed=tuple(ref for ref in sorted(ones - others) if new.standing(ref) is None),
+        records_added=tuple(ref for ref in came if old.standing(ref) is None),
+        records_removed=tuple(ref for ref in went if new.standing(ref) is None),
         added=tuple(edge for edge in come if _key(edge) not in stood),
         removed=tuple(edge for edge in gone if _key(edge) not in stands),
         moved=tuple(moved[key] for key in sorted(moved)),
-        records_entered=tuple(ref for ref in sorted(others - ones) if old.standing(ref) is not None),
-        records_left=tuple(ref for ref in sorted(ones - others) if new.standing(ref) is not None),
+        records_entered=tuple(ref for ref in came if old.standing(ref) is not None),
+        records_left=tuple(ref for ref in went if new.standing(ref) is not None),
         entered=tuple(edge for edge in come if _key(edge) in stood and _key(edge) not in moved),
         left=tuple(edge for edge in gone if _key(edge) in stands and _key(edge) not in moved),
         roots=(before.root if before else None, after.root if after else None),

@@ -87,7 +87,7 @@ class State:
 
     def read_names(self, names: Iterable[str]) -> None:
         """Read which records stand under names, for all of them at once."""
-        asked = list({name for name in names if name not in self._names})
+        asked = list(dict.fromkeys(name for name in names if name not in self._names))
         self._names.update(dict.fromkeys(asked, _name("")))
         for number, records in named(self.db, [_place_of(name) for name in asked], self.at):
             self._spend(1 + records.count(BREAK) / LOOKS)
