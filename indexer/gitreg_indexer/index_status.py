@@ -210,12 +210,12 @@ def _process(folder: Path, *lock: str) -> int | None:
 def _sizes(generations: Generations, current: Path | None) -> Counter[str]:
     """Count the bytes of each part on disk."""
     sizes: Counter[str] = Counter({CATALOG: 0, SEARCH: 0, VECTORS: 0, BUILDING: 0, LEFT: 0})
-    building = generations.building()
+    building, searching = generations.building(), frozenset(engines())
     for found in _inside(generations.folder):
         if found == current:
             for part in _inside(found):
                 if part.suffix != ".lock":
-                    sizes[_part(part.name)] += _size_of(part)
+                    sizes[SEARCH if part.name in searching else _part(part.name)] += _size_of(part)
         elif found.name == FOLDER:
             sizes[VECTORS] += _size_of(found)
         elif found.is_dir():
@@ -224,9 +224,7 @@ def _sizes(generations: Generations, current: Path | None) -> Counter[str]:
 
 
 def _part(name: str) -> str:
-    if name.startswith(CATALOG_FILE):
-        return CATALOG
-    return SEARCH if name in engines() else name.partition(".")[0]
+    return CATALOG if name.startswith(CATALOG_FILE) else name.partition(".")[0]
 
 
 def _size_of(place: Path) -> int:
